@@ -1,0 +1,34 @@
+// The one way in which Snug's own code uses several cores. The threads are OpenMP's, shared with oneDNN,
+// so that the two never fight over the cores.
+//
+// Results must not depend on the thread count: cut work so that each output element is computed whole by
+// one call, and keep reductions in fixed-size blocks combined in a fixed order.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+namespace snug {
+
+// Threads that parallel_for may use; 1 or more. Set once at start, before any work.
+int thread_count();
+void set_thread_count(int threads);
+// Index of the calling thread inside a parallel_for body, 0..thread_count()-1; 0 outside.
+int thread_index();
+
+namespace detail {
+using RangeFunction = void (*)(void* context, int64_t begin, int64_t end);
+void parallel_ranges(int64_t count, int64_t grain, void* context, RangeFunction function);
+}  // namespace detail
+
+// Calls body(begin, end) over disjoint ranges that cover [0, count), on up to thread_count() threads, each
+// range at least `grain` long (but for the last). Blocks until all are done. body must not throw. Does not
+// allocate.
+template <typename Body>
+void parallel_for(int64_t count, int64_t grain, Body&& body) {
+  detail::parallel_ranges(count, grain, &body, [](void* context, int64_t begin, int64_t end) {
+    (*static_cast<std::remove_reference_t<Body>*>(context))(begin, end);
+  });
+}
+
+}  // namespace snug
