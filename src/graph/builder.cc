@@ -1,0 +1,128 @@
+#include "graph/builder.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+
+namespace snug {
+
+ValueId GraphBuilder::input(std::string name, DType dtype, Shape shape, Variability variability) {
+  return graph_.add_input(std::move(name), dtype, shape, variability);
+}
+
+void GraphBuilder::output(ValueId value, std::string name) {
+  graph_.value(value).name = std::move(name);
+  graph_.add_output(value);
+}
+
+ValueId GraphBuilder::weight(const WeightScope& w, std::string_view tensor, const Shape& shape) {
+  const WeightInfo info = w.require(tensor);
+  if (!(info.shape == shape)) {
+    throw Error(ErrorCode::kShapeMismatch,
+                fmt::format("has shape {}, its place needs {}", info.shape.text(), shape.text()),
+                "use weights and configuration of the same model")
+        .in_file(w.source().name())
+        .in_tensor(w.full_name(tensor));
+  }
+  return graph_.add_weight(w.full_name(tensor), info.dtype, info.shape);
+}
+
+ValueId GraphBuilder::node(Op op, Attrs attrs, std::vector<ValueId> inputs, std::string name) {
+  return graph_.add_node(op, std::move(attrs), std::move(inputs), std::move(name));
+}
+
+ValueId GraphBuilder::conv2d(ValueId x, const WeightScope& w, const Conv2dOptions& o) {
+  const int64_t channels = shape(x).rank() == 4 ? shape(x)[1] : 0;
+  const ValueId kernel = weight(w, "weight", Shape{o.out_channels, channels, o.kernel, o.kernel});
+  const ValueId bias = o.bias ? weight(w, "bias", Shape{o.out_channels}) : kNoValue;
+  const int64_t begin = o.pad_end_only ? 0 : o.padding;
+  return node(Op::kConv2d, Conv2dAttrs{o.stride, begin, begin, o.padding, o.padding}, {x, kernel, bias, kNoValue},
+              w.prefix());
+}
+
+ValueId GraphBuilder::linear(ValueId x, const WeightScope& w, const LinearOptions& o) {
+  const ValueId matrix = weight(w, "weight", Shape{o.out_channels, shape(x)[-1]});
+  const ValueId bias = o.bias ? weight(w, "bias", Shape{o.out_channels}) : kNoValue;
+  return node(Op::kLinear, LinearAttrs{}, {x, matrix, bias, kNoValue}, w.prefix());
+}
+
+ValueId GraphBuilder::group_norm(ValueId x, const WeightScope& w, const NormOptions& o) {
+  const Shape channels{shape(x)[1]};
+  const ValueId gamma = weight(w, "weight", channels);
+  const ValueId beta = weight(w, "bias", channels);
+  return node(Op::kGroupNorm, GroupNormAttrs{o.groups, o.epsilon}, {x, gamma, beta, kNoValue}, w.prefix());
+}
+
+ValueId GraphBuilder::layer_norm(ValueId x, const WeightScope& w, const NormOptions& o) {
+  const Shape channels{shape(x)[-1]};
+  const ValueId gamma = weight(w, "weight", channels);
+  const ValueId beta = weight(w, "bias", channels);
+  return node(Op::kLayerNorm, LayerNormAttrs{o.epsilon}, {x, gamma, beta}, w.prefix());
+}
+
+ValueId GraphBuilder::embedding(ValueId ids, const WeightScope& w, int64_t rows, int64_t channels) {
+  const ValueId table = weight(w, "weight", Shape{rows, channels});
+  return node(Op::kEmbedding, std::monostate{}, {ids, table}, w.prefix());
+}
+
+ValueId GraphBuilder::activation(ValueId x, Activation activation) {
+  return node(Op::kActivation, ActivationAttrs{activation}, {x},
+              graph_.value(x).name + "." + std::string(activation_name(activation)));
+}
+
+ValueId GraphBuilder::geglu(ValueId x) {
+  return node(Op::kGeglu, std::monostate{}, {x}, graph_.value(x).name + ".geglu");
+}
+
+ValueId GraphBuilder::add(ValueId x, ValueId y) {
+  return node(Op::kAdd, std::monostate{}, {x, y}, graph_.value(x).name + ".add");
+}
+
+ValueId GraphBuilder::add_channels(ValueId x, ValueId y) {
+  return node(Op::kAddChannels, std::monostate{}, {x, y}, graph_.value(x).name + ".add");
+}
+
+ValueId GraphBuilder::affine(ValueId x, float scale, float offset) {
+  return node(Op::kAffine, AffineAttrs{scale, offset}, {x}, graph_.value(x).name + ".affine");
+}
+
+ValueId GraphBuilder::concat(std::span<const ValueId> parts, int axis) {
+  return node(Op::kConcat, ConcatAttrs{axis}, {parts.begin(), parts.end()}, graph_.value(parts[0]).name + ".concat");
+}
+
+ValueId GraphBuilder::slice(ValueId x, int axis, int64_t begin, int64_t length) {
+  return node(Op::kSlice, SliceAttrs{axis, begin, length}, {x}, graph_.value(x).name + ".slice");
+}
+
+ValueId GraphBuilder::upsample_nearest(ValueId x, int64_t height, int64_t width) {
+  const Shape target{shape(x)[0], shape(x)[1], height, width};
+  return node(Op::kUpsampleNearest, TargetShapeAttrs{target}, {x}, graph_.value(x).name + ".upsample");
+}
+
+ValueId GraphBuilder::attention(ValueId q, ValueId k, ValueId v, const AttentionAttrs& attrs) {
+  return node(Op::kAttention, attrs, {q, k, v}, graph_.value(q).name + ".attention");
+}
+
+ValueId GraphBuilder::timestep_embedding(ValueId timestep, const TimestepEmbeddingAttrs& attrs) {
+  return node(Op::kTimestepEmbedding, attrs, {timestep}, "time_proj");
+}
+
+ValueId GraphBuilder::tokens(ValueId x) {
+  return node(Op::kTokens, std::monostate{}, {x}, graph_.value(x).name + ".tokens");
+}
+
+ValueId GraphBuilder::image(ValueId x, int64_t height, int64_t width) {
+  const Shape target{shape(x)[0], shape(x)[2], height, width};
+  return node(Op::kImage, TargetShapeAttrs{target}, {x}, graph_.value(x).name + ".image");
+}
+
+ValueId GraphBuilder::reshape(ValueId x, const Shape& target) {
+  return node(Op::kReshape, TargetShapeAttrs{target}, {x}, graph_.value(x).name + ".reshape");
+}
+
+ValueId GraphBuilder::name(ValueId x, const WeightScope& w) {
+  graph_.value(x).name = w.prefix();
+  return x;
+}
+
+}  // namespace snug

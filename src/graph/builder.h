@@ -1,0 +1,78 @@
+// How model files write their graph: each call adds one operation whose weights are looked up under a
+// WeightScope and checked against the shape that the architecture gives them.
+//
+//   x = b.group_norm(x, w.sub("norm1"), {.groups = 32});
+//   x = b.activation(x, Activation::kSilu);
+//   x = b.conv2d(x, w.sub("conv1"), {.out_channels = 320, .kernel = 3, .padding = 1});
+//
+// Values are named after the scope that makes them, so that tests find them by diffusers' module names.
+// Throws missing_tensor, shape_mismatch (naming file and tensor).
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "graph/graph.h"
+#include "graph/weight_scope.h"
+
+namespace snug {
+
+struct Conv2dOptions {
+  int64_t out_channels = 0;
+  int64_t kernel = 3;
+  int64_t stride = 1;
+  int64_t padding = 1;
+  bool pad_end_only = false;  // `padding` on the right and bottom, none on the left and top
+  bool bias = true;
+};
+
+struct LinearOptions {
+  int64_t out_channels = 0;
+  bool bias = true;
+};
+
+struct NormOptions {
+  int64_t groups = 1;  // group_norm only
+  float epsilon = 1e-5F;
+};
+
+class GraphBuilder {
+ public:
+  // Appends to `graph`, which must outlive the builder.
+  explicit GraphBuilder(Graph& graph) : graph_(graph) {}
+
+  ValueId input(std::string name, DType dtype, Shape shape, Variability variability);
+  void output(ValueId value, std::string name);
+  // A weight used as a value of its own (position embeddings).
+  ValueId weight(const WeightScope& w, std::string_view tensor, const Shape& shape);
+
+  ValueId conv2d(ValueId x, const WeightScope& w, const Conv2dOptions& options);
+  ValueId linear(ValueId x, const WeightScope& w, const LinearOptions& options);
+  ValueId group_norm(ValueId x, const WeightScope& w, const NormOptions& options);
+  ValueId layer_norm(ValueId x, const WeightScope& w, const NormOptions& options);
+  ValueId embedding(ValueId ids, const WeightScope& w, int64_t rows, int64_t channels);
+
+  ValueId activation(ValueId x, Activation activation);
+  ValueId geglu(ValueId x);
+  ValueId add(ValueId x, ValueId y);
+  ValueId add_channels(ValueId x, ValueId y);
+  ValueId affine(ValueId x, float scale, float offset);
+  ValueId concat(std::span<const ValueId> parts, int axis);
+  ValueId slice(ValueId x, int axis, int64_t begin, int64_t length);
+  ValueId upsample_nearest(ValueId x, int64_t height, int64_t width);
+  ValueId attention(ValueId q, ValueId k, ValueId v, const AttentionAttrs& attrs);
+  ValueId timestep_embedding(ValueId timestep, const TimestepEmbeddingAttrs& attrs);
+  ValueId tokens(ValueId x);
+  ValueId image(ValueId x, int64_t height, int64_t width);
+  ValueId reshape(ValueId x, const Shape& shape);
+
+  const Shape& shape(ValueId x) const { return graph_.value(x).shape; }
+  // Renames the last value of a module to the module's own name.
+  ValueId name(ValueId x, const WeightScope& w);
+
+ private:
+  ValueId node(Op op, Attrs attrs, std::vector<ValueId> inputs, std::string name);
+  Graph& graph_;
+};
+
+}  // namespace snug
