@@ -1,19 +1,25 @@
-# snug_folder(NAME [DEPS folder...] [LIBS library...] [SOURCES_IN subfolder...]
+# snug_folder(NAME [DEPS folder...] [LIBS library...] [SOURCES_IN subfolder...] [EXCLUDE file...]
 #             [TEST_DEPS folder...] [TEST_LIBS library...])
-# One static library per folder (snug_NAME) from its *.cc, and one test program
-# (snug_NAME_test) from its *_test.cc. Each folder's CMakeLists.txt is this one call.
+# One static library per folder (snug_NAME) from its *.cc, one test program (snug_NAME_test) from its
+# *_test.cc, and one fuzzer from each *_fuzz.cc (fuzz.cmake). Each folder's CMakeLists.txt is this one call.
 find_package(GTest REQUIRED)
 
 function(snug_folder NAME)
-  cmake_parse_arguments(ARG "" "" "DEPS;LIBS;SOURCES_IN;TEST_DEPS;TEST_LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPS;LIBS;SOURCES_IN;EXCLUDE;TEST_DEPS;TEST_LIBS" ${ARGN})
   set(sources)
   set(tests)
+  set(fuzzers)
   foreach(dir . ${ARG_SOURCES_IN})
     file(GLOB found CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${dir}/*.cc)
     foreach(file ${found})
-      if(file MATCHES "_test\\.cc$")
+      get_filename_component(base ${file} NAME)
+      if(base IN_LIST ARG_EXCLUDE)
+        continue()
+      elseif(file MATCHES "_fuzz\\.cc$")
+        list(APPEND fuzzers ${file})
+      elseif(file MATCHES "_test\\.cc$")
         list(APPEND tests ${file})
-      elseif(NOT file MATCHES "_fuzz\\.cc$")
+      else()
         list(APPEND sources ${file})
       endif()
     endforeach()
@@ -36,6 +42,9 @@ function(snug_folder NAME)
     endforeach()
     snug_test(snug_${NAME}_test SOURCES ${tests} LIBS snug_${NAME} ${test_deps} ${ARG_TEST_LIBS})
   endif()
+  foreach(file ${fuzzers})
+    snug_fuzz(${file} snug_${NAME})
+  endforeach()
 endfunction()
 
 # snug_test(NAME SOURCES file... LIBS target...): a GoogleTest program known to ctest.
