@@ -1,0 +1,10 @@
+// The instruction sets for which Highway compiles our kernels: the baseline of the compiler (SSE2 on x86-64),
+// AVX2 with FMA, and AVX-512. Others cost build time and program size and change nothing that these kernels
+// use. Include before any header of Highway, in every file that has kernels.
+#pragma once
+
+#ifdef HWY_HIGHWAY_INCLUDED
+#error "backend/cpu/highway_targets.h must come before Highway's headers"
+#endif
+
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
