@@ -1,0 +1,36 @@
+// Unicode facts that prompts need: is it UTF-8, what is whitespace, what is a word, and the normalisation
+// that CLIP's tokenizer applies. Called by prompt_syntax.cc and clip_tokenizer.cc; everything else in Snug
+// treats text as bytes. The tables are utf8proc's (Unicode 14).
+// All functions are pure and safe to call from several threads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace snug {
+
+// The longest prompt taken, about 15 000 tokens. Canonical ordering and nested brackets cost the square of
+// the length in the worst case, and this bound keeps the worst prompt under a second.
+inline constexpr size_t kMaxPromptBytes = 64 * 1024;
+
+// Throws invalid_argument, with the position of the first wrong byte, unless `prompt` is UTF-8 of at most
+// kMaxPromptBytes bytes. Surrogates and overlong forms are wrong; a zero byte is not.
+void require_prompt(std::string_view prompt);
+
+// The code point that starts at byte `position` of valid UTF-8, which is moved behind it.
+int32_t next_code_point(std::string_view text, size_t* position);
+
+// Unicode's White_Space property.
+bool is_whitespace(int32_t code_point);
+
+// A letter, a number or '_': what regular expressions call \w.
+bool is_word_character(int32_t code_point);
+
+// NFC, then every run of whitespace becomes one space, then lower case by code point (U+0130 becomes two, no
+// other context). In this order, as the CLIPTokenizer of transformers 5 does; letters that lower-casing
+// leaves decomposed stay so.
+std::string normalize_for_clip(std::string_view text);
+
+}  // namespace snug
