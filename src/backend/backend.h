@@ -15,11 +15,6 @@
 
 namespace snug {
 
-struct Declined {
-  std::string kernel;
-  std::string reason;
-};
-
 struct KernelChoice {
   std::unique_ptr<Kernel> kernel;  // never null
   std::vector<Declined> declined;  // candidates before it, in order

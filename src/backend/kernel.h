@@ -15,26 +15,9 @@
 #include <string_view>
 #include <vector>
 
-#include "graph/op.h"
+#include "graph/node_spec.h"
 
 namespace snug {
-
-// A node as a kernel sees it. `operands` has one entry for each input, absent ones with present = false.
-struct NodeSpec {
-  Op op = Op::kAdd;
-  Attrs attrs;
-  std::vector<Operand> operands;
-  Operand output;
-};
-
-// The form in which a kernel wants a weight to lie in memory.
-struct WeightForm {
-  // Not packed: dense row-major elements of `dtype`; the loader converts them itself. Packed: opaque bytes
-  // that pack_weight writes from dense F32.
-  bool packed = false;
-  DType dtype = DType::kF32;
-  size_t bytes = 0;
-};
 
 struct KernelArgs {
   std::span<const std::byte* const> inputs;  // weights in their form; null for absent ones

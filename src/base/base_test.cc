@@ -1,8 +1,8 @@
+#include <gtest/gtest.h>
+
 #include <cstring>
 #include <set>
 #include <vector>
-
-#include <gtest/gtest.h>
 
 #include "base/byte_source.h"
 #include "base/error.h"
@@ -25,7 +25,8 @@ TEST(Error, EveryCodeHasOneRowAndAWordOfItsOwn) {
 TEST(Error, LineNamesFileTensorProblemAndFixAndTheInnermostContextWins) {
   Error error(ErrorCode::kShapeMismatch, "has shape [2], needs [3]", "use a matching file");
   error.in_tensor("a.weight").in_file("x.safetensors").in_file("outer");
-  EXPECT_STREQ(error.what(), "x.safetensors: tensor 'a.weight': has shape [2], needs [3]; use a matching file");
+  EXPECT_STREQ(error.what(),
+               "x.safetensors: tensor 'a.weight': has shape [2], needs [3]; use a matching file");
 }
 
 TEST(Units, BytesNeedAUnitAndRefuseNonsense) {

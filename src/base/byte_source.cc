@@ -1,13 +1,12 @@
 #include "base/byte_source.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-
-#include <fmt/format.h>
 
 #include "base/error.h"
 
@@ -58,7 +57,8 @@ class MemorySource final : public ByteSource {
 
   void read_at(uint64_t offset, std::span<std::byte> out) const override {
     if (offset > bytes_.size() || out.size() > bytes_.size() - offset) {
-      throw Error(ErrorCode::kTruncated, fmt::format("the data ends at byte {}", bytes_.size())).in_file(name_);
+      throw Error(ErrorCode::kTruncated, fmt::format("the data ends at byte {}", bytes_.size()))
+          .in_file(name_);
     }
     if (!out.empty()) std::memcpy(out.data(), bytes_.data() + offset, out.size());
   }
@@ -93,8 +93,8 @@ std::unique_ptr<ByteSource> view_memory(std::string name, std::span<const std::b
 
 std::string read_text(const ByteSource& source, uint64_t limit_bytes) {
   if (source.size() > limit_bytes) {
-    throw Error(ErrorCode::kTooLarge,
-                fmt::format("has {} bytes, more than the {} that such a file may have", source.size(), limit_bytes))
+    throw Error(ErrorCode::kTooLarge, fmt::format("has {} bytes, more than the {} that such a file may have",
+                                                  source.size(), limit_bytes))
         .in_file(source.name());
   }
   std::string text(source.size(), '\0');

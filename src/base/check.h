@@ -6,8 +6,8 @@ namespace snug {
 [[noreturn]] void check_failed(const char* condition, const char* expectation, const char* file, int line);
 }  // namespace snug
 
-#define SNUG_CHECK(condition, expectation)                                         \
-  do {                                                                             \
-    if (!(condition)) [[unlikely]]                                                 \
-      ::snug::check_failed(#condition, expectation, __FILE__, __LINE__);           \
+#define SNUG_CHECK(condition, expectation)                               \
+  do {                                                                   \
+    if (!(condition)) [[unlikely]]                                       \
+      ::snug::check_failed(#condition, expectation, __FILE__, __LINE__); \
   } while (false)

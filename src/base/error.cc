@@ -15,7 +15,8 @@ constexpr std::array kTable = {
     ErrorInfo{ErrorCode::kUnsupported, "unsupported", 2, 422, "valid, but not something Snug does"},
     ErrorInfo{ErrorCode::kNotFound, "not_found", 3, 404, "the named model or file does not exist"},
     ErrorInfo{ErrorCode::kMissingFile, "missing_file", 3, 404, "a model folder lacks a file it needs"},
-    ErrorInfo{ErrorCode::kPathRefused, "path_refused", 4, 422, "a path inside a model leads out of its folder"},
+    ErrorInfo{ErrorCode::kPathRefused, "path_refused", 4, 422,
+              "a path inside a model leads out of its folder"},
     ErrorInfo{ErrorCode::kCorruptModel, "corrupt_model", 4, 422, "model files contradict each other"},
     ErrorInfo{ErrorCode::kTruncated, "truncated", 4, 422, "a file ends before its contents do"},
     ErrorInfo{ErrorCode::kBadHeader, "bad_header", 4, 422, "a file's header cannot be read"},
@@ -25,14 +26,18 @@ constexpr std::array kTable = {
     ErrorInfo{ErrorCode::kDuplicate, "duplicate", 4, 422, "a name appears twice"},
     ErrorInfo{ErrorCode::kOverflow, "overflow", 4, 422, "a size does not fit in 63 bits"},
     ErrorInfo{ErrorCode::kPickleRefused, "pickle_refused", 4, 422, "a pickled checkpoint can run code"},
-    ErrorInfo{ErrorCode::kMissingTensor, "missing_tensor", 4, 422, "the architecture needs a tensor that is absent"},
-    ErrorInfo{ErrorCode::kShapeMismatch, "shape_mismatch", 4, 422, "a tensor's shape is not what its place needs"},
+    ErrorInfo{ErrorCode::kMissingTensor, "missing_tensor", 4, 422,
+              "the architecture needs a tensor that is absent"},
+    ErrorInfo{ErrorCode::kShapeMismatch, "shape_mismatch", 4, 422,
+              "a tensor's shape is not what its place needs"},
     ErrorInfo{ErrorCode::kUnsupportedArchitecture, "unsupported_architecture", 4, 422,
               "a model class that Snug does not have"},
-    ErrorInfo{ErrorCode::kBadConfig, "bad_config", 4, 422, "a configuration file is malformed or contradictory"},
+    ErrorInfo{ErrorCode::kBadConfig, "bad_config", 4, 422,
+              "a configuration file is malformed or contradictory"},
     ErrorInfo{ErrorCode::kBadImage, "bad_image", 4, 422, "a picture cannot be decoded"},
     ErrorInfo{ErrorCode::kTooLarge, "too_large", 4, 413, "a declared size is beyond the limit"},
-    ErrorInfo{ErrorCode::kUnsupportedImage, "unsupported_image", 4, 415, "a picture format Snug does not read"},
+    ErrorInfo{ErrorCode::kUnsupportedImage, "unsupported_image", 4, 415,
+              "a picture format Snug does not read"},
     ErrorInfo{ErrorCode::kOverBudget, "over_budget", 5, 422, "no plan fits the stated budget"},
     ErrorInfo{ErrorCode::kOutOfMemory, "out_of_memory", 7, 503, "the system refused memory"},
     ErrorInfo{ErrorCode::kIoError, "io_error", 6, 500, "reading or writing failed"},
@@ -42,7 +47,9 @@ constexpr std::array kTable = {
 
 }  // namespace
 
-std::span<const ErrorInfo> error_table() { return kTable; }
+std::span<const ErrorInfo> error_table() {
+  return kTable;
+}
 
 const ErrorInfo& error_info(ErrorCode code) {
   for (const ErrorInfo& info : kTable) {

@@ -1,10 +1,10 @@
 #include "base/units.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <charconv>
 #include <cmath>
-
-#include <fmt/format.h>
 
 #include "base/error.h"
 
@@ -38,8 +38,9 @@ uint64_t parse_bytes(std::string_view text, std::string_view what) {
     double bytes;
   };
   static constexpr std::array kUnits = {
-      Unit{"B", 1},         Unit{"KB", 1e3},        Unit{"MB", 1e6},          Unit{"GB", 1e9},   Unit{"TB", 1e12},
-      Unit{"KiB", 1024.0},  Unit{"MiB", 1048576.0}, Unit{"GiB", 1073741824.0}, Unit{"TiB", 1099511627776.0}};
+      Unit{"B", 1},           Unit{"KB", 1e3},           Unit{"MB", 1e6},
+      Unit{"GB", 1e9},        Unit{"TB", 1e12},          Unit{"KiB", 1024.0},
+      Unit{"MiB", 1048576.0}, Unit{"GiB", 1073741824.0}, Unit{"TiB", 1099511627776.0}};
   const auto refuse = [&](std::string_view why) {
     return Error(ErrorCode::kInvalidArgument, fmt::format("{} '{}' {}", what, text, why),
                  "write it like 700MiB or 1.5GB");

@@ -36,8 +36,8 @@ ValueId GraphBuilder::conv2d(ValueId x, const WeightScope& w, const Conv2dOption
   const ValueId kernel = weight(w, "weight", Shape{o.out_channels, channels, o.kernel, o.kernel});
   const ValueId bias = o.bias ? weight(w, "bias", Shape{o.out_channels}) : kNoValue;
   const int64_t begin = o.pad_end_only ? 0 : o.padding;
-  return node(Op::kConv2d, Conv2dAttrs{o.stride, begin, begin, o.padding, o.padding}, {x, kernel, bias, kNoValue},
-              w.prefix());
+  return node(Op::kConv2d, Conv2dAttrs{o.stride, begin, begin, o.padding, o.padding},
+              {x, kernel, bias, kNoValue}, w.prefix());
 }
 
 ValueId GraphBuilder::linear(ValueId x, const WeightScope& w, const LinearOptions& o) {
@@ -87,7 +87,8 @@ ValueId GraphBuilder::affine(ValueId x, float scale, float offset) {
 }
 
 ValueId GraphBuilder::concat(std::span<const ValueId> parts, int axis) {
-  return node(Op::kConcat, ConcatAttrs{axis}, {parts.begin(), parts.end()}, graph_.value(parts[0]).name + ".concat");
+  return node(Op::kConcat, ConcatAttrs{axis}, {parts.begin(), parts.end()},
+              graph_.value(parts[0]).name + ".concat");
 }
 
 ValueId GraphBuilder::slice(ValueId x, int axis, int64_t begin, int64_t length) {

@@ -67,6 +67,8 @@ std::vector<Variability> Graph::variabilities() const {
   return result;
 }
 
-Cost Graph::cost(const Node& node) const { return op_cost(node.op, node.attrs, operands(node), operand(node.output)); }
+Cost Graph::cost(const Node& node) const {
+  return op_cost(node.op, node.attrs, operands(node), operand(node.output));
+}
 
 }  // namespace snug

@@ -20,8 +20,8 @@ inline constexpr NodeId kNoNode = -1;
 
 enum class ValueKind : uint8_t { kInput, kWeight, kComputed };
 
-// What a value may depend on; the basis of hoisting. Weights and the conditioning are fixed for a request, the
-// timestep changes with every call, the latents with everything.
+// What a value may depend on; the basis of hoisting. Weights and the conditioning are fixed for a request,
+// the timestep changes with every call, the latents with everything.
 enum class Variability : uint8_t { kRequest, kTimestep, kLatents };
 
 struct Value {

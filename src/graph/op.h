@@ -98,8 +98,8 @@ struct AttentionAttrs {
 };
 struct TimestepEmbeddingAttrs {
   int64_t channels = 0;
-  bool cosines_first = true;   // diffusers' flip_sin_to_cos
-  float frequency_shift = 0;   // diffusers' freq_shift
+  bool cosines_first = true;  // diffusers' flip_sin_to_cos
+  float frequency_shift = 0;  // diffusers' freq_shift
   bool operator==(const TimestepEmbeddingAttrs&) const = default;
 };
 struct TargetShapeAttrs {  // upsample_nearest, image and reshape state the shape that comes out
@@ -111,9 +111,9 @@ struct CastAttrs {
   bool operator==(const CastAttrs&) const = default;
 };
 
-using Attrs = std::variant<std::monostate, Conv2dAttrs, LinearAttrs, GroupNormAttrs, LayerNormAttrs, ActivationAttrs,
-                           AffineAttrs, ConcatAttrs, SliceAttrs, AttentionAttrs, TimestepEmbeddingAttrs,
-                           TargetShapeAttrs, CastAttrs>;
+using Attrs = std::variant<std::monostate, Conv2dAttrs, LinearAttrs, GroupNormAttrs, LayerNormAttrs,
+                           ActivationAttrs, AffineAttrs, ConcatAttrs, SliceAttrs, AttentionAttrs,
+                           TimestepEmbeddingAttrs, TargetShapeAttrs, CastAttrs>;
 
 // Nominal work of one node: what the definition needs, whatever kernel runs it. Multiply and add count as
 // two. Bytes are each operand once, weights in the given element type.

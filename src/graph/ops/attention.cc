@@ -10,12 +10,12 @@ Operand infer(const Attrs& attrs, std::span<const Operand> inputs) {
   const Shape& q = inputs[0].shape;
   const Shape& k = inputs[1].shape;
   const Shape& v = inputs[2].shape;
-  require(q.rank() == 3 && k.rank() == 3 && v.rank() == 3, "attention takes [N,L,C], not {}, {}, {}", q.text(),
-          k.text(), v.text());
-  require(q[0] == k[0] && k[0] == v[0] && k[1] == v[1] && q[2] == k[2], "attention: q {}, k {}, v {}", q.text(),
-          k.text(), v.text());
-  require(a.heads > 0 && q[2] % a.heads == 0 && v[2] % a.heads == 0, "attention: {} heads do not divide {} channels",
-          a.heads, q[2]);
+  require(q.rank() == 3 && k.rank() == 3 && v.rank() == 3, "attention takes [N,L,C], not {}, {}, {}",
+          q.text(), k.text(), v.text());
+  require(q[0] == k[0] && k[0] == v[0] && k[1] == v[1] && q[2] == k[2], "attention: q {}, k {}, v {}",
+          q.text(), k.text(), v.text());
+  require(a.heads > 0 && q[2] % a.heads == 0 && v[2] % a.heads == 0,
+          "attention: {} heads do not divide {} channels", a.heads, q[2]);
   require(!a.causal || q[1] == k[1], "attention: causal needs as many queries as keys");
   return {inputs[0].dtype, Shape{q[0], q[1], v[2]}};
 }

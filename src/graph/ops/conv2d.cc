@@ -1,5 +1,5 @@
-// conv2d: x [N,C,H,W], weight [O,C,kh,kw], bias [O]?, residual [N,O,H',W']? → activation(conv + bias + residual).
-// Padding is zero and may differ on each side (the VAE's downsampler pads right and bottom only).
+// conv2d: x [N,C,H,W], weight [O,C,kh,kw], bias [O]?, residual [N,O,H',W']? → activation(conv + bias +
+// residual). Padding is zero and may differ on each side (the VAE's downsampler pads right and bottom only).
 #include "graph/ops/rules.h"
 
 namespace snug::ops {
@@ -9,8 +9,8 @@ Operand infer(const Attrs& attrs, std::span<const Operand> inputs) {
   const auto& a = std::get<Conv2dAttrs>(attrs);
   const Shape& x = inputs[0].shape;
   const Shape& weight = inputs[1].shape;
-  require(x.rank() == 4 && weight.rank() == 4, "conv2d takes [N,C,H,W] and [O,C,kh,kw], not {} and {}", x.text(),
-          weight.text());
+  require(x.rank() == 4 && weight.rank() == 4, "conv2d takes [N,C,H,W] and [O,C,kh,kw], not {} and {}",
+          x.text(), weight.text());
   require(x[1] == weight[1], "conv2d: the input has {} channels, the weight takes {}", x[1], weight[1]);
   const int64_t height = x[2] + a.pad_top + a.pad_bottom - weight[2];
   const int64_t width = x[3] + a.pad_left + a.pad_right - weight[3];
@@ -18,14 +18,15 @@ Operand infer(const Attrs& attrs, std::span<const Operand> inputs) {
   const Shape out{x[0], weight[0], height / a.stride + 1, width / a.stride + 1};
   require(!inputs[2].present || inputs[2].shape == Shape{weight[0]}, "conv2d: bias {} for {} channels",
           inputs[2].shape.text(), weight[0]);
-  require(!inputs[3].present || inputs[3].shape == out, "conv2d: residual {} for output {}", inputs[3].shape.text(),
-          out.text());
+  require(!inputs[3].present || inputs[3].shape == out, "conv2d: residual {} for output {}",
+          inputs[3].shape.text(), out.text());
   return {inputs[0].dtype, out};
 }
 
 double flops(const Attrs&, std::span<const Operand> inputs, const Operand& output) {
   const Shape& weight = inputs[1].shape;
-  return 2.0 * static_cast<double>(output.shape.elements()) * static_cast<double>(weight[1] * weight[2] * weight[3]);
+  return 2.0 * static_cast<double>(output.shape.elements()) *
+         static_cast<double>(weight[1] * weight[2] * weight[3]);
 }
 
 std::string describe(const Attrs& attrs) {
@@ -37,7 +38,8 @@ std::string describe(const Attrs& attrs) {
 }  // namespace
 
 const OpInfo& conv2d() {
-  static constexpr OpInfo kInfo = {Op::kConv2d, "conv2d", "x weight bias? residual?", infer, flops, describe, false};
+  static constexpr OpInfo kInfo = {Op::kConv2d, "conv2d", "x weight bias? residual?", infer, flops,
+                                   describe,    false};
   return kInfo;
 }
 

@@ -1,12 +1,15 @@
-// activation: one function of each element. geglu (Shazeer, 2020): x [...,2F] → first half · gelu(second half).
-// add: x + y, where y has x's shape or is a suffix of it (position embeddings). add_channels: x [N,C,H,W] plus
-// y [N or 1, C] at every pixel. affine: scale x + offset. cast: the same values in another element type.
+// activation: one function of each element. geglu (Shazeer, 2020): x [...,2F] → first half · gelu(second
+// half). add: x + y, where y has x's shape or is a suffix of it (position embeddings). add_channels: x
+// [N,C,H,W] plus y [N or 1, C] at every pixel. affine: scale x + offset. cast: the same values in another
+// element type.
 #include "graph/ops/rules.h"
 
 namespace snug::ops {
 namespace {
 
-Operand infer_same(const Attrs&, std::span<const Operand> inputs) { return {inputs[0].dtype, inputs[0].shape}; }
+Operand infer_same(const Attrs&, std::span<const Operand> inputs) {
+  return {inputs[0].dtype, inputs[0].shape};
+}
 
 Operand infer_geglu(const Attrs&, std::span<const Operand> inputs) {
   Shape out = inputs[0].shape;
@@ -27,8 +30,8 @@ Operand infer_add(const Attrs&, std::span<const Operand> inputs) {
 Operand infer_add_channels(const Attrs&, std::span<const Operand> inputs) {
   const Shape& x = inputs[0].shape;
   const Shape& y = inputs[1].shape;
-  require(x.rank() == 4 && (y == Shape{x[0], x[1]} || y == Shape{1, x[1]}), "add_channels: {} for {}", y.text(),
-          x.text());
+  require(x.rank() == 4 && (y == Shape{x[0], x[1]} || y == Shape{1, x[1]}), "add_channels: {} for {}",
+          y.text(), x.text());
   return {inputs[0].dtype, x};
 }
 
@@ -56,25 +59,28 @@ std::string describe_cast(const Attrs& attrs) {
 }  // namespace
 
 const OpInfo& activation() {
-  static constexpr OpInfo kInfo = {
-      Op::kActivation, "activation", "x", infer_same, flops_of_function, describe_activation, false};
+  static constexpr OpInfo kInfo = {Op::kActivation,   "activation",        "x",  infer_same,
+                                   flops_of_function, describe_activation, false};
   return kInfo;
 }
 const OpInfo& geglu() {
-  static constexpr OpInfo kInfo = {Op::kGeglu, "geglu", "x", infer_geglu, flops_of_function, nothing_to_say, false};
+  static constexpr OpInfo kInfo = {Op::kGeglu,        "geglu",        "x",  infer_geglu,
+                                   flops_of_function, nothing_to_say, false};
   return kInfo;
 }
 const OpInfo& add() {
-  static constexpr OpInfo kInfo = {Op::kAdd, "add", "x y", infer_add, flop_per_element, nothing_to_say, false};
+  static constexpr OpInfo kInfo = {Op::kAdd,         "add",          "x y", infer_add,
+                                   flop_per_element, nothing_to_say, false};
   return kInfo;
 }
 const OpInfo& add_channels() {
-  static constexpr OpInfo kInfo = {
-      Op::kAddChannels, "add_channels", "x y", infer_add_channels, flop_per_element, nothing_to_say, false};
+  static constexpr OpInfo kInfo = {Op::kAddChannels, "add_channels", "x y", infer_add_channels,
+                                   flop_per_element, nothing_to_say, false};
   return kInfo;
 }
 const OpInfo& affine() {
-  static constexpr OpInfo kInfo = {Op::kAffine, "affine", "x", infer_same, flop_per_element, describe_affine, false};
+  static constexpr OpInfo kInfo = {Op::kAffine,      "affine",        "x",  infer_same,
+                                   flop_per_element, describe_affine, false};
   return kInfo;
 }
 const OpInfo& cast() {

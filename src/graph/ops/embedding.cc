@@ -27,15 +27,15 @@ double flops_of_timestep(const Attrs&, std::span<const Operand>, const Operand& 
 
 std::string describe_timestep(const Attrs& attrs) {
   const auto& a = std::get<TimestepEmbeddingAttrs>(attrs);
-  return fmt::format("channels={} {} frequency_shift={:g}", a.channels, a.cosines_first ? "cos,sin" : "sin,cos",
-                     a.frequency_shift);
+  return fmt::format("channels={} {} frequency_shift={:g}", a.channels,
+                     a.cosines_first ? "cos,sin" : "sin,cos", a.frequency_shift);
 }
 
 }  // namespace
 
 const OpInfo& embedding() {
-  static constexpr OpInfo kInfo = {
-      Op::kEmbedding, "embedding", "ids table", infer_embedding, no_flops, nothing_to_say, false};
+  static constexpr OpInfo kInfo = {Op::kEmbedding, "embedding",    "ids table", infer_embedding,
+                                   no_flops,       nothing_to_say, false};
   return kInfo;
 }
 const OpInfo& timestep_embedding() {

@@ -25,7 +25,8 @@ std::string describe(const Attrs& attrs) {
 }  // namespace
 
 const OpInfo& layer_norm() {
-  static constexpr OpInfo kInfo = {Op::kLayerNorm, "layer_norm", "x gamma? beta?", infer, flops, describe, false};
+  static constexpr OpInfo kInfo = {Op::kLayerNorm, "layer_norm", "x gamma? beta?", infer, flops,
+                                   describe,       false};
   return kInfo;
 }
 

@@ -7,15 +7,15 @@ namespace {
 Operand infer(const Attrs&, std::span<const Operand> inputs) {
   const Shape& x = inputs[0].shape;
   const Shape& weight = inputs[1].shape;
-  require((x.rank() == 2 || x.rank() == 3) && weight.rank() == 2, "linear takes [..,K] and [M,K], not {} and {}",
-          x.text(), weight.text());
+  require((x.rank() == 2 || x.rank() == 3) && weight.rank() == 2,
+          "linear takes [..,K] and [M,K], not {} and {}", x.text(), weight.text());
   require(x[-1] == weight[1], "linear: the input has {} channels, the weight takes {}", x[-1], weight[1]);
   Shape out = x;
   out.set(-1, weight[0]);
   require(!inputs[2].present || inputs[2].shape == Shape{weight[0]}, "linear: bias {} for {} channels",
           inputs[2].shape.text(), weight[0]);
-  require(!inputs[3].present || inputs[3].shape == out, "linear: residual {} for output {}", inputs[3].shape.text(),
-          out.text());
+  require(!inputs[3].present || inputs[3].shape == out, "linear: residual {} for output {}",
+          inputs[3].shape.text(), out.text());
   return {inputs[0].dtype, out};
 }
 
@@ -30,7 +30,8 @@ std::string describe(const Attrs& attrs) {
 }  // namespace
 
 const OpInfo& linear() {
-  static constexpr OpInfo kInfo = {Op::kLinear, "linear", "x weight bias? residual?", infer, flops, describe, false};
+  static constexpr OpInfo kInfo = {Op::kLinear, "linear", "x weight bias? residual?", infer, flops,
+                                   describe,    false};
   return kInfo;
 }
 

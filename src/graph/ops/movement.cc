@@ -1,7 +1,8 @@
 // Operations that move or rename elements and compute nothing.
-// concat: any number of inputs joined along one axis. slice: part of one axis. upsample_nearest: x [N,C,H,W] to
-// the stated height and width, out[y] = in[floor(y H / H')]. tokens: [N,C,H,W] → [N,HW,C]; image: back; both are
-// views because pictures are stored channels-last. reshape: another shape over the same row-major bytes.
+// concat: any number of inputs joined along one axis. slice: part of one axis. upsample_nearest: x [N,C,H,W]
+// to the stated height and width, out[y] = in[floor(y H / H')]. tokens: [N,C,H,W] → [N,HW,C]; image: back;
+// both are views because pictures are stored channels-last. reshape: another shape over the same row-major
+// bytes.
 #include "graph/ops/rules.h"
 
 namespace snug::ops {
@@ -27,8 +28,9 @@ Operand infer_concat(const Attrs& attrs, std::span<const Operand> inputs) {
 Operand infer_slice(const Attrs& attrs, std::span<const Operand> inputs) {
   const auto& a = std::get<SliceAttrs>(attrs);
   Shape out = inputs[0].shape;
-  require(a.axis >= 0 && a.axis < out.rank() && a.begin >= 0 && a.length > 0 && a.begin + a.length <= out[a.axis],
-          "slice: {}..{} of axis {} of {}", a.begin, a.begin + a.length, a.axis, out.text());
+  require(
+      a.axis >= 0 && a.axis < out.rank() && a.begin >= 0 && a.length > 0 && a.begin + a.length <= out[a.axis],
+      "slice: {}..{} of axis {} of {}", a.begin, a.begin + a.length, a.axis, out.text());
   out.set(a.axis, a.length);
   return {inputs[0].dtype, out};
 }
@@ -36,7 +38,8 @@ Operand infer_slice(const Attrs& attrs, std::span<const Operand> inputs) {
 Operand infer_upsample(const Attrs& attrs, std::span<const Operand> inputs) {
   const Shape& out = std::get<TargetShapeAttrs>(attrs).shape;
   const Shape& x = inputs[0].shape;
-  require(x.rank() == 4 && out.rank() == 4 && out[0] == x[0] && out[1] == x[1] && out[2] >= x[2] && out[3] >= x[3],
+  require(x.rank() == 4 && out.rank() == 4 && out[0] == x[0] && out[1] == x[1] && out[2] >= x[2] &&
+              out[3] >= x[3],
           "upsample_nearest: {} to {}", x.text(), out.text());
   return {inputs[0].dtype, out};
 }
@@ -63,7 +66,9 @@ Operand infer_reshape(const Attrs& attrs, std::span<const Operand> inputs) {
   return {inputs[0].dtype, out};
 }
 
-std::string describe_concat(const Attrs& attrs) { return fmt::format("axis={}", std::get<ConcatAttrs>(attrs).axis); }
+std::string describe_concat(const Attrs& attrs) {
+  return fmt::format("axis={}", std::get<ConcatAttrs>(attrs).axis);
+}
 
 std::string describe_slice(const Attrs& attrs) {
   const auto& a = std::get<SliceAttrs>(attrs);
@@ -77,7 +82,8 @@ std::string describe_target(const Attrs& attrs) {
 }  // namespace
 
 const OpInfo& concat() {
-  static constexpr OpInfo kInfo = {Op::kConcat, "concat", "x*", infer_concat, no_flops, describe_concat, false};
+  static constexpr OpInfo kInfo = {Op::kConcat, "concat",        "x*", infer_concat,
+                                   no_flops,    describe_concat, false};
   return kInfo;
 }
 const OpInfo& slice() {
@@ -98,7 +104,8 @@ const OpInfo& image() {
   return kInfo;
 }
 const OpInfo& reshape() {
-  static constexpr OpInfo kInfo = {Op::kReshape, "reshape", "x", infer_reshape, no_flops, describe_target, true};
+  static constexpr OpInfo kInfo = {Op::kReshape, "reshape",       "x", infer_reshape,
+                                   no_flops,     describe_target, true};
   return kInfo;
 }
 
