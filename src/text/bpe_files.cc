@@ -1,10 +1,10 @@
 #include "text/bpe_files.h"
 
-#include <fmt/format.h>
-
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <optional>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/units.h"

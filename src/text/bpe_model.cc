@@ -1,10 +1,10 @@
 #include "text/bpe_model.h"
 
-#include <fmt/format.h>
-
 #include <bit>
 #include <queue>
 #include <string>
+
+#include <fmt/format.h>
 
 #include "base/check.h"
 #include "base/error.h"

@@ -1,9 +1,9 @@
 #include "text/clip_tokenizer.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <re2/re2.h>
-
-#include <algorithm>
 
 #include "base/check.h"
 #include "base/error.h"

@@ -42,9 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         ClipTokenizer::load(MemoryFileTree({{"vocab.json", kVocabulary}, {"merges.txt", text}}), "")
             .encode("ab ba");
         break;
-      case 3:
-        ClipTokenizer::load(MemoryFileTree({{"tokenizer.json", text}}), "").encode("ab ba");
-        break;
+      case 3: ClipTokenizer::load(MemoryFileTree({{"tokenizer.json", text}}), "").encode("ab ba"); break;
       default:
         ClipTokenizer::load(
             MemoryFileTree(

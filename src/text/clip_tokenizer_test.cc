@@ -1,12 +1,12 @@
 #include "text/clip_tokenizer.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <random>
 #include <sstream>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "tests/fixtures.h"

@@ -1,9 +1,9 @@
 #include "text/prompt_chunks.h"
 
-#include <gtest/gtest.h>
-
 #include <cmath>
 #include <cstdio>
+
+#include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "tests/fixtures.h"

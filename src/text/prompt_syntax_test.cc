@@ -1,8 +1,8 @@
 #include "text/prompt_syntax.h"
 
-#include <gtest/gtest.h>
-
 #include <random>
+
+#include <gtest/gtest.h>
 
 #include "base/error.h"
 #include "text/unicode_text.h"
@@ -125,10 +125,16 @@ TEST(PromptSyntax, NothingButTheEncodingIsAnError) {
   EXPECT_THROW(plain_prompt("a \xFF"), Error);
 }
 
+TEST(PromptSyntax, TheWorstPromptOfFullLengthStaysCheap) {
+  std::string prompt;
+  while (prompt.size() + 2 <= kMaxPromptBytes) prompt += "(a";
+  EXPECT_EQ(parse_prompt(prompt).back().weight, kMaxPromptWeight);
+}
+
 TEST(PromptSyntax, DeeplyNestedWeightsStayFinite) {
   std::string prompt;
-  for (int i = 0; i < 5000; ++i) prompt += "(a";
-  for (int i = 0; i < 5000; ++i) prompt += ":9999)";
+  for (int i = 0; i < 3000; ++i) prompt += "(a";
+  for (int i = 0; i < 3000; ++i) prompt += ":9999)";
   for (const PromptSpan& span : parse_prompt(prompt + ":0)"))
     EXPECT_LE(std::abs(span.weight), kMaxPromptWeight);
 }

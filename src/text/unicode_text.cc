@@ -1,11 +1,10 @@
 #include "text/unicode_text.h"
 
+#include <algorithm>
+#include <vector>
+
 #include <fmt/format.h>
 #include <utf8proc.h>
-
-#include <cstdlib>
-#include <memory>
-#include <new>
 
 #include "base/check.h"
 #include "base/error.h"
@@ -16,30 +15,49 @@ namespace {
 constexpr int32_t kCapitalIWithDot = 0x130;
 constexpr std::string_view kSmallIWithCombiningDot = "i\xCC\x87";
 
-struct Free {
-  void operator()(void* memory) const { std::free(memory); }
-};
-
 const utf8proc_uint8_t* utf8_bytes(std::string_view text) {
   return reinterpret_cast<const utf8proc_uint8_t*>(text.data());
 }
 
-bool is_ascii(std::string_view text) {
-  for (const char c : text) {
-    if (static_cast<unsigned char>(c) >= 0x80) return false;
-  }
-  return true;
+int combining_class(utf8proc_int32_t code_point) {
+  return utf8proc_get_property(code_point)->combining_class;
 }
 
-std::string compose(std::string_view text) {
-  utf8proc_uint8_t* composed = nullptr;
+// Canonical decomposition of one code point, unordered.
+void append_decomposed(int32_t code_point, std::vector<utf8proc_int32_t>* out) {
+  constexpr auto kOptions = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE);
+  utf8proc_int32_t parts[8];  // the longest in Unicode has 4
+  int boundary_state = 0;
+  const utf8proc_ssize_t count = utf8proc_decompose_char(code_point, parts, 8, kOptions, &boundary_state);
+  SNUG_CHECK(count >= 0 && count <= 8, "canonical decompositions are short");
+  out->insert(out->end(), parts, parts + count);
+}
+
+// Each run of combining marks sorted by class. utf8proc_map does this too, in quadratic time.
+void order_canonically(std::vector<utf8proc_int32_t>* code_points) {
+  const auto is_mark = [](utf8proc_int32_t c) { return combining_class(c) > 0; };
+  for (auto begin = code_points->begin(); begin != code_points->end();) {
+    begin = std::find_if(begin, code_points->end(), is_mark);
+    const auto end = std::find_if_not(begin, code_points->end(), is_mark);
+    std::stable_sort(begin, end, [](auto a, auto b) { return combining_class(a) < combining_class(b); });
+    begin = end;
+  }
+}
+
+// NFC.
+std::vector<utf8proc_int32_t> compose(std::string_view text) {
+  std::vector<utf8proc_int32_t> code_points;
+  code_points.reserve(text.size());
+  for (size_t position = 0; position < text.size();) {
+    append_decomposed(next_code_point(text, &position), &code_points);
+  }
+  order_canonically(&code_points);
   const utf8proc_ssize_t length =
-      utf8proc_map(utf8_bytes(text), static_cast<utf8proc_ssize_t>(text.size()), &composed,
-                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
-  const std::unique_ptr<utf8proc_uint8_t, Free> owner(composed);
-  if (length == UTF8PROC_ERROR_NOMEM) throw std::bad_alloc();
-  SNUG_CHECK(length >= 0, "text was checked to be UTF-8");
-  return {reinterpret_cast<const char*>(composed), static_cast<size_t>(length)};
+      utf8proc_normalize_utf32(code_points.data(), static_cast<utf8proc_ssize_t>(code_points.size()),
+                               static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+  SNUG_CHECK(length >= 0, "composition only shortens");
+  code_points.resize(static_cast<size_t>(length));
+  return code_points;
 }
 
 void append_lower(int32_t code_point, std::string* out) {
@@ -100,12 +118,10 @@ bool is_word_character(int32_t code_point) {
 }
 
 std::string normalize_for_clip(std::string_view text) {
-  const std::string composed = is_ascii(text) ? std::string(text) : compose(text);
   std::string out;
-  out.reserve(composed.size());
+  out.reserve(text.size());
   bool in_whitespace = false;
-  for (size_t position = 0; position < composed.size();) {
-    const int32_t code_point = next_code_point(composed, &position);
+  for (const utf8proc_int32_t code_point : compose(text)) {
     const bool whitespace = is_whitespace(code_point);
     if (!whitespace) {
       append_lower(code_point, &out);

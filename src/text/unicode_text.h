@@ -11,9 +11,9 @@
 
 namespace snug {
 
-// The longest prompt taken, about 15 000 tokens. Canonical ordering and nested brackets cost the square of
-// the length in the worst case, and this bound keeps the worst prompt under a second.
-inline constexpr size_t kMaxPromptBytes = 64 * 1024;
+// The longest prompt taken, about 7000 tokens. Nested brackets cost the square of the length in the worst
+// case; this bound keeps the worst prompt within a third of a second.
+inline constexpr size_t kMaxPromptBytes = 32 * 1024;
 
 // Throws invalid_argument, with the position of the first wrong byte, unless `prompt` is UTF-8 of at most
 // kMaxPromptBytes bytes. Surrogates and overlong forms are wrong; a zero byte is not.
