@@ -46,6 +46,7 @@ MOST_LINES = 450
 LONG_FILE_REASON = re.compile(r"This file is long because|Long:")
 EMPTY_NAMES = {"utils", "util", "common", "helpers", "manager", "managers", "misc"}
 SOURCES = {".h", ".hpp", ".cc", ".cpp", ".cxx", ".c", ".cu", ".cuh", ".S", ".inc"}
+TEST_SUFFIXES = ("_test.cc", "_fuzz.cc")
 HEADERS = {".h", ".hpp", ".cuh"}
 NOT_OURS = {"build", "node_modules", "fixtures", "shared"}
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
@@ -87,6 +88,8 @@ def refusal(file: str, target: str) -> str | None:
     """Why `file` may not include `target`, or None where it may."""
     mine, theirs = folder_of(file), folder_of(target)
     if mine is None or mine in BESIDE:
+        return None
+    if theirs == "tests" and file.endswith(TEST_SUFFIXES):
         return None
     if theirs is None or theirs in BESIDE:
         return f"includes {target}, which is not part of the product; move what you need into a folder of the table"

@@ -54,6 +54,8 @@ class CheckStructure(unittest.TestCase):
     def test_the_product_does_not_include_tests(self):
         self.assert_one({"src/plan/a.cc": '#include "tests/fixtures.h"\n', "tests/fixtures.h": HEADER},
                         "src/plan/a.cc:1", "not part of the product")
+        self.assertEqual(self.problems({"src/plan/a_test.cc": '#include "tests/fixtures.h"\n',
+                                        "tests/fixtures.h": HEADER}), [])
 
     def test_backends_share_only_the_contract_and_the_reference(self):
         tree = {f"src/backend/{name}.h": HEADER for name in ("backend", "reference/a", "cpu/b", "no_cuda/c")}

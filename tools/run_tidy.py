@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""Runs clang-tidy over the project's sources, and only over those that may answer differently than last time.
+
+Called by `./dev lint`: run_tidy.py BUILD_DIR [FILE...], BUILD_DIR being one with compile_commands.json. Prints
+the findings; exits 1 if there are any.
+
+A file that was clean is remembered under a hash of everything that its findings follow from: its text and
+that of every header of ours that it includes, its compiler flags, .clang-tidy, clang-tidy's version. The
+memory lies in the user's cache folder and knows no absolute paths, so a new checkout profits from it.
+System headers are not hashed; they change with the distribution's release, as clang-tidy's version does.
+"""
+
+import concurrent.futures
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
+FOREACH_TARGET = re.compile(r'^\s*#\s*define\s+HWY_TARGET_INCLUDE\s+"([^"]+)"', re.MULTILINE)
+FOLDERS = ("src/", "apps/", "models/", "tests/", "bench/")
+# The compiler is gcc, the checker clang: what only gcc knows is no finding.
+EXTRA = ["--extra-arg=-Wno-unknown-warning-option", "--extra-arg=-Wno-unknown-pragmas"]
+
+
+def compile_commands(build: Path) -> dict[str, list[str]]:
+    """File (relative to the root) → compiler flags."""
+    commands = {}
+    for entry in json.loads((build / "compile_commands.json").read_text()):
+        file = os.path.relpath(os.path.join(entry["directory"], entry["file"]), ROOT)
+        if file.startswith(FOLDERS):
+            commands[file] = entry["command"].split()
+    return commands
+
+
+def borrow_commands(commands: dict[str, list[str]]) -> set[str]:
+    """Adds the sources that this build leaves out (fuzz targets, alternatives) with the flags of a neighbour;
+    gives their names."""
+    borrowed = set()
+    for folder in FOLDERS:
+        for path in sorted((ROOT / folder).rglob("*.cc")):
+            file = path.relative_to(ROOT).as_posix()
+            neighbour = next((f for f in sorted(commands) if os.path.dirname(f) == os.path.dirname(file)), None)
+            if file not in commands and neighbour:
+                commands[file] = commands[neighbour]
+                borrowed.add(file)
+    return borrowed
+
+
+def closure(file: str, seen: set[str]) -> set[str]:
+    """`file` and every file of ours that it includes, directly or not."""
+    seen.add(file)
+    text = (ROOT / file).read_text(errors="replace")
+    for include in INCLUDE.findall(text) + FOREACH_TARGET.findall(text):
+        for start in (os.path.dirname(file), "src", ""):
+            found = os.path.normpath(os.path.join(start, include))
+            if (ROOT / found).is_file():
+                if found not in seen:
+                    closure(found, seen)
+                break
+    return seen
+
+
+def flags_of(command: list[str]) -> list[str]:
+    return [word.replace('\\"', '"') for word in command if word.startswith(("-D", "-I", "-W", "-f", "-std", "-m"))]
+
+
+def digest(file: str, command: list[str], common: bytes) -> str:
+    sha = hashlib.sha256(common)
+    sha.update("\0".join([file, *flags_of(command)]).replace(str(ROOT), "").encode())
+    for part in sorted(closure(file, set())):
+        sha.update(part.encode() + b"\0" + (ROOT / part).read_bytes())
+    return sha.hexdigest()
+
+
+def tidy(file: str, where: list[str], flags: list[str]) -> tuple[int, str]:
+    done = subprocess.run(["clang-tidy", "--quiet", *where, *EXTRA, str(ROOT / file), *flags],
+                          capture_output=True, text=True, check=False)
+    output = done.stdout.replace(str(ROOT) + "/", "").strip()
+    return done.returncode, output if output or done.returncode == 0 else done.stderr.strip()
+
+
+def main() -> int:
+    if len(sys.argv) < 2 or not (Path(sys.argv[1]) / "compile_commands.json").is_file():
+        print("usage: run_tidy.py BUILD_DIR [FILE...]; configure BUILD_DIR first", file=sys.stderr)
+        return 2
+    build = Path(sys.argv[1]).resolve()
+    commands = compile_commands(build)
+    borrowed = borrow_commands(commands)
+    wanted = {os.path.relpath(name, ROOT) for name in sys.argv[2:]} or set(commands)
+
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    clean = Path(home) / "snug" / "clang-tidy"
+    clean.mkdir(parents=True, exist_ok=True)
+    for stamp in clean.iterdir():
+        if time.time() - stamp.stat().st_mtime > 30 * 24 * 3600:
+            stamp.unlink(missing_ok=True)
+    version = subprocess.run(["clang-tidy", "--version"], capture_output=True, check=True).stdout
+    common = (ROOT / ".clang-tidy").read_bytes() + version + " ".join(EXTRA).encode()
+    todo = {}
+    for file in sorted(wanted & set(commands)):
+        stamp = clean / digest(file, commands[file], common)
+        if stamp.exists():
+            stamp.touch()
+        else:
+            todo[file] = stamp
+
+    print(f"clang-tidy: {len(todo)} of {len(wanted & set(commands))} files to look at", flush=True)
+    failed = 0
+    jobs = int(os.environ.get("SNUG_JOBS") or os.cpu_count() or 1)
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        running = {}
+        for file in todo:
+            flags = ["--", *flags_of(commands[file])] if file in borrowed else []
+            running[pool.submit(tidy, file, [] if flags else ["-p", str(build)], flags)] = file
+        for future in concurrent.futures.as_completed(running):
+            status, output = future.result()
+            if status == 0:
+                todo[running[future]].touch()
+            else:
+                failed += 1
+                print(output, flush=True)
+    if failed:
+        print(f"clang-tidy: {failed} files with findings", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
