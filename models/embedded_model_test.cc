@@ -1,9 +1,9 @@
 #include "models/embedded_model.h"
 
-#include <gtest/gtest.h>
-
 #include <filesystem>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace snug {
 namespace {

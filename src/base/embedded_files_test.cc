@@ -1,17 +1,15 @@
 #include "base/embedded_files.h"
 
-#include <gtest/gtest.h>
-
 #include <array>
+
+#include <gtest/gtest.h>
 
 #include "base/error.h"
 
 namespace snug {
 namespace {
 
-std::span<const std::byte> bytes_of(std::string_view text) {
-  return std::as_bytes(std::span(text));
-}
+std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
 
 TEST(EmbeddedFiles, BehaveAsAFolderOnDiskDoes) {
   const std::array files = {

@@ -47,9 +47,7 @@ constexpr std::array kTable = {
 
 }  // namespace
 
-std::span<const ErrorInfo> error_table() {
-  return kTable;
-}
+std::span<const ErrorInfo> error_table() { return kTable; }
 
 const ErrorInfo& error_info(ErrorCode code) {
   for (const ErrorInfo& info : kTable) {

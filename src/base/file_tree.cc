@@ -1,9 +1,9 @@
 #include "base/file_tree.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <filesystem>
+
+#include <fmt/format.h>
 
 #include "base/error.h"
 

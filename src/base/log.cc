@@ -1,8 +1,8 @@
 #include "base/log.h"
 
-#include <spdlog/sinks/stdout_sinks.h>
-
 #include <cstdlib>
+
+#include <spdlog/sinks/stdout_sinks.h>
 
 namespace snug::log {
 

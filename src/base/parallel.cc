@@ -1,20 +1,14 @@
 #include "base/parallel.h"
 
-#include <omp.h>
-
 #include <algorithm>
+
+#include <omp.h>
 
 namespace snug {
 
-int thread_count() {
-  return omp_get_max_threads();
-}
-void set_thread_count(int threads) {
-  omp_set_num_threads(std::max(1, threads));
-}
-int thread_index() {
-  return omp_get_thread_num();
-}
+int thread_count() { return omp_get_max_threads(); }
+void set_thread_count(int threads) { omp_set_num_threads(std::max(1, threads)); }
+int thread_index() { return omp_get_thread_num(); }
 
 namespace detail {
 

@@ -103,15 +103,9 @@ Pool& pool() {
 
 }  // namespace
 
-int thread_count() {
-  return pool().threads();
-}
-void set_thread_count(int threads) {
-  pool().set_threads(threads);
-}
-int thread_index() {
-  return current_index;
-}
+int thread_count() { return pool().threads(); }
+void set_thread_count(int threads) { pool().set_threads(threads); }
+int thread_index() { return current_index; }
 
 namespace detail {
 

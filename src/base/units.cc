@@ -1,10 +1,10 @@
 #include "base/units.h"
 
-#include <fmt/format.h>
-
 #include <array>
 #include <charconv>
 #include <cmath>
+
+#include <fmt/format.h>
 
 #include "base/error.h"
 

@@ -69,29 +69,20 @@ void to_f32(DType dtype, const std::byte* source, std::span<float> out) {
     case DType::kF32:
       if (!out.empty()) std::memcpy(out.data(), source, out.size_bytes());
       return;
-    case DType::kF16:
-      return widen<uint16_t>(source, out, f16_to_f32);
-    case DType::kBF16:
-      return widen<uint16_t>(source, out, bf16_to_f32);
-    case DType::kF64:
-      return widen<double>(source, out);
-    case DType::kI64:
-      return widen<int64_t>(source, out);
-    case DType::kI32:
-      return widen<int32_t>(source, out);
-    case DType::kI16:
-      return widen<int16_t>(source, out);
-    case DType::kI8:
-      return widen<int8_t>(source, out);
+    case DType::kF16: return widen<uint16_t>(source, out, f16_to_f32);
+    case DType::kBF16: return widen<uint16_t>(source, out, bf16_to_f32);
+    case DType::kF64: return widen<double>(source, out);
+    case DType::kI64: return widen<int64_t>(source, out);
+    case DType::kI32: return widen<int32_t>(source, out);
+    case DType::kI16: return widen<int16_t>(source, out);
+    case DType::kI8: return widen<int8_t>(source, out);
     case DType::kU8:
-    case DType::kBool:
-      return widen<uint8_t>(source, out);
+    case DType::kBool: return widen<uint8_t>(source, out);
     case DType::kF8E4M3:
       return widen<uint8_t>(source, out, [](uint8_t bits) { return f8_to_f32(bits, 4, false); });
     case DType::kF8E5M2:
       return widen<uint8_t>(source, out, [](uint8_t bits) { return f8_to_f32(bits, 5, true); });
-    default:
-      SNUG_CHECK(false, "quantised types are expanded by weights/dequantise");
+    default: SNUG_CHECK(false, "quantised types are expanded by weights/dequantise");
   }
 }
 
@@ -107,8 +98,7 @@ void from_f32(DType dtype, std::span<const float> source, std::byte* out) {
         std::memcpy(out + i * 2, &bits, 2);
       }
       return;
-    default:
-      SNUG_CHECK(false, "only floating types are narrowed");
+    default: SNUG_CHECK(false, "only floating types are narrowed");
   }
 }
 

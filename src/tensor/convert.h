@@ -14,9 +14,7 @@ namespace snug {
 float f16_to_f32(uint16_t bits);
 uint16_t f32_to_f16(float value);
 
-inline float bf16_to_f32(uint16_t bits) {
-  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
-}
+inline float bf16_to_f32(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
 // Round to nearest even; NaN stays NaN.
 inline uint16_t f32_to_bf16(float value) {
   const auto bits = std::bit_cast<uint32_t>(value);

@@ -22,9 +22,7 @@ static_assert(kInfo.size() == static_cast<size_t>(DType::kQ6_K) + 1);
 
 }  // namespace
 
-const DTypeInfo& dtype_info(DType dtype) {
-  return kInfo[static_cast<size_t>(dtype)];
-}
+const DTypeInfo& dtype_info(DType dtype) { return kInfo[static_cast<size_t>(dtype)]; }
 
 std::optional<DType> dtype_from_name(std::string_view name) {
   for (size_t i = 0; i < kInfo.size(); ++i) {

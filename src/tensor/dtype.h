@@ -42,9 +42,7 @@ struct DTypeInfo {
 
 const DTypeInfo& dtype_info(DType dtype);
 std::optional<DType> dtype_from_name(std::string_view name);
-inline bool is_quantised(DType dtype) {
-  return dtype_info(dtype).block_elements > 1;
-}
+inline bool is_quantised(DType dtype) { return dtype_info(dtype).block_elements > 1; }
 // Bytes of one element; only for plain types (SNUG_CHECK).
 int64_t element_bytes(DType dtype);
 // Bytes of `elements` elements, which must be whole blocks (SNUG_CHECK).

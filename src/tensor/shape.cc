@@ -1,9 +1,9 @@
 #include "tensor/shape.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-
-#include <algorithm>
 
 #include "base/check.h"
 
@@ -40,8 +40,6 @@ bool Shape::operator==(const Shape& other) const {
   return std::equal(extents().begin(), extents().end(), other.extents().begin(), other.extents().end());
 }
 
-std::string Shape::text() const {
-  return fmt::format("[{}]", fmt::join(extents(), ", "));
-}
+std::string Shape::text() const { return fmt::format("[{}]", fmt::join(extents(), ", ")); }
 
 }  // namespace snug
