@@ -2,7 +2,6 @@
 #             [TEST_DEPS folder...] [TEST_LIBS library...])
 # One static library per folder (snug_NAME) from its *.cc, one test program (snug_NAME_test) from its
 # *_test.cc, and one fuzzer from each *_fuzz.cc (fuzz.cmake). Each folder's CMakeLists.txt is this one call.
-find_package(GTest REQUIRED)
 
 function(snug_folder NAME)
   cmake_parse_arguments(ARG "" "" "DEPS;LIBS;SOURCES_IN;EXCLUDE;TEST_DEPS;TEST_LIBS" ${ARGN})
