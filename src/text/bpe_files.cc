@@ -199,7 +199,8 @@ BpeFiles read_bpe_files(const FileTree& tree, const std::string& folder) {
   const std::string vocabulary = in_folder(folder, "vocab.json");
   const std::string merges = in_folder(folder, "merges.txt");
   const std::string single = in_folder(folder, "tokenizer.json");
-  // special_tokens_map.json first: where SD2's two files disagree about padding, transformers takes this one.
+  // special_tokens_map.json first: for files without added_tokens_decoder, the only ones seen to disagree
+  // (about padding), transformers lets it decide.
   for (const char* name : {"special_tokens_map.json", "tokenizer_config.json"}) {
     const std::string path = in_folder(folder, name);
     if (!tree.has(path)) continue;
