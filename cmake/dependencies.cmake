@@ -17,3 +17,10 @@ pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp libwebpmux)
 # Debian's dnnl-config.cmake insists on OpenCL, which the CPU engine does not use: find the library itself.
 find_library(DNNL_LIBRARY dnnl REQUIRED)
 find_path(DNNL_INCLUDE_DIR dnnl.h REQUIRED)
+# Threads: OpenMP's, shared with oneDNN; our own where that will not do (why: src/base/parallel_threads.cc).
+if(SNUG_SANITIZE MATCHES "thread" OR SNUG_FUZZ)
+  set(SNUG_OWN_THREADS ON)
+else()
+  set(SNUG_OWN_THREADS OFF)
+  find_package(OpenMP REQUIRED)
+endif()
