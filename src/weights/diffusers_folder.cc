@@ -1,0 +1,137 @@
+#include "weights/diffusers_folder.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "weights/file_format.h"
+#include "weights/limited_json.h"
+
+namespace snug {
+namespace {
+
+// In order of preference: full precision before half, one file before shards.
+constexpr std::array<std::string_view, 2> kStems = {"diffusion_pytorch_model", "model"};
+constexpr std::array<std::string_view, 8> kEndings = {
+    ".safetensors",
+    ".safetensors.index.json",
+    ".fp16.safetensors",
+    ".safetensors.index.fp16.json",
+    ".bf16.safetensors",
+    ".safetensors.index.bf16.json",
+    ".gguf",
+    ".Q8_0.gguf",
+};
+
+constexpr size_t kMostShards = 1024;
+
+std::string find_weights(const FileTree& tree, const std::string& folder) {
+  for (const std::string_view ending : kEndings) {
+    for (const std::string_view stem : kStems) {
+      const std::string path = path_in(folder, fmt::format("{}{}", stem, ending));
+      if (tree.has(path)) return path;
+    }
+  }
+  return {};
+}
+
+[[noreturn]] void report_absent(const FileTree& tree, const std::string& folder) {
+  const std::vector<std::string> files = tree.list(folder);
+  const auto pickle = std::find_if(files.begin(), files.end(), has_pickle_extension);
+  const std::string place = path_in(tree.name(), folder);
+  if (pickle != files.end()) refuse_pickle(path_in(place, *pickle));
+  throw Error(ErrorCode::kMissingFile,
+              "the weights (diffusion_pytorch_model.safetensors or model.safetensors) are absent",
+              "download the model again, with all of its files")
+      .in_file(place);
+}
+
+// Shard file by tensor name, from "weight_map".
+std::map<std::string, std::string> read_weight_map(const FileTree& tree, const std::string& path) {
+  const auto source = tree.open(path);
+  const nlohmann::json index = read_json(*source, {.bytes = 16 << 20, .depth = 8});
+  const auto fail = [&](const char* problem) -> Error {
+    return Error(ErrorCode::kBadConfig, problem, "download the model again").in_file(source->name());
+  };
+  if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
+    throw fail("has no weight_map");
+  }
+  std::map<std::string, std::string> shard_of;
+  for (const auto& [tensor, file] : index["weight_map"].items()) {
+    if (!file.is_string()) throw fail("maps a tensor to something that is no file name");
+    shard_of.emplace(tensor, file.get<std::string>());
+  }
+  return shard_of;
+}
+
+// The names are diffusers' or transformers' own; a text encoder may lack its prefix, which only the names
+// of all files together tell.
+void add_files(WeightIndex& index, const std::vector<WeightFile>& files) {
+  const auto of_clip = [](const StoredTensor& tensor) {
+    return tensor.name.starts_with("text_model.") ||
+           tensor.name.starts_with("encoder.layers.0.self_attn.q_proj.");
+  };
+  const bool clip = std::any_of(files.begin(), files.end(), [&](const WeightFile& file) {
+    return std::any_of(file.tensors.begin(), file.tensors.end(), of_clip);
+  });
+  for (const WeightFile& file : files) {
+    index.add(file.source, file.tensors, clip ? map_clip(file.tensors) : map_diffusers(file.tensors));
+  }
+}
+
+std::vector<WeightFile> open_shards(const FileTree& tree, const std::string& folder,
+                                    const std::string& path) {
+  const auto shard_of = read_weight_map(tree, path);
+  std::set<std::string> names;
+  for (const auto& item : shard_of) names.insert(item.second);
+  if (names.size() > kMostShards) {
+    throw Error(ErrorCode::kBadConfig, fmt::format("names {} files", names.size()))
+        .in_file(path_in(tree.name(), path));
+  }
+  // Before anything is opened, and against the part's own folder: "../vae/x" leaves it too.
+  for (const std::string& name : names) require_inside(path_in(tree.name(), folder), name);
+  std::vector<WeightFile> shards;
+  std::set<std::string_view> stored;
+  for (const std::string& name : names) shards.push_back(read_weight_file(tree.open(path_in(folder, name))));
+  for (const WeightFile& shard : shards) {
+    for (const StoredTensor& tensor : shard.tensors) stored.insert(tensor.name);
+  }
+  for (const auto& [tensor, file] : shard_of) {
+    if (!stored.contains(tensor)) {
+      throw Error(ErrorCode::kMissingTensor,
+                  fmt::format("the shard index places it in {}, which lacks it", file),
+                  "download the model again")
+          .in_file(path_in(tree.name(), path))
+          .in_tensor(tensor);
+    }
+  }
+  return shards;
+}
+
+}  // namespace
+
+std::string path_in(const std::string& folder, const std::string& file) {
+  if (folder.empty()) return file;
+  if (file.empty()) return folder;
+  return folder + "/" + file;
+}
+
+std::shared_ptr<const WeightIndex> open_folder_weights(const FileTree& tree, const std::string& folder) {
+  const std::string path = find_weights(tree, folder);
+  if (path.empty()) report_absent(tree, folder);
+  auto index = std::make_shared<WeightIndex>(path_in(tree.name(), path));
+  if (path.ends_with(".json")) {
+    add_files(*index, open_shards(tree, folder, path));
+  } else {
+    std::vector<WeightFile> files;
+    files.push_back(read_weight_file(tree.open(path)));
+    add_files(*index, files);
+  }
+  return index;
+}
+
+}  // namespace snug

@@ -1,0 +1,72 @@
+// The weights of one model part (UNet, autoencoder, text encoder) under diffusers' names, over one or more
+// files: where each tensor's bytes are, and reading them. No tensor is kept in memory here.
+//
+// Who uses it: models/ through WeightSource (names, types, shapes), the planner for sizes and places, the
+// loader and the weight streamer for bytes. Built by checkpoint.h; a tensor may be a slice of a stored one
+// (OpenCLIP's joint query, key and value) and its shape may differ from the stored one in trailing ones.
+//
+// Threads: const methods are safe at once from several threads. Ownership: shares the open files.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/byte_source.h"
+#include "graph/weight_source.h"
+#include "weights/name_map.h"
+#include "weights/weight_file.h"
+
+namespace snug {
+
+struct WeightEntry {
+  uint32_t file = 0;  // position in WeightIndex::files()
+  DType dtype = DType::kF32;
+  Shape shape;
+  uint64_t offset = 0;  // in that file
+  uint64_t bytes = 0;   // as stored: quantised types stay quantised
+};
+
+class WeightIndex final : public WeightSource {
+ public:
+  // `name` is for messages: the file or folder.
+  explicit WeightIndex(std::string name) : name_(std::move(name)) {}
+
+  // Adds the tensors of `source` that `mappings` name, `stored` being the list that was mapped. Throws
+  // duplicate when a name is there already, shape_mismatch when a stored tensor has no equal slices.
+  void add(std::shared_ptr<const ByteSource> source, StoredTensors stored, const NameMappings& mappings);
+
+  const std::string& name() const override { return name_; }
+  std::optional<WeightInfo> find(std::string_view tensor) const override;
+
+  // Throws missing_tensor.
+  const WeightEntry& entry(std::string_view tensor) const;
+  std::vector<std::string> names() const;  // sorted
+  size_t size() const { return entries_.size(); }
+  uint64_t total_bytes() const;      // as stored
+  int64_t total_parameters() const;  // elements
+  const std::vector<std::shared_ptr<const ByteSource>>& files() const { return files_; }
+
+  // The bytes as they are in the file; `out` is exactly entry(tensor).bytes long. Throws missing_tensor,
+  // truncated (the file shrank), io_error.
+  void read(std::string_view tensor, std::span<std::byte> out) const;
+
+  // Elements first_element, first_element + 1, ... as float, whatever the stored type. Reads in pieces of
+  // 64 KiB, so needs no memory beside `out`. For quantised types both ends lie between blocks, and the
+  // range lies inside the tensor (SNUG_CHECK). Throws as read().
+  void read_f32(std::string_view tensor, int64_t first_element, std::span<float> out) const;
+
+ private:
+  std::string name_;
+  std::vector<std::shared_ptr<const ByteSource>> files_;
+  std::map<std::string, WeightEntry, std::less<>> entries_;
+};
+
+}  // namespace snug
