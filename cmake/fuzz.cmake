@@ -1,6 +1,7 @@
 # snug_fuzz(FILE LIBRARY): the libFuzzer program of src/**/x_fuzz.cc, target x_fuzz, when SNUG_FUZZ is on
-# (clang only; preset "fuzz"). It starts from the inputs in tests/fuzz_seeds/x_fuzz/, if there are any, keeps
-# what it learns in the build folder, and runs for SNUG_FUZZ_SECONDS as a test with the label "fuzz".
+# (clang only; preset "fuzz"). It starts from the inputs in tests/fuzz_seeds/x_fuzz/, if there are any, and from
+# fixtures of its format, keeps what it learns in the build folder, and runs for SNUG_FUZZ_SECONDS as a test
+# with the label "fuzz".
 # The target fuzz_targets builds all of them and the folders they need, and nothing else.
 set(SNUG_FUZZ_SECONDS 60 CACHE STRING "How long each fuzz target runs as a test")
 
@@ -29,6 +30,11 @@ function(snug_fuzz FILE LIBRARY)
   set(crashes ${PROJECT_BINARY_DIR}/fuzz_crashes)
   file(MAKE_DIRECTORY ${corpus} ${crashes})
   set(inputs ${corpus})
+  if(name MATCHES "safetensors")
+    list(APPEND inputs ${PROJECT_SOURCE_DIR}/tests/fixtures/bad/files)
+  elseif(name MATCHES "png|jpeg|webp|picture|metadata")
+    list(APPEND inputs ${PROJECT_SOURCE_DIR}/tests/fixtures/img)
+  endif()
   if(IS_DIRECTORY ${PROJECT_SOURCE_DIR}/tests/fuzz_seeds/${name})
     list(APPEND inputs ${PROJECT_SOURCE_DIR}/tests/fuzz_seeds/${name})
   endif()
