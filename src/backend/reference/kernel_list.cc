@@ -1,0 +1,66 @@
+#include "backend/reference/kernel_list.h"
+
+#include <array>
+
+#include "backend/reference/reference_kernel.h"
+#include "backend/stored_layout.h"
+
+namespace snug {
+namespace {
+
+using RunFunction = void (*)(const NodeSpec& node, const KernelArgs& args);
+
+class ReferenceKernel final : public Kernel {
+ public:
+  ReferenceKernel(std::string_view name, RunFunction function, const NodeSpec& node)
+      : name_(name), function_(function), node_(node) {}
+
+  std::string_view name() const override { return name_; }
+  size_t scratch_bytes() const override {
+    return node_.op == Op::kAttention ? reference::attention_scratch_bytes(node_) : 0;
+  }
+  WeightForm weight_form(int index) const override {
+    const Operand& weight = node_.operands[static_cast<size_t>(index)];
+    DType dtype = DType::kF32;
+    // The table of an embedding is large and read sparsely: it stays as the file has it.
+    if (node_.op == Op::kEmbedding && (weight.dtype == DType::kF16 || weight.dtype == DType::kBF16)) {
+      dtype = weight.dtype;
+    }
+    return {false, dtype, static_cast<size_t>(bytes_of(dtype, weight.shape.elements()))};
+  }
+  void run(const KernelArgs& args) const override { function_(node_, args); }
+
+ private:
+  std::string_view name_;
+  RunFunction function_;
+  NodeSpec node_;
+};
+
+template <const auto& kName, RunFunction kFunction>
+std::unique_ptr<Kernel> make(const NodeSpec& node, std::string& /*reason*/) {
+  return std::make_unique<ReferenceKernel>(kName, kFunction, node);
+}
+
+#define SNUG_REFERENCE(op)                                      \
+  [] {                                                          \
+    static constexpr std::string_view kName = "reference_" #op; \
+    return KernelCandidate{kName, make<kName, reference::op>};  \
+  }()
+
+}  // namespace
+
+const KernelCandidate& reference_candidate(Op op) {
+  // In the order of the enumeration.
+  static const std::array<KernelCandidate, kOpCount> kList = {{
+      SNUG_REFERENCE(conv2d),     SNUG_REFERENCE(linear),       SNUG_REFERENCE(group_norm),
+      SNUG_REFERENCE(layer_norm), SNUG_REFERENCE(activation),   SNUG_REFERENCE(geglu),
+      SNUG_REFERENCE(add),        SNUG_REFERENCE(add_channels), SNUG_REFERENCE(affine),
+      SNUG_REFERENCE(concat),     SNUG_REFERENCE(slice),        SNUG_REFERENCE(upsample_nearest),
+      SNUG_REFERENCE(embedding),  SNUG_REFERENCE(attention),    SNUG_REFERENCE(timestep_embedding),
+      {"tokens", nullptr},        {"image", nullptr},           {"reshape", nullptr},
+      SNUG_REFERENCE(cast),
+  }};
+  return kList[static_cast<size_t>(op)];
+}
+
+}  // namespace snug
