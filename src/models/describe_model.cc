@@ -1,0 +1,199 @@
+#include "models/describe_model.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+
+namespace snug {
+namespace {
+
+constexpr uint64_t kMostConfigBytes = uint64_t{1} << 20;
+constexpr int64_t kTextWidthOfSecondGeneration = 1024;
+
+// The configuration of a part: its own file, or the one that the user names, or none.
+struct PartSource {
+  const CheckpointPart& part;
+  std::optional<ConfigText> config;
+  std::string class_name;
+  WeightScope weights;
+};
+
+std::optional<ConfigText> config_of(const CheckpointPart& part, const std::string& file,
+                                    const DescribeOptions& options) {
+  if (!part.config_file.empty()) return ConfigText{part.config_file, part.config_text};
+  if (options.configs == nullptr || !options.configs->has(file)) return {};
+  const auto source = options.configs->open(file);
+  return ConfigText{source->name(), read_text(*source, kMostConfigBytes)};
+}
+
+PartSource source_of(const CheckpointPart& part, std::string_view name, const DescribeOptions& options) {
+  return {part, config_of(part, std::string(name) + "/config.json", options), part.class_name,
+          WeightScope(*part.weights)};
+}
+
+[[noreturn]] void contradict(const ModelDescription& model, std::string problem) {
+  throw Error(ErrorCode::kBadConfig, std::move(problem), "use parts of the same model").in_file(model.name);
+}
+
+const Architecture& detect_architecture(const Checkpoint& checkpoint) {
+  if (checkpoint.kind == CheckpointKind::kFolder) {
+    const Architecture& architecture = architecture_of_pipeline(checkpoint.pipeline_class, checkpoint.name);
+    for (const PartRule& rule : architecture.parts) {
+      const CheckpointPart* part = checkpoint.find(rule.part);
+      if (part != nullptr) require_part_class(architecture, rule.part, part->class_name, checkpoint.name);
+    }
+    return architecture;
+  }
+  // A single file names nothing: its parts do, and whether they are of a kind that Snug has shows when their
+  // configurations are inferred.
+  checkpoint.require("unet");
+  checkpoint.require("text_encoder");
+  return model_list().front();
+}
+
+bool is_tiny(const PartSource& source) {
+  if (source.config.has_value()) {
+    const std::string name = ConfigReader(*source.config).text("_class_name", source.class_name);
+    if (name == "AutoencoderTiny" || name == "AutoencoderKL") return name == "AutoencoderTiny";
+    throw Error(ErrorCode::kUnsupportedArchitecture,
+                fmt::format("the vae is a '{}', which Snug does not have", name),
+                "'snug models' lists what Snug can run")
+        .in_file(source.config->file);
+  }
+  return source.weights.has("decoder.layers.0.weight");
+}
+
+VaeConfig describe_vae(const CheckpointPart& part, const DescribeOptions& options) {
+  const PartSource source = source_of(part, "vae", options);
+  if (is_tiny(source)) {
+    return source.config ? parse_autoencoder_tiny_config(*source.config)
+                         : infer_autoencoder_tiny_config(source.weights);
+  }
+  return source.config ? parse_autoencoder_kl_config(*source.config)
+                       : infer_autoencoder_kl_config(source.weights);
+}
+
+int64_t factor_of(const VaeConfig& vae) {
+  return std::visit([](const auto& config) { return config.factor(); }, vae);
+}
+int64_t latent_channels_of(const VaeConfig& vae) {
+  return std::visit([](const auto& config) { return config.latent_channels; }, vae);
+}
+
+void describe_autoencoder(ModelDescription& model, const Checkpoint& checkpoint,
+                          const DescribeOptions& options) {
+  const CheckpointPart& part = options.vae != nullptr ? *options.vae : checkpoint.require("vae");
+  // The user's configuration folder is the checkpoint's, not that of another autoencoder.
+  model.vae = describe_vae(part, options.vae != nullptr ? DescribeOptions{} : options);
+  model.vae_weights = part.weights;
+  model.latent_channels = latent_channels_of(model.vae);
+  model.latent_factor = factor_of(model.vae);
+  model.scaling_factor = std::visit([](const auto& config) { return config.scaling_factor; }, model.vae);
+  const CheckpointPart* own = checkpoint.find("vae");
+  if (options.vae == nullptr || own == nullptr || own->weights == nullptr) return;
+  const int64_t factor = factor_of(describe_vae(*own, options));
+  if (factor != model.latent_factor) {
+    contradict(model,
+               fmt::format("its latents stand for {} pixels along each side, the other autoencoder's for {}",
+                           factor, model.latent_factor));
+  }
+}
+
+void describe_scheduler(ModelDescription& model, const Checkpoint& checkpoint,
+                        const DescribeOptions& options) {
+  const CheckpointPart* part = checkpoint.find("scheduler");
+  const std::optional<ConfigText> config =
+      config_of(part != nullptr ? *part : CheckpointPart{}, "scheduler/scheduler_config.json", options);
+  if (config.has_value() && !config->text.empty()) {
+    model.scheduler = *config;
+    const ConfigReader reader(*config);
+    model.prediction_type = reader.text("prediction_type", "epsilon");
+    if (model.prediction_type != "epsilon" && model.prediction_type != "v_prediction" &&
+        model.prediction_type != "sample") {
+      reader.fail("prediction_type", fmt::format("'{}' is not a known target", model.prediction_type));
+    }
+    return;
+  }
+  const bool second = model.text.hidden_size == kTextWidthOfSecondGeneration;
+  model.prediction_type = second ? "v_prediction" : "epsilon";
+  model.assumptions.push_back(
+      fmt::format("There is no scheduler configuration: taken as trained to predict {} with Stable "
+                  "Diffusion's noise schedule.",
+                  second ? "v, as the larger of the two SD2.x models is," : "the noise"));
+}
+
+void check_parts_agree(const ModelDescription& model) {
+  if (model.unet.cross_attention_dim != model.text.hidden_size) {
+    contradict(model, fmt::format("the UNet takes a text of {} channels, the text encoder gives {}",
+                                  model.unet.cross_attention_dim, model.text.hidden_size));
+  }
+  if (model.unet.in_channels == 2 * model.latent_channels + 1) {
+    throw Error(ErrorCode::kUnsupportedArchitecture,
+                "the UNet takes mask and masked picture as further channels, which Snug does not have",
+                "inpaint with a plain checkpoint of the same family")
+        .in_file(model.name);
+  }
+  if (model.unet.in_channels != model.latent_channels || model.unet.out_channels != model.latent_channels) {
+    contradict(model,
+               fmt::format("the UNet takes {} and gives {} channels, the autoencoder's latents have {}",
+                           model.unet.in_channels, model.unet.out_channels, model.latent_channels));
+  }
+}
+
+std::string title_of(const ModelDescription& model) {
+  constexpr int64_t kTextWidthOfFirstGeneration = 768;
+  if (model.text.hidden_size == kTextWidthOfFirstGeneration) return "Stable Diffusion 1.x";
+  if (model.text.hidden_size == kTextWidthOfSecondGeneration) return "Stable Diffusion 2.x";
+  return fmt::format("Stable Diffusion with a text of {} channels", model.text.hidden_size);
+}
+
+}  // namespace
+
+ModelDescription describe_model(const Checkpoint& checkpoint, const DescribeOptions& options) {
+  ModelDescription model;
+  model.name = checkpoint.name;
+  model.architecture = &detect_architecture(checkpoint);
+
+  const PartSource text = source_of(checkpoint.require("text_encoder"), "text_encoder", options);
+  model.text = text.config ? parse_clip_text_config(*text.config) : infer_clip_text_config(text.weights);
+  model.text_weights = text.part.weights;
+  const PartSource unet = source_of(checkpoint.require("unet"), "unet", options);
+  model.unet = unet.config ? parse_unet_config(*unet.config) : infer_unet_config(unet.weights);
+  model.unet_weights = unet.part.weights;
+  describe_autoencoder(model, checkpoint, options);
+  describe_scheduler(model, checkpoint, options);
+  check_parts_agree(model);
+
+  if (!unet.config) {
+    model.assumptions.push_back(fmt::format(
+        "There is no UNet configuration: taken as having {} attention heads at its first level, 32 norm "
+        "groups, as published models of these widths have.",
+        model.unet.levels.front().heads));
+  }
+  if (model.unet.sample_size == 0) {
+    // SD1.x learned on 512 pixels; SD2.x on 512, or 768 when it predicts v.
+    model.unet.sample_size = !unet.config && model.prediction_type == "v_prediction" ? 96 : 64;
+  }
+  model.native_size_px = model.unet.sample_size * model.latent_factor;
+  model.title = title_of(model);
+  return model;
+}
+
+void check_tokenizer(const ModelDescription& model, int64_t largest_id, int64_t chunk_tokens) {
+  if (largest_id >= model.text.vocabulary) {
+    throw Error(ErrorCode::kShapeMismatch,
+                fmt::format("the tokenizer has ids up to {}, the text encoder's table has {} rows",
+                            largest_id, model.text.vocabulary),
+                "use the tokenizer that was published with this model")
+        .in_file(model.name);
+  }
+  if (chunk_tokens != model.text.positions) {
+    throw Error(ErrorCode::kShapeMismatch,
+                fmt::format("the tokenizer makes chunks of {} tokens, the text encoder takes {}",
+                            chunk_tokens, model.text.positions),
+                "use the tokenizer that was published with this model")
+        .in_file(model.name);
+  }
+}
+
+}  // namespace snug

@@ -1,0 +1,106 @@
+// What is known of a model after opening it: from a folder, from a single file with and without configuration
+// files, and with another autoencoder in its place.
+#include "models/describe_model.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "models/model_graphs.h"
+#include "tests/fixtures.h"
+#include "weights/checkpoint.h"
+
+namespace snug {
+namespace {
+
+std::string sd15_folder() { return testing::fixtures_dir() + "/sd15-tiny/model"; }
+std::string sd15_file() { return testing::fixtures_dir() + "/sd15-tiny/single-file/model.safetensors"; }
+std::string embedded_folder() { return SNUG_SOURCE_DIR "/models/tiny-landscapes"; }
+
+template <typename Call>
+Error error_of(Call call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error;
+  }
+  ADD_FAILURE() << "no error";
+  return Error(ErrorCode::kInternal, "");
+}
+
+TEST(DescribeModel, FolderSaysEverything) {
+  const ModelDescription model = describe_model(open_checkpoint(sd15_folder()));
+  EXPECT_EQ(model.architecture->name, "stable_diffusion");
+  EXPECT_EQ(model.latent_channels, 4);
+  EXPECT_EQ(model.latent_factor, 8);
+  EXPECT_FLOAT_EQ(model.scaling_factor, 0.18215F);
+  EXPECT_EQ(model.native_size_px, 512);
+  EXPECT_EQ(model.prediction_type, "epsilon");
+  EXPECT_NE(model.scheduler.text.find("PNDMScheduler"), std::string::npos);
+  EXPECT_TRUE(model.assumptions.empty());
+  EXPECT_EQ(encoder_output(model), EncoderOutput::kMoments);
+  const ParameterCounts counts = count_parameters(model);
+  EXPECT_EQ(counts.text_encoder, 174560);
+  EXPECT_EQ(counts.unet, 930396);
+  EXPECT_EQ(counts.vae, 391687);
+}
+
+TEST(DescribeModel, EmbeddedModelHasItsOwnFactorAndAutoencoder) {
+  const ModelDescription model = describe_model(open_checkpoint(embedded_folder()));
+  EXPECT_TRUE(std::holds_alternative<AutoencoderTinyConfig>(model.vae));
+  EXPECT_EQ(encoder_output(model), EncoderOutput::kLatents);
+  EXPECT_EQ(model.latent_factor, 4);
+  EXPECT_EQ(model.native_size_px, 128);
+  EXPECT_NEAR(model.scaling_factor, 1.5113331, 1e-6);
+  check_weights(model);
+}
+
+TEST(DescribeModel, SingleFileWithConfigurationsIsTheFolder) {
+  const ModelDescription folder = describe_model(open_checkpoint(sd15_folder()));
+  DescribeOptions options;
+  options.configs = open_folder(sd15_folder());
+  const ModelDescription file = describe_model(open_checkpoint(sd15_file()), options);
+  EXPECT_EQ(file.unet.groups, 8);
+  EXPECT_EQ(file.unet.levels.front().heads, 4);
+  EXPECT_EQ(file.text.heads, 4);
+  EXPECT_EQ(file.scheduler.text, folder.scheduler.text);
+  EXPECT_TRUE(file.assumptions.empty());
+  const ParameterCounts counts = count_parameters(file);
+  EXPECT_EQ(counts.text_encoder, 174560);
+  EXPECT_EQ(counts.unet, 930396);
+  EXPECT_EQ(counts.vae, 391687);
+}
+
+// Its widths are nobody's, so 32 norm groups cannot be assumed: the message says where to get the number.
+TEST(DescribeModel, SingleFileOfUnknownWidthsAsksForConfigurations) {
+  const Error error = error_of([] { describe_model(open_checkpoint(sd15_file())); });
+  EXPECT_EQ(error.code(), ErrorCode::kBadConfig);
+  EXPECT_NE(error.fix().find("--config"), std::string::npos) << error.what();
+}
+
+TEST(DescribeModel, AnotherAutoencoderTakesThePlace) {
+  const Checkpoint checkpoint = open_checkpoint(sd15_folder());
+  const CheckpointPart own = open_checkpoint_part(sd15_folder() + "/vae", "vae");
+  const ModelDescription model = describe_model(checkpoint, {.configs = nullptr, .vae = &own});
+  EXPECT_EQ(model.latent_factor, 8);
+  check_weights(model);
+
+  const CheckpointPart other = open_checkpoint_part(embedded_folder(), "vae");
+  const Error error = error_of([&] { describe_model(checkpoint, {.configs = nullptr, .vae = &other}); });
+  EXPECT_EQ(error.code(), ErrorCode::kBadConfig);
+}
+
+TEST(DescribeModel, TokenizerMustFitTheTable) {
+  const ModelDescription model = describe_model(open_checkpoint(sd15_folder()));
+  check_tokenizer(model, 885, 77);
+  EXPECT_EQ(error_of([&] { check_tokenizer(model, 886, 77); }).code(), ErrorCode::kShapeMismatch);
+  EXPECT_EQ(error_of([&] { check_tokenizer(model, 885, 64); }).code(), ErrorCode::kShapeMismatch);
+}
+
+TEST(DescribeModel, ClipSkipBeyondTheLayersIsRefused) {
+  const ModelDescription model = describe_model(open_checkpoint(sd15_folder()));
+  const Error error = error_of([&] { text_encoder_graph(model, {.chunks = 1, .skipped_layers = 3}); });
+  EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace snug

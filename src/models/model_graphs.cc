@@ -1,0 +1,93 @@
+#include "models/model_graphs.h"
+
+#include <initializer_list>
+#include <set>
+#include <string_view>
+
+#include "models/autoencoder_kl/autoencoder_kl.h"
+#include "models/autoencoder_tiny/autoencoder_tiny.h"
+
+namespace snug {
+namespace {
+
+// Weights do not depend on the size; this is one that every level can halve.
+PictureSize small_latents() { return {.batch = 1, .height = 8, .width = 8}; }
+
+PictureSize small_image(const ModelDescription& model) {
+  return {.batch = 1, .height = 8 * model.latent_factor, .width = 8 * model.latent_factor};
+}
+
+UnetRequest small_unet_request(const ModelDescription& model) {
+  const int64_t size = int64_t{1} << model.unet.levels.size();
+  return {.batch = 1, .height = size, .width = size, .context_length = model.text.positions};
+}
+
+int64_t parameters_of(std::initializer_list<const Graph*> graphs) {
+  std::set<std::string_view> seen;
+  int64_t total = 0;
+  for (const Graph* graph : graphs) {
+    for (const Value& value : graph->values()) {
+      if (value.kind == ValueKind::kWeight && seen.insert(value.name).second) total += value.shape.elements();
+    }
+  }
+  return total;
+}
+
+}  // namespace
+
+Graph text_encoder_graph(const ModelDescription& model, const ClipTextRequest& request) {
+  Graph graph("text_encoder");
+  GraphBuilder b(graph);
+  build_clip_text(b, model.text, WeightScope(*model.text_weights), request);
+  return graph;
+}
+
+Graph unet_graph(const ModelDescription& model, const UnetRequest& request) {
+  Graph graph("unet");
+  GraphBuilder b(graph);
+  build_unet(b, model.unet, WeightScope(*model.unet_weights), request);
+  return graph;
+}
+
+Graph vae_decoder_graph(const ModelDescription& model, const PictureSize& latents) {
+  Graph graph("vae_decoder");
+  GraphBuilder b(graph);
+  const WeightScope w(*model.vae_weights);
+  if (const auto* tiny = std::get_if<AutoencoderTinyConfig>(&model.vae)) {
+    build_tiny_decoder(b, *tiny, w, latents);
+  } else {
+    build_vae_decoder(b, std::get<AutoencoderKlConfig>(model.vae), w, latents);
+  }
+  return graph;
+}
+
+Graph vae_encoder_graph(const ModelDescription& model, const PictureSize& image) {
+  Graph graph("vae_encoder");
+  GraphBuilder b(graph);
+  const WeightScope w(*model.vae_weights);
+  if (const auto* tiny = std::get_if<AutoencoderTinyConfig>(&model.vae)) {
+    build_tiny_encoder(b, *tiny, w, image);
+  } else {
+    build_vae_encoder(b, std::get<AutoencoderKlConfig>(model.vae), w, image);
+  }
+  return graph;
+}
+
+EncoderOutput encoder_output(const ModelDescription& model) {
+  return std::holds_alternative<AutoencoderTinyConfig>(model.vae) ? EncoderOutput::kLatents
+                                                                  : EncoderOutput::kMoments;
+}
+
+void check_weights(const ModelDescription& model) { count_parameters(model); }
+
+ParameterCounts count_parameters(const ModelDescription& model) {
+  const Graph text = text_encoder_graph(model, {});
+  const Graph unet = unet_graph(model, small_unet_request(model));
+  const Graph encoder = vae_encoder_graph(model, small_image(model));
+  const Graph decoder = vae_decoder_graph(model, small_latents());
+  return {.text_encoder = parameters_of({&text}),
+          .unet = parameters_of({&unet}),
+          .vae = parameters_of({&encoder, &decoder})};
+}
+
+}  // namespace snug

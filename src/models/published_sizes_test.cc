@@ -1,0 +1,113 @@
+// Graphs of the published SD1.5, built from its tensor list: the same parameters and the same multiply-adds
+// as PyTorch counts, and built in milliseconds.
+#include <chrono>
+#include <cstdio>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "models/autoencoder_kl/autoencoder_kl.h"
+#include "models/clip_text/clip_text.h"
+#include "models/unet/unet.h"
+#include "tests/manifest_weights.h"
+
+namespace snug {
+namespace {
+
+using testing::manifest_config;
+using testing::manifest_weights;
+using testing::MapWeights;
+
+// Multiply-adds of a graph, by the kinds that flops.json counts.
+nlohmann::json multiply_adds(const Graph& graph) {
+  int64_t conv = 0;
+  int64_t linear = 0;
+  int64_t attention = 0;
+  for (const Node& node : graph.nodes()) {
+    const auto count = static_cast<int64_t>(graph.cost(node).flops) / 2;
+    if (node.op == Op::kConv2d) conv += count;
+    if (node.op == Op::kLinear) linear += count;
+    if (node.op == Op::kAttention) attention += count;
+  }
+  return {{"conv", conv}, {"linear", linear}, {"attention", attention}, {"total", conv + linear + attention}};
+}
+
+// Every tensor of the manifest is used, once, and nothing else.
+void expect_all_used(const MapWeights& weights, std::initializer_list<const Graph*> graphs) {
+  std::set<std::string> used;
+  for (const Graph* graph : graphs) {
+    for (const Value& value : graph->values()) {
+      if (value.kind == ValueKind::kWeight) used.insert(value.name);
+    }
+  }
+  for (const auto& [name, info] : weights.tensors)
+    EXPECT_TRUE(used.count(name) == 1) << name << " is not used";
+  EXPECT_EQ(used.size(), weights.tensors.size());
+}
+
+nlohmann::json counts_of_sd15() { return testing::read_fixture_json("manifests/flops.json").at("sd15"); }
+
+TEST(PublishedSizes, TextEncoderCountsAsPyTorchDoes) {
+  const MapWeights weights = manifest_weights("sd15.text_encoder");
+  const ClipTextConfig config = parse_clip_text_config({"", manifest_config("sd15.text_encoder")});
+  Graph graph;
+  GraphBuilder b(graph);
+  build_clip_text(b, config, WeightScope(weights), {});
+  EXPECT_EQ(multiply_adds(graph), counts_of_sd15()["text"]["text_encoder"]["forward"]);
+  expect_all_used(weights, {&graph});
+}
+
+TEST(PublishedSizes, UnetCountsAsPyTorchDoesAndBuildsQuickly) {
+  const MapWeights weights = manifest_weights("sd15.unet");
+  const UnetConfig config = parse_unet_config({"", manifest_config("sd15.unet")});
+  for (const int64_t size : {64, 96}) {
+    const auto start = std::chrono::steady_clock::now();
+    Graph graph;
+    GraphBuilder b(graph);
+    build_unet(b, config, WeightScope(weights), {.batch = 1, .height = size, .width = size});
+    const std::chrono::duration<double, std::milli> build_ms = std::chrono::steady_clock::now() - start;
+    std::printf("SD1.5 UNet graph: %zu nodes, %zu values, built in %.2f ms\n", graph.nodes().size(),
+                graph.values().size(), build_ms.count());
+    const std::string pixels = std::to_string(8 * size);
+    EXPECT_EQ(multiply_adds(graph), counts_of_sd15()["sizes"][pixels + "x" + pixels]["forward"]);
+    expect_all_used(weights, {&graph});
+  }
+}
+
+TEST(PublishedSizes, AutoencoderCountsAsPyTorchDoes) {
+  const MapWeights weights = manifest_weights("sd15.vae");
+  const AutoencoderKlConfig config = parse_autoencoder_kl_config({"", manifest_config("sd15.vae")});
+  for (const int64_t pixels : {512, 768}) {
+    Graph decoder;
+    GraphBuilder decode(decoder);
+    build_vae_decoder(decode, config, WeightScope(weights), {1, pixels / 8, pixels / 8});
+    Graph encoder;
+    GraphBuilder encode(encoder);
+    build_vae_encoder(encode, config, WeightScope(weights), {1, pixels, pixels});
+    const std::string size = std::to_string(pixels) + "x" + std::to_string(pixels);
+    EXPECT_EQ(multiply_adds(decoder), counts_of_sd15()["sizes"][size]["vae"]["decode"]);
+    EXPECT_EQ(multiply_adds(encoder), counts_of_sd15()["sizes"][size]["vae"]["encode"]);
+    expect_all_used(weights, {&decoder, &encoder});
+  }
+}
+
+// The keys and values of the text, and nothing else but them, can be made once a request; what follows from
+// the timestep once a step.
+TEST(PublishedSizes, TextKeysAndValuesDependOnTheTextAlone) {
+  const MapWeights weights = manifest_weights("sd15.unet");
+  const UnetConfig config = parse_unet_config({"", manifest_config("sd15.unet")});
+  Graph graph;
+  GraphBuilder b(graph);
+  build_unet(b, config, WeightScope(weights), {.batch = 2, .height = 64, .width = 64});
+  const std::vector<Variability> varies = graph.variabilities();
+  int text_projections = 0;
+  for (const Node& node : graph.nodes()) {
+    if (varies[static_cast<size_t>(node.output)] != Variability::kRequest) continue;
+    EXPECT_EQ(node.op, Op::kLinear);
+    ++text_projections;
+  }
+  EXPECT_EQ(text_projections, 2 * 16);
+}
+
+}  // namespace
+}  // namespace snug
