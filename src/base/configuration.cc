@@ -1,0 +1,264 @@
+#include "base/configuration.h"
+
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include "base/byte_source.h"
+#include "base/error.h"
+#include "base/nearest_name.h"
+#include "base/units.h"
+
+namespace snug {
+namespace {
+
+constexpr uint64_t kFileLimitBytes = kMiB;
+constexpr int64_t kMostThreads = 4096;
+
+constexpr std::array kSettings = {
+    Setting{.key = "model",
+            .environment = "SNUG_MODEL",
+            .member = &Configuration::model,
+            .default_text = "the embedded model",
+            .meaning = "model when a request names none: a path, or a name in model_folders",
+            .is_path = true},
+    Setting{.key = "model_folders",
+            .environment = "SNUG_MODEL_FOLDERS",
+            .member = &Configuration::model_folders,
+            .default_text = "none",
+            .meaning = "where `snug models` looks and where a model's name is looked up; the variable "
+                       "separates folders with ':'",
+            .is_path = true},
+    Setting{.key = "tokenizer",
+            .environment = "SNUG_TOKENIZER",
+            .member = &Configuration::tokenizer,
+            .default_text = "none",
+            .meaning = "folder with vocab.json and merges.txt, for single-file checkpoints",
+            .is_path = true},
+    Setting{.key = "precision",
+            .environment = "SNUG_PRECISION",
+            .member = &Configuration::precision,
+            .default_text = "f32",
+            .meaning = "element type of activations; auto takes the fastest that the machine has",
+            .choices = "auto f32 bf16"},
+    Setting{.key = "threads",
+            .environment = "SNUG_THREADS",
+            .member = &Configuration::threads,
+            .default_text = "0",
+            .meaning = "cores to use; 0 is all that the process may use. The picture does not depend on it",
+            .most = kMostThreads},
+    Setting{.key = "output_folder",
+            .environment = "SNUG_OUTPUT_FOLDER",
+            .member = &Configuration::output_folder,
+            .default_text = "the current folder",
+            .meaning = "where pictures go when no path is given",
+            .is_path = true},
+    Setting{.key = "log_level",
+            .environment = "SNUG_LOG",
+            .member = &Configuration::log_level,
+            .default_text = "warn",
+            .meaning = "what is logged to standard error",
+            .choices = "trace debug info warn error off"},
+};
+
+using Value = std::variant<std::string, std::vector<std::string>, int64_t>;
+
+std::string environment(std::string_view name) {
+  const char* value = std::getenv(std::string(name).c_str());
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+std::string with_home(const std::string& path) {
+  const std::string home = environment("HOME");
+  return path.starts_with("~/") && !home.empty() ? home + path.substr(1) : path;
+}
+
+bool is_choice(const Setting& setting, std::string_view value) {
+  if (setting.choices.empty()) return true;
+  std::string_view rest = setting.choices;
+  while (!rest.empty()) {
+    const size_t end = std::min(rest.find(' '), rest.size());
+    if (rest.substr(0, end) == value) return true;
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return false;
+}
+
+// What is wrong with a value of the right type; empty when nothing is.
+std::string fault(const Setting& setting, const Value& value) {
+  if (const auto* text = std::get_if<std::string>(&value)) {
+    if (!is_choice(setting, *text))
+      return fmt::format("is '{}' and must be one of: {}", *text, setting.choices);
+  } else if (const auto* number = std::get_if<int64_t>(&value)) {
+    if (*number < setting.least || *number > setting.most) {
+      return fmt::format("is {} and must be from {} to {}", *number, setting.least, setting.most);
+    }
+  }
+  return {};
+}
+
+void store(const Setting& setting, Value value, Configuration& configuration) {
+  if (setting.is_path) {
+    if (auto* text = std::get_if<std::string>(&value)) *text = with_home(*text);
+    if (auto* list = std::get_if<std::vector<std::string>>(&value)) {
+      for (std::string& path : *list) path = with_home(path);
+    }
+  }
+  std::visit(
+      [&](auto member) {
+        using Member = std::remove_reference_t<decltype(configuration.*member)>;
+        configuration.*member = std::get<Member>(std::move(value));
+      },
+      setting.member);
+}
+
+Error bad_line(const std::string& file, const toml::source_region& place, const std::string& problem,
+               std::string fix) {
+  Error error(ErrorCode::kBadConfig, fmt::format("line {}: {}", place.begin.line, problem), std::move(fix));
+  error.in_file(file);
+  return error;
+}
+
+// The value of `node` in the setting's type, nothing when it has another.
+std::optional<Value> typed_value(const Setting& setting, const toml::node& node) {
+  if (std::holds_alternative<std::string Configuration::*>(setting.member)) {
+    if (const auto text = node.value_exact<std::string>()) return *text;
+    return std::nullopt;
+  }
+  if (std::holds_alternative<int64_t Configuration::*>(setting.member)) {
+    if (const auto number = node.value_exact<int64_t>()) return *number;
+    return std::nullopt;
+  }
+  const toml::array* const array = node.as_array();
+  if (array == nullptr) return std::nullopt;
+  std::vector<std::string> list;
+  for (const toml::node& entry : *array) {
+    const auto text = entry.value_exact<std::string>();
+    if (!text) return std::nullopt;
+    list.push_back(*text);
+  }
+  return list;
+}
+
+const Setting* find_setting(std::string_view key) {
+  for (const Setting& setting : kSettings) {
+    if (setting.key == key) return &setting;
+  }
+  return nullptr;
+}
+
+[[noreturn]] void refuse_key(const std::string& file, const toml::key& key) {
+  std::vector<std::string_view> keys;
+  for (const Setting& setting : kSettings) keys.push_back(setting.key);
+  const std::string_view near = nearest_name(key.str(), keys);
+  throw bad_line(
+      file, key.source(), fmt::format("there is no setting '{}'", key.str()),
+      near.empty() ? "'snug help configuration' lists them" : fmt::format("did you mean {}?", near));
+}
+
+void read_file(const std::string& path, Configuration& configuration) {
+  const std::string text = read_text(*open_file(path), kFileLimitBytes);
+  toml::table table;
+  try {
+    table = toml::parse(text, path);
+  } catch (const toml::parse_error& error) {
+    throw bad_line(path, error.source(), std::string(error.description()),
+                   "correct the line; 'snug help configuration' shows an example");
+  }
+  for (const auto& [key, node] : table) {
+    const Setting* const setting = find_setting(key.str());
+    if (setting == nullptr) refuse_key(path, key);
+    std::optional<Value> value = typed_value(*setting, node);
+    if (!value) {
+      throw bad_line(path, node.source(), fmt::format("{} has the wrong type", setting->key),
+                     fmt::format("give it a {}", type_name(*setting)));
+    }
+    if (const std::string problem = fault(*setting, *value); !problem.empty()) {
+      throw bad_line(path, node.source(), fmt::format("{} {}", setting->key, problem),
+                     "correct it or remove the line");
+    }
+    store(*setting, std::move(*value), configuration);
+  }
+  configuration.file = path;
+}
+
+Value value_of_variable(const Setting& setting, const std::string& text) {
+  if (std::holds_alternative<std::string Configuration::*>(setting.member)) return text;
+  if (std::holds_alternative<int64_t Configuration::*>(setting.member)) {
+    int64_t number = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, failure] = std::from_chars(text.data(), end, number);
+    if (failure == std::errc() && stop == end) return number;
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("the variable {} is '{}', not a whole number", setting.environment, text),
+                fmt::format("give a value from {} to {}, or unset it", setting.least, setting.most));
+  }
+  std::vector<std::string> list;
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const size_t end = std::min(rest.find(':'), rest.size());
+    if (end > 0) list.emplace_back(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return list;
+}
+
+void read_environment(Configuration& configuration) {
+  for (const Setting& setting : kSettings) {
+    const std::string text = environment(setting.environment);
+    if (text.empty()) continue;
+    Value value = value_of_variable(setting, text);
+    if (const std::string problem = fault(setting, value); !problem.empty()) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  fmt::format("the variable {} {}", setting.environment, problem), "correct or unset it");
+    }
+    store(setting, std::move(value), configuration);
+  }
+}
+
+}  // namespace
+
+std::span<const Setting> configuration_settings() { return kSettings; }
+
+std::string_view type_name(const Setting& setting) {
+  if (std::holds_alternative<std::string Configuration::*>(setting.member)) return "text";
+  if (std::holds_alternative<int64_t Configuration::*>(setting.member)) return "integer";
+  return "list of texts";
+}
+
+std::string configuration_path() {
+  if (const std::string chosen = environment("SNUG_CONFIG"); !chosen.empty()) return chosen;
+  constexpr const char* kName = "/snug/config.toml";
+  // The XDG specification: a relative XDG_CONFIG_HOME counts as unset.
+  if (const std::string folder = environment("XDG_CONFIG_HOME"); folder.starts_with('/'))
+    return folder + kName;
+  const std::string home = environment("HOME");
+  return home.empty() ? std::string() : home + "/.config" + kName;
+}
+
+Configuration load_configuration(const std::string& path) {
+  Configuration configuration;
+  const bool named = !path.empty() || !environment("SNUG_CONFIG").empty();
+  const std::string file = path.empty() ? configuration_path() : path;
+  std::error_code ignored;
+  if (named || (!file.empty() && std::filesystem::exists(file, ignored))) read_file(file, configuration);
+  read_environment(configuration);
+  return configuration;
+}
+
+std::string describe_settings() {
+  std::string table = "| key | type | default | variable | meaning |\n|---|---|---|---|---|\n";
+  for (const Setting& setting : kSettings) {
+    std::string meaning(setting.meaning);
+    if (!setting.choices.empty()) meaning += fmt::format("; one of: {}", setting.choices);
+    table += fmt::format("| `{}` | {} | {} | `{}` | {} |\n", setting.key, type_name(setting),
+                         setting.default_text, setting.environment, meaning);
+  }
+  return table;
+}
+
+}  // namespace snug

@@ -1,0 +1,60 @@
+// The user's defaults: a TOML file, overridden by the environment, overridden by flags (the command line does
+// the last). configuration_settings() is the one visible list of what can be set; reading, checking and
+// docs/configuration.md (through `snug help configuration`) come from it. To add a setting: a member here, a
+// row in configuration.cc.
+//
+// Called once by main. What a value means is for whoever takes it: whether a folder exists is found out when
+// it is used.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace snug {
+
+// Paths are as given but for a leading "~/", which is the home folder.
+struct Configuration {
+  std::string model;                       // path or name; empty: the embedded model
+  std::vector<std::string> model_folders;  // where names of models are looked up
+  std::string tokenizer;                   // folder, for single-file checkpoints
+  std::string precision = "f32";
+  int64_t threads = 0;        // 0: all cores that the process may use
+  std::string output_folder;  // empty: the current folder
+  std::string log_level = "warn";
+
+  std::string file;  // what was read; empty when there was no file
+};
+
+struct Setting {
+  std::string_view key;          // in the file
+  std::string_view environment;  // the variable that overrides it
+  std::variant<std::string Configuration::*, std::vector<std::string> Configuration::*,
+               int64_t Configuration::*>
+      member;
+  std::string_view default_text;  // for people
+  std::string_view meaning;
+  std::string_view choices = {};  // "auto f32 bf16"; empty: anything
+  bool is_path = false;           // expand "~/"
+  int64_t least = 0, most = 0;    // of an integer
+};
+
+std::span<const Setting> configuration_settings();
+// "text", "list of texts", "integer".
+std::string_view type_name(const Setting& setting);
+
+// SNUG_CONFIG, else $XDG_CONFIG_HOME/snug/config.toml, else ~/.config/snug/config.toml. Empty without a home.
+std::string configuration_path();
+
+// `path`, when it is not empty, takes the place of configuration_path() and must exist; so must
+// SNUG_CONFIG's. Throws not_found, io_error, too_large, bad_config (malformed TOML, an unknown key, a wrong
+// type or value; naming file, line and key), invalid_argument (an environment variable's value).
+Configuration load_configuration(const std::string& path = {});
+
+// The list as a Markdown table, for `snug help configuration` and docs/configuration.md.
+std::string describe_settings();
+
+}  // namespace snug
