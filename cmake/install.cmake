@@ -23,8 +23,8 @@ set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
 set(CPACK_PACKAGE_CONTACT "The Snug authors <snug@localhost>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "Diffusion models within a stated memory and time")
 set(CPACK_PACKAGE_DESCRIPTION "Generates images with diffusion models inside the memory that its user states.
- A request is planned before anything runs; what cannot fit is refused with
- the nearest budget that would do. A small model is built in.")
+A request is planned before anything runs; what cannot fit is refused with
+the nearest budget that would do. A small model is built in.")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
