@@ -41,8 +41,7 @@ size_t index_of(const Plan& plan, const Phase& phase) {
 
 }  // namespace
 
-Executor::Executor(const Plan& plan, const KernelSet& kernels,
-                   std::map<std::string, std::shared_ptr<const WeightIndex>> weights,
+Executor::Executor(const Plan& plan, const KernelSet& kernels, Weights weights,
                    const Cancellation& cancellation)
     : plan_(plan),
       kernels_(kernels),

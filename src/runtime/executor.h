@@ -31,10 +31,9 @@ struct PhaseRecord {
 
 class Executor {
  public:
-  // `weights` by part name. Throws out_of_memory.
-  Executor(const Plan& plan, const KernelSet& kernels,
-           std::map<std::string, std::shared_ptr<const WeightIndex>> weights,
-           const Cancellation& cancellation);
+  using Weights = std::map<std::string, std::shared_ptr<const WeightIndex>>;  // by part name
+  // Throws out_of_memory.
+  Executor(const Plan& plan, const KernelSet& kernels, Weights weights, const Cancellation& cancellation);
 
   // Reads, converts and packs the phase's weights. Throws what reading throws (with file and tensor),
   // cancelled.
@@ -58,7 +57,7 @@ class Executor {
 
   const Plan& plan_;
   const KernelSet& kernels_;
-  std::map<std::string, std::shared_ptr<const WeightIndex>> weights_;
+  Weights weights_;
   const Cancellation& cancellation_;
   Arena arena_;
   std::vector<PhaseRecord> records_;        // in the plan's order

@@ -24,7 +24,7 @@ std::vector<const Item*> in_file_order(const TensorsByName& tensors) {
   return items;
 }
 
-std::string header_text(const std::vector<const Item*>& items, const Metadata& metadata) {
+std::string header_text(const std::vector<const Item*>& items, const SafetensorsMetadata& metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   uint64_t offset = 0;
@@ -49,7 +49,7 @@ std::string header_text(const std::vector<const Item*>& items, const Metadata& m
 
 }  // namespace
 
-void write_safetensors(std::ostream& out, const TensorsByName& tensors, const Metadata& metadata) {
+void write_safetensors(std::ostream& out, const TensorsByName& tensors, const SafetensorsMetadata& metadata) {
   const std::vector<const Item*> items = in_file_order(tensors);
   const std::string header = header_text(items, metadata);
   std::array<char, 8> length = {};
@@ -63,7 +63,7 @@ void write_safetensors(std::ostream& out, const TensorsByName& tensors, const Me
   if (!out) throw Error(ErrorCode::kIoError, "writing safetensors failed", "check the disk's free space");
 }
 
-std::string safetensors_bytes(const TensorsByName& tensors, const Metadata& metadata) {
+std::string safetensors_bytes(const TensorsByName& tensors, const SafetensorsMetadata& metadata) {
   std::ostringstream out;
   write_safetensors(out, tensors, metadata);
   return std::move(out).str();

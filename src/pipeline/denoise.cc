@@ -1,0 +1,133 @@
+#include "pipeline/denoise.h"
+
+#include <algorithm>
+
+#include "base/stopwatch.h"
+#include "pipeline/start_latents.h"
+#include "sampling/guidance.h"
+
+namespace snug {
+namespace {
+
+// Sets the inputs that a phase happens to have: hoisting decides which phase reads the conditioning.
+void set_if_read(Executor& executor, const Phase& phase, std::string_view name,
+                 std::span<const float> values) {
+  for (const Port& port : phase.inputs) {
+    if (port.name == name) executor.set_input(phase, name, values);
+  }
+}
+
+// Everything that the calls need, allocated before the first.
+class Denoiser {
+ public:
+  Denoiser(const PlannedRun& run, const Request& request, const Model& model, const HostTensor& conditioning,
+           NoiseSource& noise, Executor& executor)
+      : run_(run),
+        request_(request),
+        conditioning_(conditioning),
+        noise_(noise),
+        executor_(executor),
+        step_(run.plan.phase(phase::kStep)),
+        start_(start_latents(run, request, model, noise, executor)),
+        size_(static_cast<size_t>(start_.latents.elements())),
+        model_input_(size_ * (request.guided() ? 2 : 1)),
+        model_output_(model_input_.size()),
+        original_(request.mask.empty() ? 0 : size_) {
+    run.sampler->begin(static_cast<int64_t>(size_), run.first_call);
+  }
+
+  // What runs once a request: timesteps and conditioning.
+  void prepare() {
+    std::vector<float> timesteps;
+    for (int i = 0; i < run_.calls(); ++i) timesteps.push_back(run_.sampler->timestep(run_.first_call + i));
+    for (const char* name : {phase::kTimesteps, phase::kPrepare}) {
+      if (!run_.plan.has_phase(name)) continue;
+      const Phase& once = run_.plan.phase(name);
+      executor_.load(once);
+      set_if_read(executor_, once, "timestep", timesteps);
+      set_if_read(executor_, once, "conditioning", conditioning_.floats());
+      executor_.run(once);
+    }
+    executor_.load(step_);
+  }
+
+  void call(int index) {
+    Sampler& sampler = *run_.sampler;
+    const int call = run_.first_call + index;
+    const std::span<float> latents = start_.latents.floats();
+    const float factor = sampler.input_factor(call);
+    for (size_t i = 0; i < model_input_.size(); ++i) model_input_[i] = latents[i % size_] * factor;
+    const float timestep = sampler.timestep(call);
+    executor_.set_input(step_, "latents", std::span<const float>(model_input_));
+    set_if_read(executor_, step_, "timestep", {&timestep, 1});
+    set_if_read(executor_, step_, "conditioning", conditioning_.floats());
+    executor_.run(step_, index);
+    executor_.read_output(step_, "model_output", model_output_);
+    const std::span<float> output(model_output_);
+    if (request_.guided()) {
+      combine_guidance(output.first(size_), output.last(size_), static_cast<float>(request_.guidance_scale),
+                       output.first(size_));
+    }
+    sampler.step(call, output.first(size_), latents, noise_);
+    if (!start_.keep_mask.empty()) keep_original(call + 1);
+  }
+
+  HostTensor& latents() { return start_.latents; }
+  const HostTensor& start_noise() const { return start_.noise; }
+
+ private:
+  // Inpainting: outside the mask the latents are the picture's, with the noise of the next call.
+  void keep_original(int next_call) {
+    const std::span<const float> image = start_.image_latents.floats();
+    std::copy(image.begin(), image.end(), original_.begin());
+    run_.sampler->add_noise(next_call, start_.noise.floats(), original_);
+    const std::span<float> latents = start_.latents.floats();
+    for (size_t i = 0; i < size_; ++i) {
+      const float repaint = start_.keep_mask[i % start_.keep_mask.size()];
+      latents[i] = (1 - repaint) * original_[i] + repaint * latents[i];
+    }
+  }
+
+  const PlannedRun& run_;
+  const Request& request_;
+  const HostTensor& conditioning_;
+  NoiseSource& noise_;
+  Executor& executor_;
+  const Phase& step_;
+  StartLatents start_;
+  size_t size_;
+  std::vector<float> model_input_, model_output_, original_;
+};
+
+void begin_trace(const PlannedRun& run, const Denoiser& denoiser, DenoiseTrace& trace) {
+  const Shape& one = denoiser.start_noise().shape();
+  trace.init_latents = denoiser.start_noise();
+  trace.latents = HostTensor(DType::kF32, Shape{run.calls(), one[0], one[1], one[2], one[3]});
+  trace.timesteps = HostTensor(DType::kF32, Shape{run.calls()});
+  for (int i = 0; i < run.calls(); ++i) {
+    trace.timesteps.floats()[static_cast<size_t>(i)] = run.sampler->timestep(run.first_call + i);
+  }
+}
+
+}  // namespace
+
+HostTensor denoise(const PlannedRun& run, const Request& request, const Model& model,
+                   const HostTensor& conditioning, NoiseSource& noise, Executor& executor,
+                   const StepProgress& progress, DenoiseTrace* trace) {
+  Denoiser denoiser(run, request, model, conditioning, noise, executor);
+  if (trace != nullptr) begin_trace(run, denoiser, *trace);
+  denoiser.prepare();
+  for (int i = 0; i < run.calls(); ++i) {
+    const Stopwatch watch;
+    denoiser.call(i);
+    if (trace != nullptr) {
+      const std::span<const float> now = denoiser.latents().floats();
+      std::copy(now.begin(), now.end(),
+                trace->latents.floats().begin() + i * static_cast<int64_t>(now.size()));
+    }
+    if (progress) progress(i + 1, run.calls(), watch.seconds());
+  }
+  return std::move(denoiser.latents());
+}
+
+}  // namespace snug

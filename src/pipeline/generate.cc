@@ -1,0 +1,153 @@
+#include "pipeline/generate.h"
+
+#include <new>
+#include <type_traits>
+
+#include "base/error.h"
+#include "base/process_memory.h"
+#include "base/stopwatch.h"
+#include "pipeline/decode_latents.h"
+#include "pipeline/denoise.h"
+#include "pipeline/encode_text.h"
+#include "pipeline/load_weights.h"
+#include "pipeline/make_plan.h"
+#include "pipeline/open_model.h"
+#include "pipeline/record_run.h"
+#include "pipeline/validate_request.h"
+#include "pipeline/write_media.h"
+
+namespace snug {
+namespace {
+
+// Calls the stages in order, and keeps time and figures for the report.
+class Run {
+ public:
+  Run(const RequestFields& fields, const GenerateOptions& options)
+      : fields_(fields),
+        options_(options),
+        backend_(options.backend != nullptr ? *options.backend : cpu_backend()),
+        cancellation_(options.cancellation != nullptr ? *options.cancellation : never_) {}
+
+  std::vector<std::vector<std::byte>> stages() {
+    const auto model = stage("open", report.load_seconds, [&] { return open_model(fields_); });
+    const Request request =
+        stage("plan", report.plan_seconds, [&] { return validate_request(fields_, *model, backend_); });
+    note(request, *model);
+    const PlannedRun run =
+        stage("plan", report.plan_seconds, [&] { return make_plan(request, *model, backend_); });
+    note(run);
+    measured_ = reset_peak_memory();
+    const auto executor =
+        stage("load", report.load_seconds, [&] { return load_weights(run, *model, cancellation_); });
+    const HostTensor conditioning =
+        stage("encode", report.encode_seconds, [&] { return encode_text(run, request, *model, *executor); });
+    BatchNoise noise(request.seed, static_cast<int>(request.batch));
+    DenoiseTrace trace;
+    const auto on_step = [&](int done, int calls, double seconds) {
+      report.step_seconds.push_back(seconds);
+      if (options_.progress) options_.progress({"denoise", done, calls, seconds});
+    };
+    report.step_seconds.reserve(static_cast<size_t>(run.calls()));
+    const HostTensor latents = stage("denoise", report.denoise_seconds, [&] {
+      return denoise(run, request, *model, conditioning, noise, *executor, on_step,
+                     request.dump.empty() ? nullptr : &trace);
+    });
+    const HostTensor images = stage("decode", report.decode_seconds,
+                                    [&] { return decode_latents(run, request, *model, latents, *executor); });
+    WrittenMedia written = stage("write", report.write_seconds,
+                                 [&] { return write_media(request, fields_, images, trace, cancellation_); });
+    note(run, *executor, written);
+    return std::move(written.pictures);
+  }
+
+  void finish(const Error* error) {
+    report.total_seconds = watch_.seconds();
+    if (error != nullptr) {
+      report.error_code = error->word();
+      report.error = error->what();
+      report.stage = stage_;
+    }
+    record_run(report);
+    if (options_.report) options_.report(report);
+  }
+
+  const std::string& current_stage() const { return stage_; }
+
+  RunReport report;
+
+ private:
+  template <typename Work>
+  std::invoke_result_t<Work> stage(const char* name, double& seconds, Work work) {
+    cancellation_.check();
+    stage_ = name;
+    if (options_.progress) options_.progress({name, 0, 0, 0});
+    const Stopwatch watch;
+    auto result = work();
+    seconds += watch.seconds();
+    return result;
+  }
+
+  void note(const Request& request, const Model& model) {
+    report.model = request.model_name;
+    report.architecture = model.description.title;
+    report.assumptions = model.description.assumptions;
+    report.sampler = request.sampler_name;
+    report.precision = request.precision == DType::kBF16 ? "bf16" : "f32";
+    report.backend = backend_.name();
+    report.width = request.width;
+    report.height = request.height;
+    report.steps = request.steps;
+    report.batch = request.batch;
+    report.guidance_scale = request.guidance_scale;
+    report.seed = request.seed;
+  }
+
+  void note(const PlannedRun& run) {
+    report.tokens = run.positive.token_count;
+    report.dropped_tokens = run.positive.dropped_tokens;
+    report.planned_arena_bytes = run.plan.arena_bytes;
+    report.planned_peak_bytes = run.plan.peak_bytes();
+  }
+
+  void note(const PlannedRun& run, const Executor& executor, const WrittenMedia& written) {
+    for (const Phase& phase : run.plan.phases) report.read_bytes += executor.record(phase).read_bytes;
+    report.used_arena_bytes = executor.arena().high_water_bytes();
+    report.written_bytes = written.bytes;
+    report.outputs = written.paths;
+    if (measured_) report.peak_bytes = process_memory().peak_bytes;
+  }
+
+  const RequestFields& fields_;
+  const GenerateOptions& options_;
+  const Backend& backend_;
+  const Cancellation never_;
+  const Cancellation& cancellation_;
+  const Stopwatch watch_;
+  std::string stage_ = "open";
+  bool measured_ = false;
+};
+
+}  // namespace
+
+GenerateResult generate(const RequestFields& fields, const GenerateOptions& options) {
+  Run run(fields, options);
+  try {
+    GenerateResult result;
+    result.pictures = run.stages();
+    run.finish(nullptr);
+    result.report = std::move(run.report);
+    return result;
+  } catch (Error& error) {
+    error.in_stage(run.current_stage());
+    run.finish(&error);
+    throw;
+  } catch (const std::bad_alloc&) {
+    Error error(ErrorCode::kOutOfMemory, "the system refused memory",
+                "close other programs or ask for a smaller picture");
+    error.in_stage(run.current_stage());
+    run.finish(&error);
+    throw error;
+  }
+}
+
+}  // namespace snug

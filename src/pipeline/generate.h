@@ -1,0 +1,37 @@
+// The whole way of a request, stage by stage. The command line and the server both end here.
+#pragma once
+
+#include <functional>
+
+#include "backend/backend.h"
+#include "base/cancellation.h"
+#include "pipeline/request.h"
+#include "pipeline/run_report.h"
+
+namespace snug {
+
+// Where a run is. `stage` is one of open, plan, load, encode, denoise, decode, write; `done` of `total` calls
+// while denoising, 0 of 0 elsewhere. Called from the thread that called generate.
+struct Progress {
+  std::string_view stage;
+  int done = 0, total = 0;
+  double step_seconds = 0;  // of the last call
+};
+
+struct GenerateOptions {
+  const Backend* backend = nullptr;            // null: the CPU
+  const Cancellation* cancellation = nullptr;  // null: never cancelled
+  std::function<void(const Progress&)> progress;
+  // Receives the report on every exit, also before an error is thrown.
+  std::function<void(const RunReport&)> report;
+};
+
+struct GenerateResult {
+  RunReport report;
+  std::vector<std::vector<std::byte>> pictures;  // encoded, when the request names no output path
+};
+
+// Throws Error, with the stage in it. Nothing half-written is left.
+GenerateResult generate(const RequestFields& fields, const GenerateOptions& options);
+
+}  // namespace snug

@@ -1,0 +1,70 @@
+#include "pipeline/open_model.h"
+
+#include <filesystem>
+
+#include "base/error.h"
+#include "models/embedded_model.h"
+#include "models/model_graphs.h"
+
+namespace snug {
+namespace {
+
+constexpr const char* kSettingsFile = "snug.json";
+constexpr uint64_t kSettingsLimitBytes = 64 * 1024;
+
+Checkpoint open_named(const std::string& name) {
+  if (name.empty() || name == kEmbeddedModelName) {
+    Checkpoint checkpoint = open_checkpoint(embedded_model());
+    checkpoint.name = kEmbeddedModelName;
+    return checkpoint;
+  }
+  return open_checkpoint(name);
+}
+
+ClipTokenizer load_tokenizer(const RequestFields& fields, const Checkpoint& checkpoint) {
+  if (!fields.tokenizer.empty()) {
+    const auto folder = open_folder(fields.tokenizer);
+    const bool inside = folder->has("tokenizer/vocab.json") || folder->has("tokenizer/tokenizer.json");
+    return ClipTokenizer::load(*folder, inside ? "tokenizer" : "");
+  }
+  if (checkpoint.files != nullptr) return ClipTokenizer::load(*checkpoint.files, "tokenizer");
+  if (!fields.config.empty()) return ClipTokenizer::load(*open_folder(fields.config), "tokenizer");
+  throw Error(
+      ErrorCode::kMissingFile, "a single-file checkpoint carries no tokenizer",
+      "name its folder (vocab.json and merges.txt) with --tokenizer, or as tokenizer = \"...\" in the "
+      "configuration")
+      .in_file(checkpoint.name);
+}
+
+RecommendedSettings read_recommended(const Checkpoint& checkpoint) {
+  RecommendedSettings settings;
+  if (checkpoint.files == nullptr || !checkpoint.files->has(kSettingsFile)) return settings;
+  const auto file = checkpoint.files->open(kSettingsFile);
+  const ConfigReader reader({file->name(), read_text(*file, kSettingsLimitBytes)});
+  settings.steps = reader.integer("steps", {1, 1000}, settings.steps);
+  settings.guidance_scale = reader.number("guidance_scale", {0, 100}, settings.guidance_scale);
+  settings.sampler = reader.text("sampler", settings.sampler);
+  return settings;
+}
+
+}  // namespace
+
+std::shared_ptr<const Model> open_model(const RequestFields& fields) {
+  Checkpoint checkpoint = open_named(fields.model);
+  std::optional<CheckpointPart> other_vae;
+  if (!fields.vae.empty()) other_vae = open_checkpoint_part(fields.vae, "vae");
+  DescribeOptions options;
+  if (!fields.config.empty()) options.configs = open_folder(fields.config);
+  if (other_vae.has_value()) options.vae = &*other_vae;
+  ModelDescription description = describe_model(checkpoint, options);
+  check_weights(description);
+  ClipTokenizer tokenizer = load_tokenizer(fields, checkpoint);
+  check_tokenizer(description, tokenizer.largest_id(), tokenizer.max_length());
+  RecommendedSettings recommended = read_recommended(checkpoint);
+  std::string name = fields.model.empty() ? std::string(kEmbeddedModelName) : fields.model;
+  return std::make_shared<const Model>(Model{std::move(name), std::move(checkpoint), std::move(other_vae),
+                                             std::move(description), std::move(tokenizer),
+                                             std::move(recommended)});
+}
+
+}  // namespace snug

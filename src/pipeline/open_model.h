@@ -1,0 +1,35 @@
+// Opens the model that a request names: files, architecture, tokenizer and recommended settings. No weights
+// are read. Called by generate.cc before the request is validated, because sizes and limits are the model's.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "models/describe_model.h"
+#include "pipeline/request.h"
+#include "text/clip_tokenizer.h"
+
+namespace snug {
+
+// Settings that fit a model, from snug.json in its folder where there is one.
+struct RecommendedSettings {
+  int64_t steps = 20;
+  double guidance_scale = 7.5;
+  std::string sampler = "dpmpp_2m_karras";
+};
+
+struct Model {
+  std::string name;  // as it is asked for again: a path, or the embedded model's name
+  Checkpoint checkpoint;
+  std::optional<CheckpointPart> other_vae;
+  ModelDescription description;
+  ClipTokenizer tokenizer;
+  RecommendedSettings recommended;
+};
+
+// Throws not_found, missing_file (a single file without --tokenizer says so), and everything that opening and
+// describing a checkpoint throws.
+std::shared_ptr<const Model> open_model(const RequestFields& fields);
+
+}  // namespace snug

@@ -1,0 +1,201 @@
+#include "pipeline/parameters.h"
+
+#include <charconv>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/version.h"
+#include "media/a1111_parameters.h"
+
+namespace snug {
+namespace {
+
+using nlohmann::ordered_json;
+
+std::string precision_name(DType precision) { return precision == DType::kBF16 ? "bf16" : "f32"; }
+
+// "Karras" for "dpmpp_2m_karras", empty for samplers without a schedule in their name.
+std::string_view schedule_label(const std::string& name) {
+  const SamplerChoice choice = find_sampler(name);
+  if (!choice.schedule.has_value()) return {};
+  for (const ScheduleInfo& schedule : schedule_list()) {
+    if (schedule.schedule == *choice.schedule) return schedule.label;
+  }
+  return {};
+}
+
+std::string a1111_text(const Request& request, int64_t index) {
+  A1111Parameters parameters;
+  parameters.prompt = request.prompt;
+  parameters.negative_prompt = request.negative_prompt;
+  auto& settings = parameters.settings;
+  settings.emplace_back("Steps", std::to_string(request.steps));
+  settings.emplace_back("Sampler", request.sampler_label);
+  const std::string_view schedule = schedule_label(request.sampler_name);
+  if (!schedule.empty()) settings.emplace_back("Schedule type", schedule);
+  settings.emplace_back("CFG scale", fmt::format("{:g}", request.guidance_scale));
+  settings.emplace_back("Seed", std::to_string(request.seed + static_cast<uint64_t>(index)));
+  settings.emplace_back("Size", fmt::format("{}x{}", request.width, request.height));
+  settings.emplace_back("Model", request.model_name);
+  if (request.clip_skip > 1) settings.emplace_back("Clip skip", std::to_string(request.clip_skip));
+  if (!request.image.empty())
+    settings.emplace_back("Denoising strength", fmt::format("{:g}", request.strength));
+  settings.emplace_back("Version", std::string("Snug ") + kVersion);
+  return write_a1111_parameters(parameters);
+}
+
+std::string snug_json(const Request& request, const RequestFields& fields, int64_t index) {
+  ordered_json json;
+  json["snug"] = kVersion;
+  json["model"] = request.model_name;
+  const auto add_text = [&](const char* key, const std::string& text) {
+    if (!text.empty()) json[key] = text;
+  };
+  add_text("vae", fields.vae);
+  add_text("tokenizer", fields.tokenizer);
+  add_text("config", fields.config);
+  json["prompt"] = request.prompt;
+  json["negative_prompt"] = request.negative_prompt;
+  json["width"] = request.width;
+  json["height"] = request.height;
+  json["steps"] = request.steps;
+  json["sampler"] = request.sampler_name;
+  json["guidance_scale"] = request.guidance_scale;
+  json["seed"] = request.seed;
+  json["batch"] = request.batch;
+  if (request.batch > 1) json["index"] = index;
+  json["clip_skip"] = request.clip_skip;
+  json["precision"] = precision_name(request.precision);
+  json["truncate_prompt"] = request.long_prompt == LongPrompt::kTruncate;
+  if (request.quality.has_value()) json["quality"] = *request.quality;
+  if (!request.image.empty()) {
+    json["strength"] = request.strength;
+    json["image"] = fields.image->name();
+  }
+  if (!request.mask.empty()) json["mask"] = fields.mask->name();
+  if (!request.latents.empty()) json["latents"] = fields.latents->name();
+  return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+// Reads fields of the expected type; what has another type is an error that names it.
+class FieldReader {
+ public:
+  FieldReader(const ordered_json& json, std::string file) : json_(json), file_(std::move(file)) {}
+
+  template <typename T>
+  std::optional<T> get(const char* key) const {
+    const auto found = json_.find(key);
+    if (found == json_.end() || found->is_null()) return std::nullopt;
+    if constexpr (std::is_same_v<T, std::string>) {
+      if (found->is_string()) return found->template get<T>();
+    } else if constexpr (std::is_same_v<T, bool>) {
+      if (found->is_boolean()) return found->template get<T>();
+    } else if constexpr (std::is_floating_point_v<T>) {
+      if (found->is_number()) return found->template get<T>();
+    } else if constexpr (std::is_unsigned_v<T>) {
+      if (found->is_number_unsigned()) return found->template get<T>();
+    } else {
+      if (found->is_number_integer()) return found->template get<T>();
+    }
+    throw Error(ErrorCode::kBadImage, fmt::format("its parameters hold a wrong value for '{}'", key),
+                "give the settings on the command line")
+        .in_file(file_);
+  }
+
+  std::string text(const char* key) const { return get<std::string>(key).value_or(""); }
+
+ private:
+  const ordered_json& json_;
+  std::string file_;
+};
+
+RequestFields from_json(const std::string& text, const std::string& file) {
+  const ordered_json json = ordered_json::parse(text, nullptr, false);
+  if (!json.is_object() || !json.contains("snug")) {
+    throw Error(ErrorCode::kBadImage, "its parameters are not Snug's",
+                "give the settings on the command line")
+        .in_file(file);
+  }
+  const FieldReader reader(json, file);
+  RequestFields fields;
+  fields.model = reader.text("model");
+  fields.vae = reader.text("vae");
+  fields.tokenizer = reader.text("tokenizer");
+  fields.config = reader.text("config");
+  fields.prompt = reader.text("prompt");
+  fields.negative_prompt = reader.text("negative_prompt");
+  fields.width = reader.get<int64_t>("width");
+  fields.height = reader.get<int64_t>("height");
+  fields.steps = reader.get<int64_t>("steps");
+  fields.sampler = reader.get<std::string>("sampler");
+  fields.guidance_scale = reader.get<double>("guidance_scale");
+  fields.seed = reader.get<uint64_t>("seed");
+  fields.batch = reader.get<int64_t>("batch");
+  fields.only_index = reader.get<int64_t>("index");
+  fields.clip_skip = reader.get<int64_t>("clip_skip");
+  fields.precision = reader.get<std::string>("precision");
+  fields.truncate_prompt = reader.get<bool>("truncate_prompt").value_or(false);
+  if (const auto quality = reader.get<int64_t>("quality")) fields.quality = static_cast<int>(*quality);
+  fields.strength = reader.get<double>("strength");
+  for (const auto& [key, source] :
+       {std::pair{"image", &fields.image}, {"mask", &fields.mask}, {"latents", &fields.latents}}) {
+    const std::string path = reader.text(key);
+    if (!path.empty()) *source = open_file(path);
+  }
+  return fields;
+}
+
+template <typename T>
+std::optional<T> number(std::optional<std::string_view> text) {
+  if (!text.has_value()) return std::nullopt;
+  T value = {};
+  const auto [end, failure] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (failure != std::errc() || end != text->data() + text->size()) return std::nullopt;
+  return value;
+}
+
+RequestFields from_a1111(const std::string& text) {
+  const A1111Parameters parameters = parse_a1111_parameters(text);
+  RequestFields fields;
+  fields.prompt = parameters.prompt;
+  fields.negative_prompt = parameters.negative_prompt;
+  fields.steps = number<int64_t>(parameters.find("Steps"));
+  fields.guidance_scale = number<double>(parameters.find("CFG scale"));
+  fields.seed = number<uint64_t>(parameters.find("Seed"));
+  fields.clip_skip = number<int64_t>(parameters.find("Clip skip"));
+  fields.strength = number<double>(parameters.find("Denoising strength"));
+  if (const auto sampler = parameters.find("Sampler")) {
+    fields.sampler = std::string(*sampler);
+    const auto schedule = parameters.find("Schedule type");
+    if (schedule.has_value() && *schedule != "Automatic") *fields.sampler += " " + std::string(*schedule);
+  }
+  if (const auto size = parameters.find("Size")) {
+    const size_t times = size->find('x');
+    if (times != std::string_view::npos) {
+      fields.width = number<int64_t>(size->substr(0, times));
+      fields.height = number<int64_t>(size->substr(times + 1));
+    }
+  }
+  return fields;
+}
+
+}  // namespace
+
+Metadata picture_metadata(const Request& request, const RequestFields& fields, int64_t index) {
+  Metadata metadata;
+  metadata.parameters = a1111_text(request, index);
+  metadata.snug_json = snug_json(request, fields, index);
+  return metadata;
+}
+
+RequestFields fields_from_metadata(const Metadata& metadata, const std::string& file) {
+  if (!metadata.snug_json.empty()) return from_json(metadata.snug_json, file);
+  if (!metadata.parameters.empty()) return from_a1111(metadata.parameters);
+  throw Error(ErrorCode::kBadImage, "the picture does not say how it was made",
+              "use a picture that Snug or another program has written its parameters into")
+      .in_file(file);
+}
+
+}  // namespace snug

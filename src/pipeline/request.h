@@ -1,0 +1,81 @@
+// What is asked for: RequestFields as the command line or the server fill them, everything optional; Request
+// after validate_request, where every field has a value that the model can do. Nothing is checked again
+// later.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/byte_source.h"
+#include "media/picture_format.h"
+#include "sampling/sampler_list.h"
+#include "tensor/host_tensor.h"
+#include "text/prompt_chunks.h"
+
+namespace snug {
+
+struct RequestFields {
+  std::string model;      // folder or single file; empty: the embedded model
+  std::string vae;        // another decoder and encoder; empty: the model's own
+  std::string tokenizer;  // folder with the tokenizer, for single files
+  std::string config;     // folder with the configuration, for single files
+
+  std::string prompt;
+  std::string negative_prompt;
+  std::optional<int64_t> width, height;  // pixels; default: the picture's, or the model's native size
+  std::optional<int64_t> steps;
+  std::optional<int64_t> batch;       // pictures, with seeds seed, seed + 1, ...
+  std::optional<int64_t> only_index;  // write this picture of the batch alone (--from a picture of a batch)
+  std::optional<double> guidance_scale;
+  std::optional<uint64_t> seed;
+  std::optional<std::string> sampler;    // any name that sampler_list knows
+  std::optional<std::string> schedule;   // "karras", "exponential", ...; default: the sampler's
+  std::optional<int64_t> clip_skip;      // as A1111 counts: 1 is the last layer
+  std::optional<std::string> precision;  // "auto", "f32", "bf16"
+  bool truncate_prompt = false;          // drop what is beyond one chunk instead of adding chunks
+
+  std::shared_ptr<const ByteSource> image;    // start picture
+  std::shared_ptr<const ByteSource> mask;     // white is repainted; needs `image`
+  std::optional<double> strength;             // 0..1, how much of `image` is replaced
+  std::shared_ptr<const ByteSource> latents;  // safetensors with "latents" or "init_latents", unit normal
+
+  std::string output;                 // path; empty: the pictures are only returned
+  std::optional<std::string> format;  // "png", "jpeg", "webp"; default: by the path, else png
+  std::optional<int> quality;
+  std::string dump;  // path of a safetensors file with what happened; empty: none
+};
+
+struct Request {
+  std::string model_name;
+  std::string prompt, negative_prompt;
+  int64_t width = 0, height = 0;  // pixels
+  int64_t steps = 0;
+  int64_t batch = 1;
+  double guidance_scale = 1;
+  uint64_t seed = 0;
+  SamplerConfig sampler;
+  std::string sampler_name;   // canonical
+  std::string sampler_label;  // as A1111 shows it
+  int64_t clip_skip = 1;
+  DType precision = DType::kF32;
+  LongPrompt long_prompt = LongPrompt::kChunk;
+
+  HostTensor image;  // [1,3,H,W] in [-1,1]; empty without one
+  HostTensor mask;   // [1,1,H,W] of 0 and 1; empty without one
+  double strength = 1;
+  HostTensor latents;  // [batch,C,h,w]; empty without one
+
+  std::optional<int64_t> only_index;  // 0 .. batch - 1
+  std::string output;
+  PictureFormat format = PictureFormat::kPng;
+  std::optional<int> quality;
+  std::string dump;
+
+  bool guided() const { return guidance_scale > 1; }
+  // Pictures in one model call, the negative prompt's half included.
+  int64_t model_batch() const { return guided() ? 2 * batch : batch; }
+};
+
+}  // namespace snug
