@@ -24,8 +24,9 @@ std::vector<float> normals(uint64_t seed, size_t count) {
 
 TEST(TorchGenerator, GivesTorchRandn) {
   const auto tensors = read_fixture("rng/randn.safetensors");
+  const auto description = read_fixture_json("rng/randn.json");
   double worst = 0;
-  for (const auto& entry : read_fixture_json("rng/randn.json").at("randn")) {
+  for (const auto& entry : description.at("randn")) {
     const auto seed = entry.at("seed").get<uint64_t>();
     const auto size = entry.at("size").get<size_t>();
     const std::string name = "randn." + std::to_string(seed) + "." + std::to_string(size);

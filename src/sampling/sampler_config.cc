@@ -10,7 +10,7 @@ namespace snug {
 namespace {
 
 // Far above every published model; bounds what a configuration can make us allocate.
-constexpr int kMostTrainTimesteps = 100'000;
+constexpr int kMostTrainTimesteps = 10'000;
 
 void require(bool holds, const std::string& problem) {
   if (!holds) {

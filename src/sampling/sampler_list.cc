@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/nearest_name.h"
 #include "sampling/sampler_families.h"
 
 namespace snug {
@@ -81,21 +82,6 @@ const SamplerInfo* find_row(const std::string& key) {
 // DDIM, PNDM and the like have timesteps, no sigmas to schedule.
 bool takes_schedule(SamplerKind kind) {
   return kind != kDdim && kind != kDdpm && kind != kPndm && kind != kLcm && kind != kTcd;
-}
-
-size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
-    }
-  }
-  return row.back();
 }
 
 std::string nearest_names(const std::string& key) {

@@ -13,7 +13,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kMostBytes = 4 << 20;  // trained_betas of 100000 timesteps fit
+constexpr size_t kMostBytes = 1 << 20;  // trained_betas of 10000 timesteps fit
 constexpr int kMostDepth = 8;
 
 [[noreturn]] void malformed(const std::string& problem) {
