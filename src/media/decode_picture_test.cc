@@ -6,6 +6,7 @@
 #include <string>
 
 #include <gtest/gtest.h>
+#include <jpeglib.h>
 
 #include "base/error.h"
 #include "media/encode_picture.h"
@@ -105,6 +106,43 @@ TEST(DecodePicture, EveryTruncationOfEveryFormatIsAnErrorAndNeverAPicture) {
       }
     }
   }
+}
+
+// One block of one colour, `samples` wide, as other programs write grey and CMYK; Adobe's marker comes with
+// CMYK.
+std::string flat_jpeg(J_COLOR_SPACE space, std::vector<uint8_t> samples) {
+  jpeg_error_mgr errors = {};
+  jpeg_compress_struct info = {};
+  info.err = jpeg_std_error(&errors);
+  jpeg_create_compress(&info);
+  unsigned char* encoded = nullptr;
+  unsigned long encoded_bytes = 0;  // NOLINT(google-runtime-int): libjpeg's type
+  jpeg_mem_dest(&info, &encoded, &encoded_bytes);
+  info.image_width = info.image_height = 1;
+  info.input_components = static_cast<int>(samples.size());
+  info.in_color_space = space;
+  jpeg_set_defaults(&info);
+  jpeg_set_quality(&info, 100, TRUE);
+  jpeg_start_compress(&info, TRUE);
+  JSAMPROW row = samples.data();
+  jpeg_write_scanlines(&info, &row, 1);
+  jpeg_finish_compress(&info);
+  jpeg_destroy_compress(&info);
+  std::string bytes(reinterpret_cast<const char*>(encoded), encoded_bytes);
+  std::free(encoded);
+  return bytes;
+}
+
+TEST(DecodePicture, GreyAndInkJpegsBecomeRgb) {
+  const std::string grey = flat_jpeg(JCS_GRAYSCALE, {90});
+  const Picture from_grey = decode_picture(*view_memory("grey", as_bytes(grey)));
+  const std::vector<uint8_t> even = {90, 90, 90};
+  EXPECT_LE(worst_level(from_grey.rgb, std::as_bytes(std::span(even))), 1);
+  // Adobe stores 255 for no ink: light times light.
+  const std::string inks = flat_jpeg(JCS_CMYK, {200, 100, 0, 204});
+  const Picture from_inks = decode_picture(*view_memory("inks", as_bytes(inks)));
+  const std::vector<uint8_t> lit = {160, 80, 0};
+  EXPECT_LE(worst_level(from_inks.rgb, std::as_bytes(std::span(lit))), 2);
 }
 
 TEST(DecodePicture, FormatsThatAreNotReadAreNamed) {

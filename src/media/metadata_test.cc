@@ -6,6 +6,7 @@
 #include <zlib.h>
 
 #include "base/error.h"
+#include "media/decode_picture.h"
 #include "media/encode_picture.h"
 #include "media/exif.h"
 #include "media/jpeg.h"
@@ -175,6 +176,25 @@ TEST(Exif, UserCommentsOfOtherProgramsAreReadInEveryByteOrder) {
   EXPECT_EQ(read_exif(as_bytes(little(unicode + std::string("\0h\0i", 4)))).user_comment, "hi");
   EXPECT_EQ(read_exif(as_bytes(little(std::string("ASCII\0\0\0", 8) + "hi"))).user_comment, "hi");
   EXPECT_EQ(read_exif(as_bytes(little(std::string(8, '\0') + "hi"))).user_comment, "");
+}
+
+TEST(Exif, TheOrientationCountsInPngAndWebpToo) {
+  const std::string tiff("MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0", 26);
+  EXPECT_EQ(read_exif(as_bytes(tiff)).orientation, 6);
+  const Metadata metadata{.parameters = "x", .snug_json = {}, .others = {}};
+
+  const std::vector<std::byte> upright = encode_picture(small_picture(), PictureFormat::kPng, metadata);
+  std::string png(as_text(upright));
+  constexpr size_t kBehindHeader = 8 + 25;
+  png.insert(kBehindHeader, chunk("eXIf", tiff));
+  EXPECT_EQ(decode_picture(*view_memory("png", as_bytes(png))).width, 2);
+
+  const std::vector<std::byte> encoded = encode_picture(small_picture(), PictureFormat::kWebp, metadata);
+  std::string webp(as_text(encoded));
+  const size_t exif = webp.find("MM");
+  ASSERT_NE(exif, std::string::npos);
+  webp.replace(exif, tiff.size(), tiff);
+  EXPECT_EQ(decode_picture(*view_memory("webp", as_bytes(webp))).width, 2);
 }
 
 TEST(Exif, EveryWrongByteIsSurvived) {

@@ -95,7 +95,7 @@ bool has_alpha(spng_ctx* context, const spng_ihdr& header) {
 // libspng copies the texts, but its struct wants them mutable and terminated: this owns them meanwhile.
 class TextChunks {
  public:
-  void add(std::string keyword, const std::string& value) {
+  void add(const std::string& keyword, const std::string& value) {
     check_png_keyword(keyword);
     owned_.push_back(std::make_unique<std::string>(value));
     spng_text& chunk = chunks_.emplace_back();
