@@ -4,17 +4,16 @@
 // changes between setjmp and longjmp is a member too, never a local.
 #include "media/jpeg.h"
 
+#include <array>
 #include <csetjmp>
 #include <cstdio>
-// jpeglib.h needs size_t and FILE declared before it.
-#include <jpeglib.h>
-// jerror.h needs jpeglib.h.
-#include <array>
 #include <new>
 #include <string>
 
 #include <fmt/format.h>
+// jpeglib.h needs <cstdio> before it, jerror.h needs jpeglib.h.
 #include <jerror.h>
+#include <jpeglib.h>
 
 #include "base/error.h"
 #include "media/picture_bytes.h"
