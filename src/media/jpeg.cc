@@ -11,7 +11,7 @@
 #include <string>
 
 #include <fmt/format.h>
-// jpeglib.h needs <cstdio> before it, jerror.h needs jpeglib.h.
+// jpeglib.h needs <cstdio> before it.
 #include <jerror.h>
 #include <jpeglib.h>
 
