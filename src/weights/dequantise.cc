@@ -18,6 +18,10 @@ class Block {
   int i8(size_t i) const { return static_cast<int8_t>(u8(i)); }
   int low(size_t i) const { return u8(i) & 15; }
   int high(size_t i) const { return u8(i) >> 4; }
+  uint32_t word(size_t i) const {
+    return static_cast<uint32_t>(u8(i) | u8(i + 1) << 8 | u8(i + 2) << 16) | static_cast<uint32_t>(u8(i + 3))
+                                                                                 << 24;
+  }
   float half(size_t i) const { return f16_to_f32(static_cast<uint16_t>(u8(i) | u8(i + 1) << 8)); }
 
  private:
@@ -51,23 +55,27 @@ void expand_q4_1(Block block, float* out) {
   }
 }
 
-// The fifth bit of element i is bit i of the 32-bit word at `word`.
-int fifth_bit(Block block, size_t word, size_t i) { return (block.u8(word + i / 8) >> (i % 8) & 1) << 4; }
+// Fifth bits: bit i of a 32-bit word is element i's.
+int fifth_bit(uint32_t word, size_t i) { return static_cast<int>(word >> i & 1U) << 4; }
 
+// Scale, fifth bits, then 16 bytes as Q4_0.
 void expand_q5_0(Block block, float* out) {
   const float scale = block.half(0);
+  const uint32_t fifth = block.word(2);
   for (size_t i = 0; i < kSmall / 2; ++i) {
-    out[i] = static_cast<float>((block.low(6 + i) | fifth_bit(block, 2, i)) - 16) * scale;
-    out[i + 16] = static_cast<float>((block.high(6 + i) | fifth_bit(block, 2, i + 16)) - 16) * scale;
+    out[i] = static_cast<float>((block.low(6 + i) | fifth_bit(fifth, i)) - 16) * scale;
+    out[i + 16] = static_cast<float>((block.high(6 + i) | fifth_bit(fifth, i + 16)) - 16) * scale;
   }
 }
 
+// As Q5_0, with a minimum in place of the fixed offset.
 void expand_q5_1(Block block, float* out) {
   const float scale = block.half(0);
   const float minimum = block.half(2);
+  const uint32_t fifth = block.word(4);
   for (size_t i = 0; i < kSmall / 2; ++i) {
-    out[i] = static_cast<float>(block.low(8 + i) | fifth_bit(block, 4, i)) * scale + minimum;
-    out[i + 16] = static_cast<float>(block.high(8 + i) | fifth_bit(block, 4, i + 16)) * scale + minimum;
+    out[i] = static_cast<float>(block.low(8 + i) | fifth_bit(fifth, i)) * scale + minimum;
+    out[i + 16] = static_cast<float>(block.high(8 + i) | fifth_bit(fifth, i + 16)) * scale + minimum;
   }
 }
 
