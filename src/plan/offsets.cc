@@ -48,7 +48,7 @@ uint64_t place_buffers(std::vector<Buffer>& buffers, uint64_t alignment) {
       }
     }
     buffer.offset = lowest_gap(taken, aligned(buffer.bytes));
-    arena_bytes = std::max(arena_bytes, buffer.offset + aligned(buffer.bytes));
+    arena_bytes = std::max(arena_bytes, buffer.offset + buffer.bytes);
     placed.push_back(index);
   }
   return arena_bytes;

@@ -26,8 +26,34 @@ constexpr int kMostDepth = 8;
               "choose another sampler with --sampler");
 }
 
-Json parse_object(std::string_view text) {
-  if (text.size() > kMostBytes) malformed("the file is too large to be one");
+// Python writes infinities and NaN as bare words, which JSON does not have; diffusers' own files hold
+// "lambda_min_clipped": -Infinity. They become null: the field's default, which is what they state.
+std::string without_bare_words(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (in_string && text[i] == '\\' && i + 1 < text.size()) {
+      out += text[i++];
+    } else if (text[i] == '"') {
+      in_string = !in_string;
+    } else if (!in_string) {
+      for (const std::string_view word : {"-Infinity", "Infinity", "NaN"}) {
+        if (text.substr(i, word.size()) != word) continue;
+        out += "null";
+        i += word.size();
+        break;
+      }
+      if (i >= text.size()) break;
+    }
+    out += text[i];
+  }
+  return out;
+}
+
+Json parse_object(std::string_view original) {
+  if (original.size() > kMostBytes) malformed("the file is too large to be one");
+  const std::string text = without_bare_words(original);
   bool too_deep = false;
   const auto limit_depth = [&](int depth, Json::parse_event_t /*event*/, Json& /*parsed*/) {
     too_deep = too_deep || depth > kMostDepth;

@@ -1,0 +1,212 @@
+// Whole runs against diffusers' pipelines: every case of sd15-tiny and of the embedded model, on both
+// backends, with the noise that the reference drew.
+#include <cstdio>
+
+#include <gtest/gtest.h>
+
+#include "backend/backend.h"
+#include "base/parallel.h"
+#include "pipeline/decode_latents.h"
+#include "pipeline/denoise.h"
+#include "pipeline/encode_text.h"
+#include "pipeline/load_weights.h"
+#include "pipeline/make_plan.h"
+#include "pipeline/open_model.h"
+#include "pipeline/validate_request.h"
+#include "plan/proof.h"
+#include "tests/fixtures.h"
+
+namespace snug {
+namespace {
+
+using testing::fixtures_dir;
+using testing::read_fixture;
+using testing::read_fixture_json;
+using testing::worst_difference;
+using Tensors = std::map<std::string, HostTensor>;
+
+// Hands out the recorded noise in order.
+class RecordedNoise final : public NoiseSource {
+ public:
+  RecordedNoise(const Tensors& tensors, bool skip_first) : tensors_(tensors), next_(skip_first ? 1 : 0) {}
+  void draw(std::span<float> out) override {
+    const HostTensor& noise = tensors_.at("noise." + std::to_string(next_++));
+    std::copy(noise.floats().begin(), noise.floats().end(), out.begin());
+  }
+
+ private:
+  const Tensors& tensors_;
+  int next_;
+};
+
+struct Outcome {
+  DenoiseTrace trace;
+  HostTensor images;
+};
+
+Outcome run_stages(const Request& request, const Model& model, const Backend& backend, NoiseSource& noise,
+                   const HostTensor* conditioning = nullptr) {
+  const Cancellation cancellation;
+  const PlannedRun run = make_plan(request, model, backend);
+  EXPECT_EQ(prove(run.plan).fault, "");
+  const auto executor = load_weights(run, model, cancellation);
+  const HostTensor encoded = encode_text(run, request, model, *executor);
+  Outcome outcome;
+  const HostTensor latents = denoise(run, request, model, conditioning != nullptr ? *conditioning : encoded,
+                                     noise, *executor, {}, &outcome.trace);
+  outcome.images = decode_latents(run, request, model, latents, *executor);
+  EXPECT_EQ(executor->arena().high_water_bytes(), run.plan.arena_bytes);
+  return outcome;
+}
+
+const Backend& backend_named(const std::string& name) {
+  return name == "cpu" ? cpu_backend() : reference_backend();
+}
+
+double worst_level(const HostTensor& images, const HostTensor& expected) {
+  double worst = 0;
+  const std::vector<int64_t> none;
+  const int64_t batch = images.shape()[0];
+  const int64_t pixels = images.shape()[2] * images.shape()[3];
+  for (int64_t i = 0; i < batch * pixels * 3; ++i) {
+    const int64_t n = i / (pixels * 3);
+    const int64_t p = i / 3 % pixels;
+    const int64_t c = i % 3;
+    const float value = images.floats()[static_cast<size_t>((n * 3 + c) * pixels + p)];
+    const auto level = static_cast<double>(expected.bytes()[static_cast<size_t>(i)]);
+    worst = std::max(worst, std::abs(std::nearbyint(static_cast<double>(value) * 255) - level));
+  }
+  return worst;
+}
+
+class Sd15Pipeline : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {};
+
+// Two prompts in one batch: the conditioning of each, in the order of the model's batch.
+HostTensor conditioning_of(const nlohmann::json& json, const Request& request, const Model& model,
+                           const Backend& backend) {
+  const Cancellation cancellation;
+  HostTensor all;
+  const auto prompts = json.at("prompt").size();
+  for (size_t i = 0; i < prompts; ++i) {
+    Request one = request;
+    one.batch = 1;
+    one.prompt = json.at("prompt")[i];
+    one.negative_prompt = json.at("negative_prompt")[i];
+    one.latents = HostTensor();
+    const PlannedRun run = make_plan(one, model, backend);
+    const auto executor = load_weights(run, model, cancellation);
+    const HostTensor pair = encode_text(run, one, model, *executor);
+    const Shape& shape = pair.shape();
+    if (all.empty())
+      all = HostTensor(DType::kF32, Shape{shape[0] * static_cast<int64_t>(prompts), shape[1], shape[2]});
+    const auto row = static_cast<size_t>(shape[1] * shape[2]);
+    for (size_t half = 0; half < 2; ++half) {
+      std::copy_n(pair.floats().begin() + static_cast<std::ptrdiff_t>(half * row), row,
+                  all.floats().begin() + static_cast<std::ptrdiff_t>((half * prompts + i) * row));
+    }
+  }
+  return all;
+}
+
+TEST_P(Sd15Pipeline, GivesDiffusersLatentsAndPicture) {
+  const auto& [name, backend_name] = GetParam();
+  const Backend& backend = backend_named(backend_name);
+  std::string text = testing::read_fixture_bytes("sd15-tiny/cases/" + name + ".json");
+  const size_t infinity =
+      text.find("-Infinity");  // as Python writes it; the default, which null states as well
+  if (infinity != std::string::npos) text.replace(infinity, 9, "null");
+  const auto json = nlohmann::json::parse(text);
+  const Tensors tensors = read_fixture("sd15-tiny/cases/" + name + ".safetensors");
+
+  RequestFields fields;
+  fields.model = fixtures_dir() + "/sd15-tiny/model";
+  const bool two_prompts = json.at("prompt").is_array();
+  if (!two_prompts) {
+    fields.prompt = json.at("prompt");
+    if (json.at("negative_prompt").is_string()) fields.negative_prompt = json.at("negative_prompt");
+  }
+  fields.width = json.at("width");
+  fields.height = json.at("height");
+  fields.steps = json.at("num_inference_steps");
+  fields.guidance_scale = json.at("guidance_scale");
+  fields.seed = json.at("seed");
+  fields.batch = two_prompts ? 2 : 1;
+  fields.truncate_prompt = true;
+  const auto model = open_model(fields);
+  Request request = validate_request(fields, *model, backend);
+  nlohmann::json scheduler = json.at("scheduler");
+  scheduler["_class_name"] = json.at("scheduler_class");
+  request.sampler = parse_scheduler_config(scheduler.dump());
+  if (json.contains("strength")) request.strength = json.at("strength");
+  if (tensors.contains("image_in")) {
+    request.image = tensors.at("image_in");
+    for (float& value : request.image.floats()) value = 2 * value - 1;
+  }
+  if (tensors.contains("mask_image")) {
+    request.mask = tensors.at("mask_image");
+    for (float& value : request.mask.floats()) value = value >= 0.5F ? 1.0F : 0.0F;
+  }
+  if (tensors.contains("init_latents")) request.latents = tensors.at("init_latents");
+
+  HostTensor conditioning;
+  if (two_prompts) conditioning = conditioning_of(json, request, *model, backend);
+  RecordedNoise noise(tensors, false);
+  const Outcome outcome = run_stages(request, *model, backend, noise, two_prompts ? &conditioning : nullptr);
+  const double latents = worst_difference(outcome.trace.latents.floats(), tensors.at("latents").floats());
+  const double image = worst_difference(outcome.images.floats(), tensors.at("image").floats());
+  const double level = worst_level(outcome.images, tensors.at("image_u8"));
+  const auto& tolerance = json.at("tolerance");
+  std::printf("parity %s %s: latents worst %.2g (tolerance %.2g), image %.2g (%.2g), levels %.0f (%d)\n",
+              name.c_str(), backend_name.c_str(), latents, tolerance.at("latents").get<double>(), image,
+              tolerance.at("image").get<double>(), level, tolerance.at("image_u8").get<int>());
+  EXPECT_LE(latents, tolerance.at("latents").get<double>());
+  EXPECT_LE(image, tolerance.at("image").get<double>());
+  EXPECT_LE(level, tolerance.at("image_u8").get<double>());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, Sd15Pipeline,
+    ::testing::Combine(::testing::Values("pipeline_batch2", "pipeline_ddim", "pipeline_dpmpp2m_karras",
+                                         "pipeline_euler", "pipeline_euler_a", "pipeline_euler_seed",
+                                         "pipeline_img2img", "pipeline_img2img_euler", "pipeline_inpaint",
+                                         "pipeline_inpaint_partial", "pipeline_nocfg", "pipeline_pndm"),
+                       ::testing::Values("reference", "cpu")),
+    [](const auto& chosen) { return std::get<0>(chosen.param) + "_" + std::get<1>(chosen.param); });
+
+class EmbeddedModel : public ::testing::TestWithParam<int> {};
+
+TEST_P(EmbeddedModel, MakesDiffusersPictureFromTheSeedAlone) {
+  const auto json = read_fixture_json("tiny-model/expected/cases.json").at(static_cast<size_t>(GetParam()));
+  const Tensors tensors = read_fixture("tiny-model/expected/" + json.at("file").get<std::string>());
+  RequestFields fields;
+  fields.prompt = json.at("prompt");
+  fields.negative_prompt = json.at("negative_prompt");
+  fields.width = json.at("width");
+  fields.height = json.at("height");
+  fields.steps = json.at("steps");
+  fields.guidance_scale = json.at("guidance_scale");
+  fields.seed = json.at("seed");
+  fields.sampler = json.at("sampler");
+  const auto model = open_model(fields);
+  const Request request = validate_request(fields, *model, cpu_backend());
+  BatchNoise noise(request.seed, 1);
+  const Outcome outcome = run_stages(request, *model, cpu_backend(), noise);
+  const auto expected = tensors.at("latents").floats();
+  const auto [least, most] = std::minmax_element(expected.begin(), expected.end());
+  const double tolerance = 2e-3 * static_cast<double>(*most - *least);
+  const double init =
+      worst_difference(outcome.trace.init_latents.floats(), tensors.at("init_latents").floats());
+  const double latents = worst_difference(outcome.trace.latents.floats(), expected);
+  const double level = worst_level(outcome.images, tensors.at("image_u8"));
+  std::printf(
+      "parity tiny-landscapes %d: init latents worst %.2g, latents %.2g (tolerance %.2g), levels %.0f (2)\n",
+      GetParam(), init, latents, tolerance, level);
+  EXPECT_LE(init, 2e-6);
+  EXPECT_LE(latents, tolerance);
+  EXPECT_LE(level, 2);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, EmbeddedModel, ::testing::Range(0, 4));
+
+}  // namespace
+}  // namespace snug
