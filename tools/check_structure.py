@@ -79,7 +79,8 @@ def resolve(root: Path, file: str, include: str) -> str | None:
     """The repository's file that an include in `file` means; the order of the compiler's include paths."""
     for start in (os.path.dirname(file), "src", ""):
         found = os.path.normpath(os.path.join(start, include))
-        if not found.startswith("..") and (root / found).is_file():
+        # x.h may be made from x.h.in by CMake.
+        if not found.startswith("..") and ((root / found).is_file() or (root / (found + ".in")).is_file()):
             return found
     return None
 

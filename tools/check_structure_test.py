@@ -75,6 +75,9 @@ class CheckStructure(unittest.TestCase):
     def test_an_include_of_a_file_that_is_not_here_is_refused(self):
         self.assert_one({"src/base/a.cc": '#include "fmt/format.h"\n'}, "src/base/a.cc:1", "not here")
 
+    def test_a_header_that_cmake_makes_counts_as_here(self):
+        self.assertEqual(self.problems({"src/base/version.h.in": HEADER, "src/base/a.cc": '#include "base/version.h"\n'}), [])
+
     def test_a_long_file_says_why(self):
         body = "int x;\n" * 460
         self.assert_one({"src/base/a.cc": body}, "src/base/a.cc:451", "460 lines")
