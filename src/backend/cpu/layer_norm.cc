@@ -1,0 +1,149 @@
+// layer_norm: a row is read from memory once and stays in the nearest cache for mean, variance (two passes,
+// so that a large mean costs no accuracy) and result.
+#include <cmath>
+
+#include "backend/cpu/dense_kernel.h"
+#include "backend/stored_layout.h"
+#include "base/parallel.h"
+
+// clang-format off
+#include "backend/cpu/highway_targets.h"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backend/cpu/layer_norm.cc"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+#include "backend/cpu/simd_memory-inl.h"
+// clang-format on
+
+#ifndef SNUG_BACKEND_CPU_LAYER_NORM_ONCE
+#define SNUG_BACKEND_CPU_LAYER_NORM_ONCE
+namespace snug {
+namespace {
+
+struct LayerNorm {
+  DType type = DType::kF32;
+  const std::byte* x = nullptr;
+  const float* gamma = nullptr;  // null when absent
+  const float* beta = nullptr;
+  std::byte* out = nullptr;
+  int64_t channels = 0;
+  float epsilon = 0;
+};
+
+}  // namespace
+}  // namespace snug
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace snug {
+namespace HWY_NAMESPACE {
+namespace {
+
+// Sum over a row of (x - centre), or of its square, in four chains.
+template <bool kSquare, typename T>
+HWY_INLINE float row_sum(const T* x, int64_t count, float centre) {
+  const FloatVector c = splat(centre);
+  const auto accumulate = [&](FloatVector sum, FloatVector v) HWY_ATTR {
+    const FloatVector d = hn::Sub(v, c);
+    return kSquare ? hn::MulAdd(d, d, sum) : hn::Add(sum, d);
+  };
+  FloatVector s0 = splat(0), s1 = splat(0), s2 = splat(0), s3 = splat(0);
+  int64_t i = 0;
+  for (; i + 4 * kLanes <= count; i += 4 * kLanes) {
+    s0 = accumulate(s0, load(x + i));
+    s1 = accumulate(s1, load(x + i + kLanes));
+    s2 = accumulate(s2, load(x + i + 2 * kLanes));
+    s3 = accumulate(s3, load(x + i + 3 * kLanes));
+  }
+  for (; i + kLanes <= count; i += kLanes) s0 = accumulate(s0, load(x + i));
+  float sum = sum_of_lanes(hn::Add(hn::Add(s0, s1), hn::Add(s2, s3)));
+  if (i < count) {
+    // Lanes behind the row's end must not count: they would add -centre.
+    const FloatVector v = load_some(x + i, count - i);
+    const FloatVector d =
+        hn::IfThenElseZero(hn::FirstN(Floats(), static_cast<size_t>(count - i)), hn::Sub(v, c));
+    sum += sum_of_lanes(kSquare ? hn::Mul(d, d) : d);
+  }
+  return sum;
+}
+
+template <typename T>
+void layer_norm_as(const LayerNorm& call, int64_t begin, int64_t end) {
+  const int64_t channels = call.channels;
+  const auto count = static_cast<float>(channels);
+  for (int64_t row = begin; row < end; ++row) {
+    const T* x = reinterpret_cast<const T*>(call.x) + row * channels;
+    T* out = reinterpret_cast<T*>(call.out) + row * channels;
+    const float mean = row_sum<false>(x, channels, 0) / count;
+    const float variance = row_sum<true>(x, channels, mean) / count;
+    const FloatVector m = splat(mean), scale = splat(1 / std::sqrt(variance + call.epsilon));
+    const auto normalise = [&](FloatVector v, FloatVector gamma, FloatVector beta)
+                               HWY_ATTR { return hn::MulAdd(hn::Mul(hn::Sub(v, m), scale), gamma, beta); };
+    const FloatVector one = splat(1), zero = splat(0);
+    int64_t i = 0;
+    for (; i + kLanes <= channels; i += kLanes) {
+      store(normalise(load(x + i), call.gamma == nullptr ? one : load(call.gamma + i),
+                      call.beta == nullptr ? zero : load(call.beta + i)),
+            out + i);
+    }
+    if (const int64_t rest = channels - i; rest > 0) {
+      store_some(
+          normalise(load_some(x + i, rest), call.gamma == nullptr ? one : load_some(call.gamma + i, rest),
+                    call.beta == nullptr ? zero : load_some(call.beta + i, rest)),
+          out + i, rest);
+    }
+  }
+}
+
+void layer_norm_rows(const LayerNorm& call, int64_t begin, int64_t end) {
+  call.type == DType::kF32 ? layer_norm_as<float>(call, begin, end)
+                           : layer_norm_as<uint16_t>(call, begin, end);
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace snug
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace snug {
+namespace {
+
+HWY_EXPORT(layer_norm_rows);
+
+class LayerNormKernel final : public DenseKernel {
+ public:
+  using DenseKernel::DenseKernel;
+  std::string_view name() const override { return "cpu_layer_norm"; }
+  void run(const KernelArgs& args) const override {
+    LayerNorm call;
+    call.type = node_.output.dtype;
+    call.x = args.inputs[0];
+    call.gamma = reinterpret_cast<const float*>(args.inputs[1]);
+    call.beta = reinterpret_cast<const float*>(args.inputs[2]);
+    call.out = args.output;
+    call.channels = node_.output.shape[-1];
+    call.epsilon = std::get<LayerNormAttrs>(node_.attrs).epsilon;
+    const int64_t rows = node_.output.shape.elements() / call.channels;
+    const int64_t grain = std::max<int64_t>(1, 8192 / call.channels);
+    parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
+      HWY_DYNAMIC_DISPATCH(layer_norm_rows)(call, begin, end);
+    });
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Kernel> make_layer_norm(const NodeSpec& node, std::string& reason) {
+  if (!takes_types_of(node, reason)) return nullptr;
+  for (const size_t i : {1, 2}) {
+    if (node.operands[i].present && stored_dtype(node.operands[i]) != DType::kF32) {
+      reason = "takes F32 scale and shift";
+      return nullptr;
+    }
+  }
+  return std::make_unique<LayerNormKernel>(node);
+}
+
+}  // namespace snug
+#endif

@@ -1,0 +1,129 @@
+// Elementary functions and activations on vectors of float. Compiled once for each instruction set: include
+// after hwy/foreach_target.h and hwy/highway.h.
+//
+// Errors, relative unless said otherwise, measured by simd_math_test.cc: exp 2e-7, tanh 4e-7, the sigmoid
+// family 5e-7; gelu 5e-7 absolute and relative to max(1, |x|). NaN comes out as NaN.
+#if defined(SNUG_BACKEND_CPU_SIMD_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef SNUG_BACKEND_CPU_SIMD_MATH_INL_H_
+#undef SNUG_BACKEND_CPU_SIMD_MATH_INL_H_
+#else
+#define SNUG_BACKEND_CPU_SIMD_MATH_INL_H_
+#endif
+
+#include "backend/cpu/simd_memory-inl.h"
+#include "graph/op.h"
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace snug {
+namespace HWY_NAMESPACE {
+
+// exp(x) = scale (1 + fraction), where scale is a power of two and |fraction| < 0.42: kept apart, exp(x) - 1
+// loses nothing near 0. x is clamped to where scale is a normal number.
+struct ExpParts {
+  FloatVector scale, fraction;
+};
+
+HWY_INLINE ExpParts exp_parts(FloatVector x) {
+  // In this order of operands a NaN comes through.
+  x = hn::Max(splat(-87.3F), hn::Min(splat(88.3F), x));
+  const hn::Rebind<int32_t, Floats> integers;
+  const auto n = hn::NearestInt(hn::Mul(x, splat(1.44269504F)));
+  const FloatVector n_float = hn::ConvertTo(Floats(), n);
+  // ln 2 in two parts; the first has few enough bits for n_float times it to be exact.
+  FloatVector r = hn::NegMulAdd(n_float, splat(0.693359375F), x);
+  r = hn::NegMulAdd(n_float, splat(-2.12194440e-4F), r);
+  // Taylor to the 7th order: 5e-9 at |r| = ln(2) / 2.
+  FloatVector p = splat(1.0F / 5040);
+  p = hn::MulAdd(p, r, splat(1.0F / 720));
+  p = hn::MulAdd(p, r, splat(1.0F / 120));
+  p = hn::MulAdd(p, r, splat(1.0F / 24));
+  p = hn::MulAdd(p, r, splat(1.0F / 6));
+  p = hn::MulAdd(p, r, splat(0.5F));
+  const FloatVector fraction = hn::MulAdd(hn::Mul(p, r), r, r);
+  const auto exponent = hn::ShiftLeft<23>(hn::Add(n, hn::Set(integers, 127)));
+  return {hn::BitCast(Floats(), exponent), fraction};
+}
+
+HWY_INLINE FloatVector exp(FloatVector x) {
+  const ExpParts e = exp_parts(x);
+  return hn::MulAdd(e.scale, e.fraction, e.scale);
+}
+
+// x times the logistic function of y.
+HWY_INLINE FloatVector times_sigmoid(FloatVector x, FloatVector y) {
+  return hn::Div(x, hn::Add(splat(1), exp(hn::Neg(y))));
+}
+
+// tanh |x| = (e - 1) / (e + 1) with e = exp(2 |x|).
+HWY_INLINE FloatVector tanh(FloatVector x) {
+  const FloatVector a = hn::Min(splat(10), hn::Abs(x));
+  const ExpParts e = exp_parts(hn::Add(a, a));
+  const FloatVector less_one = hn::MulAdd(e.scale, e.fraction, hn::Sub(e.scale, splat(1)));
+  return hn::CopySign(hn::Div(less_one, hn::Add(less_one, splat(2))), x);
+}
+
+// x Φ(x) = max(x, 0) - |x|/2 erfc(|x|/√2). erfc by Abramowitz and Stegun 7.1.26, within 1.5e-7: a product
+// with exp(-z²), so that negative x, where the result is all tail, keeps its relative accuracy.
+HWY_INLINE FloatVector gelu(FloatVector x) {
+  const FloatVector a = hn::Min(splat(14), hn::Abs(x));
+  const FloatVector z = hn::Mul(a, splat(0.70710678F));
+  const FloatVector t = hn::Div(splat(1), hn::MulAdd(splat(0.3275911F), z, splat(1)));
+  FloatVector p = splat(1.061405429F);
+  p = hn::MulAdd(p, t, splat(-1.453152027F));
+  p = hn::MulAdd(p, t, splat(1.421413741F));
+  p = hn::MulAdd(p, t, splat(-0.284496736F));
+  p = hn::MulAdd(p, t, splat(0.254829592F));
+  const FloatVector erfc = hn::Mul(hn::Mul(p, t), exp(hn::Neg(hn::Mul(z, z))));
+  return hn::NegMulAdd(hn::Mul(a, splat(0.5F)), erfc, hn::Max(splat(0), x));
+}
+
+// With 1 + tanh(u) = 2 sigmoid(2u).
+HWY_INLINE FloatVector gelu_tanh(FloatVector x) {
+  const FloatVector cubic = hn::MulAdd(hn::Mul(hn::Mul(x, x), x), splat(0.044715F), x);
+  return times_sigmoid(x, hn::Mul(cubic, splat(1.59576912F)));  // 2 √(2/π)
+}
+
+struct NoActivation {
+  HWY_INLINE FloatVector operator()(FloatVector x) const { return x; }
+};
+struct Silu {
+  HWY_INLINE FloatVector operator()(FloatVector x) const { return times_sigmoid(x, x); }
+};
+struct Gelu {
+  HWY_INLINE FloatVector operator()(FloatVector x) const { return gelu(x); }
+};
+struct GeluTanh {
+  HWY_INLINE FloatVector operator()(FloatVector x) const { return gelu_tanh(x); }
+};
+struct QuickGelu {
+  HWY_INLINE FloatVector operator()(FloatVector x) const {
+    return times_sigmoid(x, hn::Mul(splat(1.702F), x));
+  }
+};
+struct Relu {
+  HWY_INLINE FloatVector operator()(FloatVector x) const { return hn::Max(splat(0), x); }
+};
+struct Tanh {
+  HWY_INLINE FloatVector operator()(FloatVector x) const { return tanh(x); }
+};
+
+// Calls body with the function object for the activation, once, so that the choice stands outside the loops.
+template <class Body>
+HWY_INLINE void with_activation(Activation activation, const Body& body) {
+  switch (activation) {
+    case Activation::kNone: return body(NoActivation());
+    case Activation::kSilu: return body(Silu());
+    case Activation::kGelu: return body(Gelu());
+    case Activation::kGeluTanh: return body(GeluTanh());
+    case Activation::kQuickGelu: return body(QuickGelu());
+    case Activation::kRelu: return body(Relu());
+    case Activation::kTanh: return body(Tanh());
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace snug
+HWY_AFTER_NAMESPACE();
+
+#endif
