@@ -1,0 +1,62 @@
+// Runs one kernel on made-up operands, watched: for op tests and benchmarks.
+//
+// Every buffer stands between guard bytes, which hold a NaN pattern; the output and the scratch are filled
+// with it too before each run, so what is read before it is written, or beside its buffer, shows.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/kernel.h"
+
+namespace snug {
+
+// Memory as a plan would hand it out: aligned, but with guards on both sides that touch it.
+class GuardedBuffer {
+ public:
+  explicit GuardedBuffer(size_t bytes = 0);
+  std::byte* data() { return memory_.get() + kGuardBytes; }
+  const std::byte* data() const { return memory_.get() + kGuardBytes; }
+  size_t bytes() const { return bytes_; }
+  void fill();  // with the pattern
+  bool guards_intact() const;
+
+ private:
+  static constexpr size_t kGuardBytes = 256;
+  struct Free {
+    void operator()(std::byte* memory) const;
+  };
+  std::unique_ptr<std::byte[], Free> memory_;
+  size_t bytes_ = 0;
+};
+
+// Values of each operand: activations in stored order, weights dense and row-major, ids as whole numbers.
+using OperandValues = std::vector<std::vector<float>>;
+
+// Reproducible values of the order of 1, weights of products scaled so that outputs are of that order too. In
+// BF16 nodes all values, weights too, are exact in BF16, so that packing them narrower costs nothing.
+OperandValues made_up_operands(const NodeSpec& node);
+
+class KernelTrial {
+ public:
+  // Prepares the kernel and packs its weights.
+  KernelTrial(const NodeSpec& node, std::unique_ptr<Kernel> kernel, const OperandValues& values);
+
+  void run();
+  const Kernel& kernel() const { return *kernel_; }
+  std::vector<float> output() const;
+  std::vector<std::byte> output_bytes() const;
+  // What went wrong besides values: guards, changed inputs. Empty when nothing did.
+  std::string damage() const;
+
+ private:
+  NodeSpec node_;
+  std::unique_ptr<Kernel> kernel_;
+  std::vector<GuardedBuffer> inputs_;
+  std::vector<std::vector<std::byte>> copies_;  // of the inputs
+  std::vector<const std::byte*> pointers_;
+  GuardedBuffer output_, scratch_;
+};
+
+}  // namespace snug
