@@ -28,8 +28,9 @@ HWY_INLINE ExpParts exp_parts(FloatVector x) {
   // In this order of operands a NaN comes through.
   x = hn::Max(splat(-87.3F), hn::Min(splat(88.3F), x));
   const hn::Rebind<int32_t, Floats> integers;
-  const auto n = hn::NearestInt(hn::Mul(x, splat(1.44269504F)));
-  const FloatVector n_float = hn::ConvertTo(Floats(), n);
+  // Adding 1.5 · 2^23 rounds x / ln 2 to a whole number n, and leaves n in the sum's lowest bits.
+  const FloatVector shifted = hn::MulAdd(x, splat(1.44269504F), splat(12582912.0F));
+  const FloatVector n_float = hn::Sub(shifted, splat(12582912.0F));
   // ln 2 in two parts; the first has few enough bits for n_float times it to be exact.
   FloatVector r = hn::NegMulAdd(n_float, splat(0.693359375F), x);
   r = hn::NegMulAdd(n_float, splat(-2.12194440e-4F), r);
@@ -41,7 +42,7 @@ HWY_INLINE ExpParts exp_parts(FloatVector x) {
   p = hn::MulAdd(p, r, splat(1.0F / 6));
   p = hn::MulAdd(p, r, splat(0.5F));
   const FloatVector fraction = hn::MulAdd(hn::Mul(p, r), r, r);
-  const auto exponent = hn::ShiftLeft<23>(hn::Add(n, hn::Set(integers, 127)));
+  const auto exponent = hn::ShiftLeft<23>(hn::Add(hn::BitCast(integers, shifted), hn::Set(integers, 127)));
   return {hn::BitCast(Floats(), exponent), fraction};
 }
 
@@ -50,9 +51,16 @@ HWY_INLINE FloatVector exp(FloatVector x) {
   return hn::MulAdd(e.scale, e.fraction, e.scale);
 }
 
+// 1 / x for x of 1 or more, within 2e-7. A step of Newton's method on the processor's estimate of 12 bits or more
+// is several times faster than a division.
+HWY_INLINE FloatVector reciprocal(FloatVector x) {
+  const FloatVector r = hn::ApproximateReciprocal(x);
+  return hn::Mul(r, hn::NegMulAdd(x, r, splat(2)));
+}
+
 // x times the logistic function of y.
 HWY_INLINE FloatVector times_sigmoid(FloatVector x, FloatVector y) {
-  return hn::Div(x, hn::Add(splat(1), exp(hn::Neg(y))));
+  return hn::Mul(x, reciprocal(hn::Add(splat(1), exp(hn::Neg(y)))));
 }
 
 // tanh |x| = (e - 1) / (e + 1) with e = exp(2 |x|).
@@ -68,7 +76,7 @@ HWY_INLINE FloatVector tanh(FloatVector x) {
 HWY_INLINE FloatVector gelu(FloatVector x) {
   const FloatVector a = hn::Min(splat(14), hn::Abs(x));
   const FloatVector z = hn::Mul(a, splat(0.70710678F));
-  const FloatVector t = hn::Div(splat(1), hn::MulAdd(splat(0.3275911F), z, splat(1)));
+  const FloatVector t = reciprocal(hn::MulAdd(splat(0.3275911F), z, splat(1)));
   FloatVector p = splat(1.061405429F);
   p = hn::MulAdd(p, t, splat(-1.453152027F));
   p = hn::MulAdd(p, t, splat(1.421413741F));

@@ -37,14 +37,12 @@ HWY_INLINE FloatVector load(const uint16_t* from) {
 HWY_INLINE void store(FloatVector v, float* to) { hn::StoreU(v, Floats(), to); }
 HWY_INLINE void store(FloatVector v, uint16_t* to) {
   const hn::Rebind<uint32_t, Floats> words;
-  const hn::Rebind<int32_t, Floats> signed_words;
   const auto bits = hn::BitCast(words, v);
   const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(words, 1));
   const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(words, 0x7fff)));
   const auto quiet = hn::Or(bits, hn::Set(words, 0x400000));  // rounding could turn a NaN into an infinity
   const auto result = hn::ShiftRight<16>(hn::IfThenElse(hn::RebindMask(words, hn::IsNaN(v)), quiet, rounded));
-  // The saturating narrowing changes nothing in 0..0xffff.
-  hn::StoreU(hn::DemoteTo(Halves(), hn::BitCast(signed_words, result)), Halves(), to);
+  hn::StoreU(hn::TruncateTo(Halves(), result), Halves(), to);
 }
 
 // The first `count` < kLanes elements; the other lanes are 0, and memory behind is not touched.

@@ -1,0 +1,138 @@
+// How fast whole model calls are, each as a share of this machine's own F32 matrix rate measured in the same
+// run: an SD1.5-size UNet step (batch 2, 64×64 latents) and the decode to 512×512, with random weights; and
+// where the time goes, by operation. `models_bench [f32|bf16] [repeats]`.
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "backend/backend.h"
+#include "base/error.h"
+#include "base/parallel.h"
+#include "bench/matrix_rate.h"
+#include "bench/random_weights.h"
+#include "graph/passes/hoist.h"
+#include "graph/passes/passes.h"
+#include "graph/passes/precision.h"
+#include "models/autoencoder_kl/autoencoder_kl.h"
+#include "models/unet/unet.h"
+#include "plan/planner.h"
+#include "runtime/executor.h"
+
+namespace snug::bench {
+namespace {
+
+struct OperationTime {
+  double seconds = 0, flops = 0;
+  int nodes = 0;
+};
+
+void print_operations(const Phase& phase, const PhaseRecord& record, double rate) {
+  std::map<std::string, OperationTime> times;
+  double total = 0;
+  const auto calls = static_cast<double>(record.call_seconds.size());
+  for (size_t i = 0; i < phase.instructions.size(); ++i) {
+    const auto* run = std::get_if<RunKernel>(&phase.instructions[i]);
+    if (run == nullptr) continue;
+    const Node& node = phase.graph.node(run->node);
+    const auto& name = phase.kernel_names[static_cast<size_t>(run->node)];
+    OperationTime& time = times[std::string(op_info(node.op).name) + " " + name];
+    time.seconds += record.kernel_seconds[i] / calls;
+    time.flops += phase.graph.cost(node).flops;
+    ++time.nodes;
+    total += record.kernel_seconds[i] / calls;
+  }
+  std::vector<std::pair<std::string, OperationTime>> sorted(times.begin(), times.end());
+  std::sort(sorted.begin(), sorted.end(),
+            [](const auto& a, const auto& b) { return a.second.seconds > b.second.seconds; });
+  for (const auto& [name, time] : sorted) {
+    std::printf("    %-40s %4d nodes %8.1f ms %5.1f %%  %7.1f GFLOP/s (%.2f of the product's)\n",
+                name.c_str(), time.nodes, time.seconds * 1e3, 100 * time.seconds / total,
+                time.flops / time.seconds / 1e9, time.flops / time.seconds / rate);
+  }
+}
+
+// Runs the last phase of the plan `repeats` times after one warm-up and prints the median.
+void measure(const char* name, std::vector<PhaseRequest> phases, const RandomModelPart& part, int repeats) {
+  const double rate = f32_matrix_rate();
+  KernelSet kernels(cpu_backend());
+  phases.back().calls = repeats + 1;
+  const Plan plan = make_plan(std::move(phases), kernels, {});
+  const Cancellation cancellation;
+  kernels.prepare(cancellation);
+  Executor executor(plan, kernels, {{"part", part.weights}}, cancellation);
+  for (const Phase& phase : plan.phases) {
+    executor.load(phase);
+    for (const Port& port : phase.inputs) {
+      const std::vector<float> values(static_cast<size_t>(phase.graph.value(port.value).shape.elements()),
+                                      0.5F);
+      executor.set_input(phase, port.name, std::span<const float>(values));
+    }
+    for (int call = 0; call < phase.calls; ++call) executor.run(phase, call);
+  }
+  const Phase& last = plan.phases.back();
+  std::vector<double> seconds = executor.record(last).call_seconds;
+  const double first = seconds.front();
+  seconds.erase(seconds.begin());
+  std::sort(seconds.begin(), seconds.end());
+  const double median = seconds[seconds.size() / 2];
+  std::printf("%s: median %.3f s (first call %.3f s), %.3f TFLOP, %.1f GFLOP/s\n", name, median, first,
+              last.flops_per_call / 1e12, last.flops_per_call / median / 1e9);
+  std::printf("  the machine's F32 4096^3 product: %.1f GFLOP/s; share %.3f; arena %.2f GiB; %d threads\n",
+              rate / 1e9, last.flops_per_call / median / rate,
+              static_cast<double>(plan.arena_bytes) / (1 << 30), thread_count());
+  print_operations(last, executor.record(last), rate);
+}
+
+void unet(DType precision, int repeats) {
+  const RandomModelPart part = random_part("sd15.unet");
+  Graph graph("unet");
+  GraphBuilder builder(graph);
+  build_unet(builder, parse_unet_config(part.config), WeightScope(*part.weights), {2, 64, 64, 77, 1});
+  HoistedGraphs parts = hoist(set_precision(run_passes(std::move(graph)), precision), repeats + 1);
+  std::vector<PhaseRequest> phases;
+  phases.push_back({"timesteps", "denoise", "part", std::move(parts.timesteps), 1, {}});
+  phases.push_back({"prepare", "denoise", "part", std::move(parts.request), 1, {}});
+  phases.push_back({"step", "denoise", "part", std::move(parts.step), 1, {}});
+  for (const HoistedInput& hoisted : parts.hoisted) {
+    phases.back().links.push_back(
+        {hoisted.step_input, hoisted.from_timesteps ? 0 : 1, hoisted.output_index, hoisted.from_timesteps});
+  }
+  measure("SD1.5 UNet step, batch 2, 64x64 latents", std::move(phases), part, repeats);
+}
+
+void decode(DType precision, int repeats) {
+  const RandomModelPart part = random_part("sd15.vae");
+  Graph graph("vae");
+  GraphBuilder builder(graph);
+  build_vae_decoder(builder, parse_autoencoder_kl_config(part.config), WeightScope(*part.weights),
+                    {1, 64, 64});
+  std::vector<PhaseRequest> phases;
+  phases.push_back(
+      {"decode", "decode", "part", set_precision(run_passes(std::move(graph)), precision), 1, {}});
+  measure("SD1.5 decode to 512x512", std::move(phases), part, repeats);
+}
+
+}  // namespace
+}  // namespace snug::bench
+
+int main(int argc, char** argv) {
+  const std::string precision = argc > 1 ? argv[1] : "f32";
+  const int repeats = argc > 2 ? std::max(1, std::atoi(argv[2])) : 3;
+  const auto available = snug::cpu_backend().precisions();
+  const snug::DType dtype = precision == "bf16" ? snug::DType::kBF16 : snug::DType::kF32;
+  if ((precision != "f32" && precision != "bf16") ||
+      std::find(available.begin(), available.end(), dtype) == available.end()) {
+    std::fprintf(stderr, "models_bench: no precision %s on this machine; use f32\n", precision.c_str());
+    return 2;
+  }
+  try {
+    snug::bench::unet(dtype, repeats);
+    snug::bench::decode(dtype, repeats);
+  } catch (const snug::Error& error) {
+    std::fprintf(stderr, "models_bench: %s\n", error.what());
+    return snug::error_info(error.code()).exit_code;
+  }
+  return 0;
+}
