@@ -17,7 +17,6 @@ namespace snug {
 namespace {
 
 constexpr uint64_t kFileLimitBytes = kMiB;
-constexpr int64_t kMostThreads = 4096;
 
 constexpr std::array kSettings = {
     Setting{.key = "model",

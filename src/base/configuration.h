@@ -16,6 +16,9 @@
 
 namespace snug {
 
+// More than any machine has.
+inline constexpr int64_t kMostThreads = 4096;
+
 // Paths are as given but for a leading "~/", which is the home folder.
 struct Configuration {
   std::string model;                       // path or name; empty: the embedded model

@@ -1,0 +1,56 @@
+// What a subcommand is to main.cc: options, and a run that returns the process's exit code. One file for each
+// of them; the table of all is in main.cc. A subcommand throws snug::Error and leaves printing it to main.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <CLI/App.hpp>
+
+#include "base/configuration.h"
+
+namespace snug::cli {
+
+class Command {
+ public:
+  Command() = default;
+  virtual ~Command() = default;
+  Command(const Command&) = delete;
+  Command& operator=(const Command&) = delete;
+
+  // Called once, before run; the options write into this object.
+  virtual void add_options(CLI::App& app) = 0;
+  virtual int run(const Configuration& configuration) = 0;
+};
+
+struct CommandInfo {
+  std::string_view name;
+  std::string_view arguments;  // "[PROMPT]"
+  std::string_view summary;
+  std::string_view examples;  // one a line
+  std::unique_ptr<Command> (*make)();
+};
+
+// The subcommands, one in each file *_command.cc.
+std::unique_ptr<Command> make_generate_command();
+std::unique_ptr<Command> make_inspect_command();
+std::unique_ptr<Command> make_models_command();
+std::unique_ptr<Command> make_system_command();
+
+inline constexpr std::string_view kGenerateExamples =
+    "snug generate \"a red sailboat on the sea at sunset\"\n"
+    "snug generate \"a castle on a hill\" --seed 7 --steps 30 --output castle.png\n"
+    "snug generate \"a snowy forest at dawn\" --batch 4 --sampler \"Euler a\" --size 192x128\n"
+    "snug generate \"a desert at night\" --image day.png --strength 0.6\n"
+    "snug generate --from castle.png --seed 8\n"
+    "snug generate \"a red fox\" --model v1-5-pruned.safetensors --tokenizer clip/ --json\n";
+inline constexpr std::string_view kInspectExamples =
+    "snug inspect tiny-landscapes\n"
+    "snug inspect models/stable-diffusion-v1-5\n"
+    "snug inspect v1-5-pruned.safetensors --json\n"
+    "snug inspect snug-42.png\n";
+inline constexpr std::string_view kModelsExamples = "snug models\nsnug models --json\n";
+inline constexpr std::string_view kSystemExamples = "snug system\nsnug system --json\n";
+
+}  // namespace snug::cli
