@@ -15,10 +15,8 @@ using Candidates = std::vector<KernelCandidate>;
 
 Candidates list_of(Op op) {
   switch (op) {
-    case Op::kConv2d:
-      return {{"onednn_conv2d", make_onednn_conv2d}};
-    case Op::kLinear:
-      return {{"onednn_linear", make_onednn_linear}};
+    case Op::kConv2d: return {{"onednn_conv2d", make_onednn_conv2d}};
+    case Op::kLinear: return {{"onednn_linear", make_onednn_linear}};
     case Op::kAttention: return {{"cpu_flash_attention", make_flash_attention}};
     case Op::kGroupNorm: return {{"cpu_group_norm", make_group_norm}};
     case Op::kLayerNorm: return {{"cpu_layer_norm", make_layer_norm}};
