@@ -18,6 +18,8 @@ namespace snug {
 
 enum class BufferKind : uint8_t { kActivation, kWeight, kScratch, kStaging, kInput, kOutput, kHoisted };
 inline constexpr int kBufferKinds = 7;
+// Of every buffer's offset: a cache line, and the widest vectors.
+inline constexpr uint64_t kBufferAlignment = 64;
 std::string_view buffer_kind_name(BufferKind kind);
 
 struct Buffer {
@@ -33,7 +35,14 @@ struct Location {
   int buffer = -1;  // -1: absent
   uint64_t offset = 0;
   uint64_t call_stride = 0;
+  bool operator==(const Location&) const = default;
 };
+
+// Packing starts from the weight's elements as dense F32; what is not packed is read, converted or not, into
+// its place.
+inline uint64_t staging_bytes(const Value& weight) {
+  return static_cast<uint64_t>(weight.shape.elements()) * sizeof(float);
+}
 
 // Reads a weight from its file, converts or packs it, and leaves it at `target`.
 struct LoadWeight {
@@ -51,6 +60,7 @@ struct RunKernel {
   std::vector<Location> inputs;
   Location output;
   Location scratch;
+  uint64_t scratch_bytes = 0;
 };
 
 using Instruction = std::variant<LoadWeight, RunKernel>;

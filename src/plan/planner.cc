@@ -11,7 +11,6 @@
 namespace snug {
 namespace {
 
-constexpr uint64_t kAlignment = 64;  // of a cache line and of the widest vectors
 // Lays out one phase after another; holds the plan under construction.
 class Planner {
  public:
@@ -73,8 +72,8 @@ class Planner {
 
   void add_loads() {
     const Graph& graph = phase_->graph;
-    uint64_t staging_bytes = 0;
-    const int first = time_;
+    // One staging buffer for the phase, from the first weight that is packed to the last.
+    Buffer staging{phase_->name + " staging", BufferKind::kStaging, 0, -1, -1, 0};
     for (size_t i = 0; i < graph.nodes().size(); ++i) {
       const Node& node = graph.nodes()[i];
       for (size_t input = 0; input < node.inputs.size(); ++input) {
@@ -88,25 +87,23 @@ class Planner {
         const Value& value = graph.value(id);
         found->second = add_buffer(value.name, BufferKind::kWeight, form.bytes, time_, time_);
         LoadWeight load{id, form, facts_[i]->kernel, static_cast<int>(input), {found->second}, {}};
-        const uint64_t wanted = staging_for(value, form);
-        load.staging.buffer = wanted > 0 ? 0 : -1;  // the phase's one staging buffer, known below
-        staging_bytes = std::max(staging_bytes, wanted);
+        if (form.packed) {
+          load.staging.buffer = 0;  // its number is known below
+          staging.bytes = std::max(staging.bytes, staging_bytes(value));
+          if (staging.first_use < 0) staging.first_use = time_;
+          staging.last_use = time_;
+        }
         phase_->instructions.emplace_back(load);
         ++time_;
       }
     }
-    if (staging_bytes == 0) return;
-    const int staging =
-        add_buffer(phase_->name + " staging", BufferKind::kStaging, staging_bytes, first, time_ - 1);
+    if (staging.bytes == 0) return;
+    const int number =
+        add_buffer(staging.name, staging.kind, staging.bytes, staging.first_use, staging.last_use);
     for (Instruction& instruction : phase_->instructions) {
       auto& load = std::get<LoadWeight>(instruction);
-      if (load.staging.buffer >= 0) load.staging.buffer = staging;
+      if (load.staging.buffer >= 0) load.staging.buffer = number;
     }
-  }
-
-  // Packing starts from dense F32; everything else is read, converted or not, into its place.
-  static uint64_t staging_for(const Value& value, const WeightForm& form) {
-    return form.packed ? static_cast<uint64_t>(value.shape.elements()) * sizeof(float) : 0;
   }
 
   void add_inputs(const std::vector<PhaseLink>& links) {
@@ -155,6 +152,7 @@ class Planner {
     run.output = {
         add_buffer(out.name, BufferKind::kActivation, static_cast<uint64_t>(out.bytes()), time_, time_)};
     place(node.output) = run.output;
+    run.scratch_bytes = facts.scratch_bytes;
     if (facts.scratch_bytes > 0) {
       run.scratch = {
           add_buffer(out.name + " scratch", BufferKind::kScratch, facts.scratch_bytes, time_, time_)};
@@ -207,10 +205,9 @@ Plan make_plan(std::vector<PhaseRequest> requests, KernelSource& kernels, const 
   plan.phases.reserve(requests.size());
   Planner planner(kernels, plan);
   for (PhaseRequest& request : requests) {
-    // A phase without work (nothing was hoisted) would be an empty stretch of time.
     planner.add(std::move(request));
   }
-  plan.arena_bytes = place_buffers(plan.buffers, kAlignment);
+  plan.arena_bytes = place_buffers(plan.buffers, kBufferAlignment);
   plan.process_bytes = footprint.process_bytes;
   plan.host_bytes = footprint.host_bytes;
   plan.code_bytes = kernels.code_bytes();

@@ -35,6 +35,10 @@ Fusion through(const Rewriter& rewriter, ValueId operand, ValueId other) {
 Fusion find_fusion(const Graph& graph, const Rewriter& rewriter, const Node& sum) {
   if (sum.op != Op::kAdd || !(graph.value(sum.inputs[0]).shape == graph.value(sum.inputs[1]).shape))
     return {};
+  // Residuals are activations: kernels have no form for a weight there.
+  for (const ValueId id : sum.inputs) {
+    if (graph.value(id).kind == ValueKind::kWeight) return {};
+  }
   ValueId later = sum.inputs[0];
   ValueId earlier = sum.inputs[1];
   if (later == earlier) return {};
