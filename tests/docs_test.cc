@@ -1,0 +1,108 @@
+// The documents of the command line are true: their commands run, their tables are the program's own, and
+// every flag is described.
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "tests/program.h"
+
+namespace snug {
+namespace {
+
+using testing::run_program;
+using testing::ScratchFolder;
+
+std::string document(const std::string& name) {
+  std::ifstream file(std::string(SNUG_SOURCE_DIR "/docs/") + name);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+struct ShownCommand {
+  std::string line;
+  int exit_code = 0;  // "# exit code 3" at the end of the line
+};
+
+// The lines that start with "$ " inside ```console blocks.
+std::vector<ShownCommand> shown_commands(const std::string& text) {
+  std::vector<ShownCommand> commands;
+  std::istringstream lines(text);
+  std::string line;
+  bool inside = false;
+  while (std::getline(lines, line)) {
+    if (line.starts_with("```")) {
+      inside = line == "```console";
+    } else if (inside && line.starts_with("$ ")) {
+      ShownCommand command{.line = line.substr(2), .exit_code = 0};
+      constexpr std::string_view kMark = "# exit code ";
+      const size_t mark = line.find(kMark);
+      if (mark != std::string::npos) command.exit_code = std::stoi(line.substr(mark + kMark.size()));
+      commands.push_back(command);
+    }
+  }
+  return commands;
+}
+
+// Every "--flag" of a command's help.
+std::vector<std::string> long_flags(const std::string& help) {
+  std::vector<std::string> flags;
+  std::istringstream lines(help);
+  std::string line;
+  while (std::getline(lines, line)) {
+    const size_t begin = line.find("--");
+    const bool is_option = line.starts_with("  -") && begin < 8;
+    if (!is_option) continue;
+    const size_t end = line.find_first_not_of("abcdefghijklmnopqrstuvwxyz-", begin);
+    flags.push_back(line.substr(begin, end - begin));
+  }
+  return flags;
+}
+
+TEST(Documents, TheCommandsOfTheManualRun) {
+  const ScratchFolder folder("docs");
+  const std::filesystem::path bin = folder.path() / "bin";
+  std::filesystem::create_directories(bin);
+  std::filesystem::create_symlink(SNUG_PROGRAM, bin / "snug");
+  const std::vector<ShownCommand> commands = shown_commands(document("cli.md"));
+  EXPECT_GE(commands.size(), 10u);
+  for (const ShownCommand& command : commands) {
+    const auto result =
+        run_program({"-c", command.line}, {.program = "/bin/sh",
+                                           .folder = folder.path(),
+                                           .environment = {{"PATH", bin.string() + ":/usr/bin:/bin"}}});
+    EXPECT_EQ(result.exit_code, command.exit_code) << "$ " << command.line << "\n" << result.err;
+  }
+}
+
+TEST(Documents, TheTablesAreThoseOfTheProgram) {
+  const std::string errors = run_program({"help", "errors"}).out;
+  EXPECT_GT(errors.size(), 1000u);
+  EXPECT_NE(document("errors.md").find(errors), std::string::npos)
+      << "docs/errors.md should hold the output of `snug help errors`:\n"
+      << errors;
+  const std::string settings = run_program({"help", "configuration"}).out;
+  const size_t begin = settings.find("| key");
+  const size_t end = settings.rfind("|\n") + 2;
+  EXPECT_NE(document("configuration.md").find(settings.substr(begin, end - begin)), std::string::npos)
+      << "docs/configuration.md should hold the table of `snug help configuration`:\n"
+      << settings;
+}
+
+TEST(Documents, EveryFlagIsDescribed) {
+  const std::string manual = document("cli.md");
+  std::string page = document("snug.1");
+  for (size_t at = page.find("\\-"); at != std::string::npos; at = page.find("\\-", at)) page.erase(at, 1);
+  for (const char* command : {"generate", "inspect", "models", "system"}) {
+    const std::vector<std::string> flags = long_flags(run_program({command, "--help"}).out);
+    EXPECT_GE(flags.size(), 2u) << command;
+    for (const std::string& flag : flags) {
+      EXPECT_NE(manual.find("`" + flag), std::string::npos) << "docs/cli.md lacks " << flag;
+      EXPECT_NE(page.find(flag), std::string::npos) << "docs/snug.1 lacks " << flag;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace snug
