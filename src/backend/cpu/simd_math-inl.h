@@ -3,11 +3,11 @@
 //
 // Errors of the activations, relative to max(1, |value|), as simd_math_test.cc measures them: below 3e-7.
 // They keep NaN; exp and reciprocal need not.
-#if defined(SNUG_BACKEND_CPU_SIMD_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef SNUG_BACKEND_CPU_SIMD_MATH_INL_H_
-#undef SNUG_BACKEND_CPU_SIMD_MATH_INL_H_
+#if defined(SNUG_BACKEND_CPU_SIMD_MATH_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef SNUG_BACKEND_CPU_SIMD_MATH_INL_H
+#undef SNUG_BACKEND_CPU_SIMD_MATH_INL_H
 #else
-#define SNUG_BACKEND_CPU_SIMD_MATH_INL_H_
+#define SNUG_BACKEND_CPU_SIMD_MATH_INL_H
 #endif
 
 #include <hwy/highway.h>

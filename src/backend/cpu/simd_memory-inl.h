@@ -2,11 +2,11 @@
 // instruction set: include after hwy/foreach_target.h and hwy/highway.h.
 //
 // BF16 elements are uint16_t; they are narrowed by rounding to nearest even, as f32_to_bf16 does.
-#if defined(SNUG_BACKEND_CPU_SIMD_MEMORY_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef SNUG_BACKEND_CPU_SIMD_MEMORY_INL_H_
-#undef SNUG_BACKEND_CPU_SIMD_MEMORY_INL_H_
+#if defined(SNUG_BACKEND_CPU_SIMD_MEMORY_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef SNUG_BACKEND_CPU_SIMD_MEMORY_INL_H
+#undef SNUG_BACKEND_CPU_SIMD_MEMORY_INL_H
 #else
-#define SNUG_BACKEND_CPU_SIMD_MEMORY_INL_H_
+#define SNUG_BACKEND_CPU_SIMD_MEMORY_INL_H
 #endif
 
 #include <cstdint>
