@@ -187,6 +187,9 @@ TEST_P(EmbeddedModel, MakesDiffusersPictureFromTheSeedAlone) {
   fields.guidance_scale = json.at("guidance_scale");
   fields.seed = json.at("seed");
   fields.sampler = json.at("sampler");
+  // cases.json says "euler" here, but the latents follow Karras sigmas (8.99, 6.34, ...): the reference made
+  // this case's scheduler from the one before it, whose use_karras_sigmas it kept.
+  if (json.at("file") == "2.safetensors") fields.sampler = "euler_karras";
   const auto model = open_model(fields);
   const Request request = validate_request(fields, *model, cpu_backend());
   BatchNoise noise(request.seed, 1);
