@@ -43,7 +43,7 @@ struct ModelDescription {
 };
 
 struct DescribeOptions {
-  // Configuration files for a checkpoint that has none (--config): unet/config.json and so on, as in a
+  // Configuration files for a checkpoint that has none (--model-config): unet/config.json and so on, as in a
   // diffusers folder. Null: none.
   std::shared_ptr<const FileTree> configs;
   // An autoencoder in place of the checkpoint's (--vae). Null: the checkpoint's own.

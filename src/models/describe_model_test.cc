@@ -74,7 +74,7 @@ TEST(DescribeModel, SingleFileWithConfigurationsIsTheFolder) {
 TEST(DescribeModel, SingleFileOfUnknownWidthsAsksForConfigurations) {
   const Error error = error_of([] { describe_model(open_checkpoint(sd15_file())); });
   EXPECT_EQ(error.code(), ErrorCode::kBadConfig);
-  EXPECT_NE(error.fix().find("--config"), std::string::npos) << error.what();
+  EXPECT_NE(error.fix().find("--model-config"), std::string::npos) << error.what();
 }
 
 TEST(DescribeModel, AnotherAutoencoderTakesThePlace) {

@@ -57,7 +57,7 @@ std::string autoencoder_kl_config_fault(const AutoencoderKlConfig& config) {
 }
 
 AutoencoderKlConfig infer_autoencoder_kl_config(const WeightScope& w) {
-  constexpr std::string_view kFix = "give the folder of its config files with --config";
+  constexpr std::string_view kFix = "give the folder of its config files with --model-config";
   const auto extent = [&w, kFix](const std::string& tensor, int axis) {
     const Shape shape = w.require(tensor).shape;
     if (shape.rank() != 4 || shape[axis] < 1 || shape[axis] > kChannelRange.most) {

@@ -23,7 +23,7 @@ int64_t extent(const WeightScope& w, std::string_view tensor, int axis) {
   if (shape.rank() != 4 || shape[axis] < 1 || shape[axis] > kChannelRange.most) {
     throw Error(ErrorCode::kUnsupportedArchitecture,
                 fmt::format("{} has shape {}, which no known tiny autoencoder has", tensor, shape.text()),
-                "give the folder of its config file with --config")
+                "give the folder of its config file with --model-config")
         .in_file(w.source().name());
   }
   return shape[axis];
@@ -77,7 +77,7 @@ AutoencoderTinyConfig infer_autoencoder_tiny_config(const WeightScope& w) {
   config.decoder_blocks = count_blocks(w.sub("decoder.layers"), 2, 2);
   if (config.encoder_blocks.empty() || config.encoder_blocks.size() != config.decoder_blocks.size()) {
     throw Error(ErrorCode::kUnsupportedArchitecture, "encoder and decoder have different numbers of levels",
-                "give the folder of its config file with --config")
+                "give the folder of its config file with --model-config")
         .in_file(w.source().name());
   }
   return config;

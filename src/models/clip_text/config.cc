@@ -47,7 +47,7 @@ ClipTextConfig infer_clip_text_config(const WeightScope& weights) {
   if (table.rank() != 2 || positions.rank() != 2 || wide.rank() != 2 || table[1] % kHeadChannels != 0) {
     throw Error(ErrorCode::kUnsupportedArchitecture,
                 fmt::format("no known text encoder has a token table of {}", table.text()),
-                "give the folder of its config files with --config")
+                "give the folder of its config files with --model-config")
         .in_file(weights.source().name())
         .in_tensor(w.full_name("embeddings.token_embedding.weight"));
   }

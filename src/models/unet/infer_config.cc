@@ -22,7 +22,7 @@ constexpr std::array kRelatives = {
     Relative{"encoder_hid_proj.weight", "a projection of the text"},
 };
 
-constexpr std::string_view kFix = "give the folder of its config files with --config";
+constexpr std::string_view kFix = "give the folder of its config files with --model-config";
 
 [[noreturn]] void refuse(const WeightScope& w, std::string problem) {
   throw Error(ErrorCode::kUnsupportedArchitecture, std::move(problem), std::string(kFix))
