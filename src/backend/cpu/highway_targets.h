@@ -1,6 +1,7 @@
-// The instruction sets for which Highway compiles our kernels: the baseline of the compiler (SSE2 on x86-64),
-// AVX2 with FMA, and AVX-512. Others cost build time and program size and change nothing that these kernels
-// use. Include before any header of Highway, in every file that has kernels.
+// The instruction sets for which Highway compiles our kernels: AVX2 with FMA, AVX-512, and for what is older
+// one element at a time (Highway's way where the compiler's baseline is SSE2). Others cost build time and
+// program size and change nothing that these kernels use. Include before any header of Highway, in every file
+// that has kernels.
 #pragma once
 
 #ifdef HWY_HIGHWAY_INCLUDED

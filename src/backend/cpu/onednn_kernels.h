@@ -7,8 +7,10 @@
 // Element types: input, output and residual all F32 or all BF16, bias F32; weights are packed in the type of
 // the input. BF16 is declined on machines without instructions for it.
 //
-// Threads: results do not depend on their number. Which primitive runs follows from the node and the
-// instruction set.
+// Threads: results do not depend on their number, and neither does the choice of implementation, which
+// follows from the node and the instruction set (weight_order and attempt_matmul in the source say how). BF16
+// on AMX is the exception: oneDNN has block products only there, and nothing in its interface says how they
+// cut sums.
 //
 // Errors: whatever oneDNN refuses while choosing is a reason to decline; later failures are thrown as Error
 // (out_of_memory or internal).

@@ -1,19 +1,18 @@
 // What op_test.cc does not ask of the oneDNN kernels: the same bits for any number of threads and for each
-// item of a batch, concurrent calls, and what they allocate and add to the process.
+// item of a batch, and concurrent calls.
 #include "backend/cpu/onednn_kernels.h"
 
-#include <cstdio>
+#include <algorithm>
+#include <memory>
 #include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <malloc.h>
 
 #include "backend/cpu/isa.h"
 #include "backend/kernel_trial.h"
 #include "backend/op_cases.h"
 #include "base/parallel.h"
-#include "base/process_memory.h"
 
 namespace snug {
 namespace {
@@ -46,6 +45,13 @@ std::unique_ptr<Kernel> make(const NodeSpec& node) {
   return kernel;
 }
 
+// On the oldest machines odd channel counts are the reference's.
+bool is_declined(const NodeSpec& node) {
+  std::string reason;
+  return (node.op == Op::kConv2d ? make_onednn_conv2d(node, reason) : make_onednn_linear(node, reason)) ==
+         nullptr;
+}
+
 // Shapes of the models whose sums are long beside few outputs: where a library might cut them among threads.
 std::vector<NodeSpec> nodes() {
   const Conv2dAttrs same{1, 1, 1, 1, 1, Activation::kNone};
@@ -54,6 +60,7 @@ std::vector<NodeSpec> nodes() {
       conv_node({2, 320, 32, 32}, 4, 3, same, false),
       conv_node({2, 320, 16, 16}, 320, 3, same, true),
       conv_node({1, 1280, 8, 8}, 1280, 3, same, true),
+      conv_node({2, 384, 16, 16}, 192, 3, same, false),  // oneDNN's own choice differs at 8 threads
       conv_node({2, 320, 16, 16}, 320, 3, {2, 0, 0, 1, 1, Activation::kNone}, false),
       conv_node({2, 2560, 8, 8}, 1280, 1, {}, false),
       conv_node({1, 64, 64, 64}, 64, 3, {1, 1, 1, 1, 1, Activation::kRelu}, true),
@@ -64,6 +71,7 @@ std::vector<NodeSpec> nodes() {
       linear_node({2, 64, 5120}, 1280, true),
       linear_node({2, 17, 33}, 7, false, Activation::kGelu),
   };
+  if (used_isa() == Isa::kBaseline) std::erase_if(list, is_declined);
   if (used_isa() >= Isa::kAvx512Bf16) {
     const size_t count = list.size();
     for (size_t i = 0; i < count; ++i) list.push_back(with_activations(list[i], DType::kBF16));
@@ -84,7 +92,7 @@ TEST(Onednn, BitsDoNotDependOnTheNumberOfThreads) {
   for (const NodeSpec& node : nodes()) {
     const OperandValues values = made_up_operands(node);
     std::vector<std::byte> expected;
-    for (const int threads : {1, 2, 3, 4}) {
+    for (const int threads : {1, 2, 3, 4, 8}) {
       set_thread_count(threads);
       KernelTrial trial(node, make(node), values);
       trial.run();
@@ -92,7 +100,7 @@ TEST(Onednn, BitsDoNotDependOnTheNumberOfThreads) {
       if (threads == 1) expected = trial.output_bytes();
       EXPECT_EQ(trial.output_bytes(), expected) << node.key() << " with " << threads << " threads";
     }
-    // Laid out for four threads, run by fewer.
+    // Laid out for eight threads, run by fewer.
     KernelTrial trial(node, make(node), values);
     set_thread_count(2);
     trial.run();
@@ -104,6 +112,7 @@ TEST(Onednn, EachItemOfABatchHasTheSameBitsAsAlone) {
   const Conv2dAttrs same{1, 1, 1, 1, 1, Activation::kNone};
   for (const int64_t inputs : {4, 96, 640}) {
     const NodeSpec two = conv_node({2, inputs, 16, 16}, 64, 3, same, false);
+    if (used_isa() == Isa::kBaseline && is_declined(two)) continue;
     OperandValues values = made_up_operands(two);
     const size_t half = values[0].size() / 2;
     std::copy_n(values[0].begin(), half, values[0].begin() + static_cast<std::ptrdiff_t>(half));

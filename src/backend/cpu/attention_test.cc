@@ -1,0 +1,164 @@
+// What op_test.cc does not ask of attention: agreement with a plain computation in double precision, the same
+// bits for any number of threads, and scores that would overflow without the running maximum.
+#include "backend/cpu/attention.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "backend/cpu/isa.h"
+#include "backend/kernel_trial.h"
+#include "backend/op_cases.h"
+#include "base/parallel.h"
+
+namespace snug {
+namespace {
+
+struct Case {
+  int64_t images, queries, keys, heads, size, value_size;
+  bool causal = false;
+};
+
+NodeSpec make_attention(const Case& c, float scale) {
+  return make_node(Op::kAttention, AttentionAttrs{c.heads, scale, c.causal},
+                   {{DType::kF32, {c.images, c.queries, c.heads * c.size}},
+                    {DType::kF32, {c.images, c.keys, c.heads * c.size}},
+                    {DType::kF32, {c.images, c.keys, c.heads * c.value_size}}});
+}
+
+NodeSpec make_attention(const Case& c) {
+  return make_attention(c, 1 / std::sqrt(static_cast<float>(c.size)));
+}
+
+std::unique_ptr<Kernel> make(const NodeSpec& node) {
+  used_isa();  // as the backend does first
+  std::string reason;
+  auto kernel = make_flash_attention(node, reason);
+  EXPECT_NE(kernel, nullptr) << reason;
+  return kernel;
+}
+
+// One query of one head.
+void plain_row(const Case& c, double scale, const float* q, const float* k, const float* v, int64_t keys,
+               float* out) {
+  std::vector<double> scores(static_cast<size_t>(keys));
+  for (int64_t j = 0; j < keys; ++j) {
+    double score = 0;
+    for (int64_t i = 0; i < c.size; ++i) score += static_cast<double>(q[i]) * k[j * c.heads * c.size + i];
+    scores[static_cast<size_t>(j)] = score * scale;
+  }
+  const double highest = *std::max_element(scores.begin(), scores.end());
+  double sum = 0;
+  for (double& score : scores) sum += score = std::exp(score - highest);
+  for (int64_t i = 0; i < c.value_size; ++i) {
+    double value = 0;
+    for (int64_t j = 0; j < keys; ++j)
+      value += scores[static_cast<size_t>(j)] * v[j * c.heads * c.value_size + i];
+    out[i] = static_cast<float>(value / sum);
+  }
+}
+
+std::vector<float> plain(const Case& c, const NodeSpec& node, const OperandValues& values) {
+  std::vector<float> out(static_cast<size_t>(node.output.shape.elements()));
+  const double scale = std::get<AttentionAttrs>(node.attrs).scale;
+  for (int64_t n = 0; n < c.images; ++n) {
+    for (int64_t i = 0; i < c.queries; ++i) {
+      for (int64_t h = 0; h < c.heads; ++h) {
+        plain_row(c, scale, values[0].data() + ((n * c.queries + i) * c.heads + h) * c.size,
+                  values[1].data() + (n * c.keys * c.heads + h) * c.size,
+                  values[2].data() + (n * c.keys * c.heads + h) * c.value_size, c.causal ? i + 1 : c.keys,
+                  out.data() + ((n * c.queries + i) * c.heads + h) * c.value_size);
+      }
+    }
+  }
+  return out;
+}
+
+double worst_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  double worst = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const double difference = std::fabs(static_cast<double>(a[i]) - b[i]);
+    if (!(difference <= worst)) worst = difference;  // NaN too
+  }
+  return worst;
+}
+
+const std::vector<Case>& cases() {
+  static const std::vector<Case> list = {
+      {2, 200, 200, 2, 40, 40},       {1, 130, 300, 3, 80, 80},  {1, 64, 192, 1, 160, 160},
+      {2, 70, 77, 8, 40, 40},         {1, 65, 100, 1, 512, 512}, {1, 7, 13, 3, 6, 6},
+      {1, 77, 77, 12, 64, 64, true},  {1, 1, 1, 1, 1, 1},        {1, 150, 150, 2, 24, 32},
+      {1, 250, 250, 1, 32, 48, true}, {3, 5, 97, 2, 17, 9},      {1, 40, 193, 4, 6, 6},
+  };
+  return list;
+}
+
+TEST(FlashAttention, AgreesWithDoublePrecision) {
+  double worst = 0, worst_bf16 = 0;
+  for (const Case& c : cases()) {
+    const NodeSpec node = make_attention(c);
+    const OperandValues values = made_up_operands(node);
+    KernelTrial trial(node, make(node), values);
+    trial.run();
+    EXPECT_EQ(trial.damage(), "") << node.key();
+    worst = std::max(worst, worst_difference(trial.output(), plain(c, node, values)));
+
+    const NodeSpec narrow = with_activations(node, DType::kBF16);
+    const OperandValues narrow_values = made_up_operands(narrow);
+    KernelTrial narrow_trial(narrow, make(narrow), narrow_values);
+    narrow_trial.run();
+    EXPECT_EQ(narrow_trial.damage(), "") << narrow.key();
+    worst_bf16 =
+        std::max(worst_bf16, worst_difference(narrow_trial.output(), plain(c, narrow, narrow_values)));
+  }
+  // Values are of the order of 1; f32 as measured with a margin, bf16 half an ulp of a value up to 4.
+  std::printf(
+      "attention against double precision: worst %.2g f32 (tolerance 3e-6), %.2g bf16 (tolerance 0.008)\n",
+      worst, worst_bf16);
+  EXPECT_LT(worst, 3e-6);
+  EXPECT_LT(worst_bf16, 0.008);
+}
+
+TEST(FlashAttention, BitsDoNotDependOnTheNumberOfThreads) {
+  const int before = thread_count();
+  for (const Case& c : cases()) {
+    const NodeSpec node = make_attention(c);
+    const OperandValues values = made_up_operands(node);
+    std::vector<std::byte> expected;
+    for (const int threads : {1, 2, 3, 4}) {
+      set_thread_count(threads);
+      KernelTrial trial(node, make(node), values);
+      trial.run();
+      if (threads == 1) expected = trial.output_bytes();
+      EXPECT_EQ(trial.output_bytes(), expected) << node.key() << " with " << threads << " threads";
+      EXPECT_EQ(trial.damage(), "");
+    }
+  }
+  set_thread_count(before);
+}
+
+// Scores of thousands, rising and falling from block to block.
+TEST(FlashAttention, LargeScoresNeitherOverflowNorLoseTheHighest) {
+  const Case c{1, 70, 400, 1, 16, 16};
+  const NodeSpec node = make_attention(c, 300.0F);
+  OperandValues values = made_up_operands(node);
+  for (float& value : values[0]) value = std::round(value * 4) / 4;  // scores come out exact
+  for (float& value : values[1]) value = std::round(value * 4) / 4;
+  KernelTrial trial(node, make(node), values);
+  trial.run();
+  EXPECT_LT(worst_difference(trial.output(), plain(c, node, values)), 2e-3);
+}
+
+TEST(FlashAttention, DeclinesOtherElementTypes) {
+  NodeSpec node = make_attention({1, 4, 4, 1, 8, 8});
+  node.output.dtype = DType::kF16;
+  std::string reason;
+  EXPECT_EQ(make_flash_attention(node, reason), nullptr);
+  EXPECT_NE(reason, "");
+}
+
+}  // namespace
+}  // namespace snug
