@@ -141,7 +141,7 @@ TEST(SchedulerConfig, DegenerateBetasAreRefusedOrFinite) {
 
 TEST(SchedulerJson, PythonsInfinityIsReadAsDiffusersWritesIt) {
   const SamplerConfig config = parse_scheduler_config(
-      R"({"_class_name": "DPMSolverMultistepScheduler", "note": "-Infinity \\" NaN", "lambda_min_clipped": -Infinity})");
+      R"({"_class_name": "DPMSolverMultistepScheduler", "note": "-Infinity \" NaN", "lambda_min_clipped": -Infinity})");
   EXPECT_TRUE(std::isinf(config.lambda_min_clipped));
   EXPECT_THROW(parse_scheduler_config("{\"_class_name\": NaN"), Error);
 }
