@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/error.h"
 #include "base/stopwatch.h"
 
 namespace snug {
@@ -75,7 +76,12 @@ void Executor::load(const Phase& phase) {
     const auto* load_weight = std::get_if<LoadWeight>(&instruction);
     if (load_weight == nullptr) continue;
     cancellation_.check();
-    load(phase, *load_weight, *weights_.at(phase.part), record);
+    try {
+      load(phase, *load_weight, *weights_.at(phase.part), record);
+    } catch (Error& error) {
+      error.in_tensor(phase.graph.value(load_weight->value).name);
+      throw;
+    }
   }
   record.load_seconds += watch.seconds();
 }
