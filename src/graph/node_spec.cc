@@ -1,8 +1,8 @@
 #include "graph/node_spec.h"
 
-#include <fmt/format.h>
-
 #include <bit>
+
+#include <fmt/format.h>
 
 namespace snug {
 namespace {

@@ -1,8 +1,8 @@
 #include "graph/verify.h"
 
-#include <fmt/format.h>
-
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "base/error.h"
 

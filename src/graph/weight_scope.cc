@@ -4,9 +4,7 @@
 
 namespace snug {
 
-WeightScope WeightScope::sub(std::string_view name) const {
-  return WeightScope(*source_, full_name(name));
-}
+WeightScope WeightScope::sub(std::string_view name) const { return WeightScope(*source_, full_name(name)); }
 
 WeightScope WeightScope::sub(std::string_view name, int64_t index) const {
   return sub(std::string(name) + "." + std::to_string(index));
@@ -16,9 +14,7 @@ std::string WeightScope::full_name(std::string_view tensor) const {
   return prefix_.empty() ? std::string(tensor) : prefix_ + "." + std::string(tensor);
 }
 
-bool WeightScope::has(std::string_view tensor) const {
-  return source_->find(full_name(tensor)).has_value();
-}
+bool WeightScope::has(std::string_view tensor) const { return source_->find(full_name(tensor)).has_value(); }
 
 WeightInfo WeightScope::require(std::string_view tensor) const {
   const std::string full = full_name(tensor);

@@ -1,10 +1,10 @@
 // What the shape rules in this folder share: refusing operands that do not fit.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <string>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "base/error.h"
 #include "graph/op.h"
@@ -17,15 +17,11 @@ void require(bool holds, fmt::format_string<Args...> format, Args&&... args) {
   if (!holds) throw Error(ErrorCode::kShapeMismatch, fmt::format(format, std::forward<Args>(args)...));
 }
 
-inline double no_flops(const Attrs&, std::span<const Operand>, const Operand&) {
-  return 0;
-}
+inline double no_flops(const Attrs&, std::span<const Operand>, const Operand&) { return 0; }
 inline double flop_per_element(const Attrs&, std::span<const Operand>, const Operand& output) {
   return static_cast<double>(output.shape.elements());
 }
-inline std::string nothing_to_say(const Attrs&) {
-  return {};
-}
+inline std::string nothing_to_say(const Attrs&) { return {}; }
 
 // The rows of the list, one per file of this folder.
 const OpInfo& conv2d();

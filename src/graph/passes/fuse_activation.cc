@@ -7,14 +7,10 @@ namespace {
 // Where a node keeps its epilogue's activation, or null for nodes without one.
 Activation* epilogue(Op op, Attrs& attrs) {
   switch (op) {
-    case Op::kConv2d:
-      return &std::get<Conv2dAttrs>(attrs).activation;
-    case Op::kLinear:
-      return &std::get<LinearAttrs>(attrs).activation;
-    case Op::kGroupNorm:
-      return &std::get<GroupNormAttrs>(attrs).activation;
-    default:
-      return nullptr;
+    case Op::kConv2d: return &std::get<Conv2dAttrs>(attrs).activation;
+    case Op::kLinear: return &std::get<LinearAttrs>(attrs).activation;
+    case Op::kGroupNorm: return &std::get<GroupNormAttrs>(attrs).activation;
+    default: return nullptr;
   }
 }
 

@@ -21,10 +21,8 @@ bool is_row_by_row(Op op) {
     case Op::kGeglu:
     case Op::kAdd:
     case Op::kAffine:
-    case Op::kCast:
-      return true;
-    default:
-      return false;
+    case Op::kCast: return true;
+    default: return false;
   }
 }
 
