@@ -16,7 +16,8 @@ using TensorsByName = std::map<std::string, HostTensor>;
 using SafetensorsMetadata = std::map<std::string, std::string>;
 
 // Throws io_error when the stream fails, invalid_argument when a name or metadata text is not UTF-8.
-void write_safetensors(std::ostream& out, const TensorsByName& tensors, const SafetensorsMetadata& metadata = {});
+void write_safetensors(std::ostream& out, const TensorsByName& tensors,
+                       const SafetensorsMetadata& metadata = {});
 
 // The same as bytes in memory.
 std::string safetensors_bytes(const TensorsByName& tensors, const SafetensorsMetadata& metadata = {});
