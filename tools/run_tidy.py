@@ -70,9 +70,10 @@ def flags_of(command: list[str]) -> list[str]:
     return [word.replace('\\"', '"') for word in command if word.startswith(("-D", "-I", "-W", "-f", "-std", "-m"))]
 
 
-def digest(file: str, command: list[str], common: bytes) -> str:
+def digest(file: str, command: list[str], build: Path, common: bytes) -> str:
     sha = hashlib.sha256(common)
-    sha.update("\0".join([file, *flags_of(command)]).replace(str(ROOT), "").encode())
+    flags = "\0".join([file, *flags_of(command)]).replace(str(build), "build").replace(str(ROOT), "")
+    sha.update(flags.encode())
     for part in sorted(closure(file, set())):
         sha.update(part.encode() + b"\0" + (ROOT / part).read_bytes())
     return sha.hexdigest()
@@ -104,7 +105,7 @@ def main() -> int:
     common = (ROOT / ".clang-tidy").read_bytes() + version + " ".join(EXTRA).encode()
     todo = {}
     for file in sorted(wanted & set(commands)):
-        stamp = clean / digest(file, commands[file], common)
+        stamp = clean / digest(file, commands[file], build, common)
         if stamp.exists():
             stamp.touch()
         else:
