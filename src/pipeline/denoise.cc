@@ -117,6 +117,7 @@ HostTensor denoise(const PlannedRun& run, const Request& request, const Model& m
   Denoiser denoiser(run, request, model, conditioning, noise, executor);
   if (trace != nullptr) begin_trace(run, denoiser, *trace);
   denoiser.prepare();
+  if (progress) progress(0, run.calls(), 0);
   for (int i = 0; i < run.calls(); ++i) {
     const Stopwatch watch;
     denoiser.call(i);

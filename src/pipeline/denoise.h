@@ -16,6 +16,7 @@ struct DenoiseTrace {
   HostTensor timesteps;     // [calls]
 };
 
+// Called with done = 0 right before the first call, and after every call.
 using StepProgress = std::function<void(int done, int calls, double step_seconds)>;
 
 // [batch,C,h,w], still multiplied by the scaling factor. Nothing is allocated between the first call and the

@@ -44,6 +44,7 @@ class Run {
     BatchNoise noise(request.seed, static_cast<int>(request.batch));
     DenoiseTrace trace;
     const auto on_step = [&](int done, int calls, double seconds) {
+      if (done == 0) return;  // the stage has said that it begins
       report.step_seconds.push_back(seconds);
       if (options_.progress) options_.progress({"denoise", done, calls, seconds});
     };
