@@ -12,7 +12,9 @@ int thread_index() { return omp_get_thread_num(); }
 
 namespace detail {
 
-// Ranges are handed out in small chunks so that a thread that is disturbed does not hold up the rest.
+// Ranges are handed out in small chunks so that a thread that is disturbed does not hold up the rest. Every
+// region has all threads, also when there is less to do: a team of another size makes libgomp end threads,
+// start them again later, and allocate both times.
 void parallel_ranges(int64_t count, int64_t grain, void* context, RangeFunction function) {
   if (count <= 0) return;
   grain = std::max<int64_t>(1, grain);
@@ -24,7 +26,7 @@ void parallel_ranges(int64_t count, int64_t grain, void* context, RangeFunction 
   }
   constexpr int64_t kChunksPerThread = 4;
   const int64_t chunks = std::min<int64_t>(most, threads * kChunksPerThread);
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
+#pragma omp parallel for schedule(dynamic, 1)
   for (int64_t chunk = 0; chunk < chunks; ++chunk) {
     function(context, chunk * count / chunks, (chunk + 1) * count / chunks);
   }
