@@ -3,6 +3,7 @@
 // where the time goes, by operation. `models_bench [f32|bf16] [repeats]`.
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <string>
@@ -10,6 +11,7 @@
 #include "backend/backend.h"
 #include "base/error.h"
 #include "base/parallel.h"
+#include "base/stopwatch.h"
 #include "bench/matrix_rate.h"
 #include "bench/random_weights.h"
 #include "graph/passes/hoist.h"
@@ -114,6 +116,30 @@ void decode(DType precision, int repeats) {
   measure("SD1.5 decode to 512x512", std::move(phases), part, repeats);
 }
 
+// Median wall time of a command, process start included.
+void time_program(const char* name, const std::string& arguments, int repeats) {
+  const std::string command = std::string(SNUG_PROGRAM) + " " + arguments + " > /dev/null";
+  std::vector<double> seconds;
+  for (int i = 0; i <= repeats; ++i) {
+    const Stopwatch watch;
+    if (std::system(command.c_str()) != 0) {
+      throw Error(ErrorCode::kInternal, "the program failed: " + command);
+    }
+    if (i > 0) seconds.push_back(watch.seconds());
+  }
+  std::sort(seconds.begin(), seconds.end());
+  std::printf("%s: median %.0f ms, process start included\n", name, seconds[seconds.size() / 2] * 1e3);
+}
+
+void program(const std::string& precision, int repeats) {
+  time_program("embedded model, 128x128, 20 steps",
+               "generate 'a red sailboat on the sea at sunset' --seed 7 --quiet --precision " + precision +
+                   " --output /dev/shm/snug-models-bench.png",
+               repeats);
+  std::remove("/dev/shm/snug-models-bench.png");
+  time_program("snug --version", "--version", 10 * repeats);
+}
+
 }  // namespace
 }  // namespace snug::bench
 
@@ -130,6 +156,7 @@ int main(int argc, char** argv) {
   try {
     snug::bench::unet(dtype, repeats);
     snug::bench::decode(dtype, repeats);
+    snug::bench::program(precision, repeats);
   } catch (const snug::Error& error) {
     std::fprintf(stderr, "models_bench: %s\n", error.what());
     return snug::error_info(error.code()).exit_code;
