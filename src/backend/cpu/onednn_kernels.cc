@@ -9,7 +9,9 @@
 #include <fmt/format.h>
 
 #include "backend/cpu/isa.h"
+#include "backend/cpu/onednn_activation.h"
 #include "backend/cpu/onednn_primitive.h"
+#include "backend/cpu/onednn_strip_conv.h"
 #include "base/check.h"
 #include "base/parallel.h"
 
@@ -46,23 +48,10 @@ struct Described {
 };
 
 dnnl::primitive_attr fused(Residual residual, const Layout& output, Activation activation) {
-  using dnnl::algorithm;
   dnnl::post_ops after;
-  if (residual == Residual::kSecondSource) after.append_binary(algorithm::binary_add, output);
+  if (residual == Residual::kSecondSource) after.append_binary(dnnl::algorithm::binary_add, output);
   if (residual == Residual::kCopiedToOutput) after.append_sum(1.0F);
-  switch (activation) {
-    case Activation::kNone: break;
-    case Activation::kSilu: after.append_eltwise(1, algorithm::eltwise_swish, 1, 0); break;
-    case Activation::kGelu: after.append_eltwise(1, algorithm::eltwise_gelu_erf, 0, 0); break;
-    case Activation::kGeluTanh: after.append_eltwise(1, algorithm::eltwise_gelu_tanh, 0, 0); break;
-    case Activation::kQuickGelu: after.append_eltwise(1, algorithm::eltwise_swish, 1.702F, 0); break;
-    case Activation::kRelu: after.append_eltwise(1, algorithm::eltwise_relu, 0, 0); break;
-    case Activation::kTanh: after.append_eltwise(1, algorithm::eltwise_tanh, 0, 0); break;
-  }
-  dnnl::primitive_attr attributes;
-  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  attributes.set_post_ops(after);
-  return attributes;
+  return onednn_attributes(std::move(after), activation);
 }
 
 // Rows x columns, wherever the node's rows come from: x [rows,K] weight [M,K] → [rows,M].
@@ -76,14 +65,10 @@ Described describe_matmul(const NodeSpec& node, int64_t rows, Activation activat
   const Residual residual = residual_of(node, false);
   const dnnl::matmul::primitive_desc chosen(
       product, fused(residual, Layout({rows, outputs}, type, Tag::ab), activation), onednn_engine());
-  return {chosen,
-          chosen.src_desc(),
-          chosen.weights_desc(),
-          chosen.bias_desc(),
-          chosen.dst_desc(),
-          Layout({inputs, outputs}, Type::f32, Tag::ba),
-          residual,
-          chosen.impl_info_str()};
+  const dnnl::primitive_desc_base& primitive = chosen;
+  return {primitive,          chosen.src_desc(),     chosen.weights_desc(),
+          chosen.bias_desc(), chosen.dst_desc(),     Layout({inputs, outputs}, Type::f32, Tag::ba),
+          residual,           chosen.impl_info_str()};
 }
 
 struct ConvGeometry {
@@ -118,14 +103,10 @@ Described describe_convolution(const NodeSpec& node, const ConvGeometry& g, Tag 
   const Layout output(dims(g.out), type, Tag::nhwc);
   const dnnl::convolution_forward::primitive_desc chosen(
       convolution, fused(residual, output, g.attrs.activation), onednn_engine());
-  return {chosen,
-          chosen.src_desc(),
-          chosen.weights_desc(),
-          chosen.bias_desc(),
-          chosen.dst_desc(),
-          Layout(dims(g.weight), Type::f32, Tag::oihw),
-          residual,
-          chosen.impl_info_str()};
+  const dnnl::primitive_desc_base& primitive = chosen;
+  return {primitive,          chosen.src_desc(),     chosen.weights_desc(),
+          chosen.bias_desc(), chosen.dst_desc(),     Layout(dims(g.weight), Type::f32, Tag::oihw),
+          residual,           chosen.impl_info_str()};
 }
 
 class OnednnKernel final : public Kernel {
@@ -275,6 +256,7 @@ std::unique_ptr<Kernel> make_onednn_conv2d(const NodeSpec& node, std::string& re
   const Shape& x = node.operands[kX].shape;
   const Shape& weight = node.operands[kWeight].shape;
   const bool padded = attrs.pad_top + attrs.pad_left + attrs.pad_bottom + attrs.pad_right != 0;
+  if (auto kernel = make_onednn_strip_conv2d(node); kernel != nullptr) return kernel;
   std::optional<Described> chosen;
   if (weight[2] == 1 && weight[3] == 1 && attrs.stride == 1 && !padded) {
     chosen = attempt_matmul(node, x[0] * x[2] * x[3], attrs.activation, reason);

@@ -1,8 +1,9 @@
 // Convolution and matrix product by oneDNN: the first candidates of kernel_list.cc for conv2d and linear.
 //
-// Activations stay as the graph stores them (channels-last, row-major); weights are packed once into the
-// layout that oneDNN asks for. Bias, residual and activation are fused into the primitive where oneDNN does
-// that well, else applied in place after it, by the same kernel.
+// Activations are read and written as the graph stores them (channels-last, row-major), large pictures by way
+// of strips in scratch (onednn_strip_conv.h); weights are packed once into the layout that oneDNN asks for.
+// Bias, residual and activation are fused into the primitive where oneDNN does that well, else applied in
+// place after it, by the same kernel.
 //
 // Element types: input, output and residual all F32 or all BF16, bias F32; weights are packed in the type of
 // the input. BF16 is declined on machines without instructions for it.

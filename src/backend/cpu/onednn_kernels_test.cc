@@ -3,6 +3,8 @@
 #include "backend/cpu/onednn_kernels.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdio>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -12,6 +14,7 @@
 #include "backend/cpu/isa.h"
 #include "backend/kernel_trial.h"
 #include "backend/op_cases.h"
+#include "backend/reference/kernel_list.h"
 #include "base/parallel.h"
 
 namespace snug {
@@ -122,6 +125,42 @@ TEST(Onednn, EachItemOfABatchHasTheSameBitsAsAlone) {
     const auto middle = out.begin() + static_cast<std::ptrdiff_t>(out.size() / 2);
     EXPECT_TRUE(std::equal(out.begin(), middle, middle)) << inputs;
   }
+}
+
+// Two strips of 130 rows for 259, so that they overlap, and a residual.
+TEST(Onednn, StripsAgreeWithTheReferenceWhereTheyMeet) {
+  const NodeSpec node = conv_node({1, 16, 259, 256}, 16, 3, {1, 1, 1, 1, 1, Activation::kSilu}, true);
+  const OperandValues values = made_up_operands(node);
+  KernelTrial trial(node, make(node), values);
+  EXPECT_EQ(trial.kernel().name(), used_isa() >= Isa::kAvx2 ? "onednn_strip_conv2d" : "onednn_conv2d");
+  trial.run();
+  EXPECT_EQ(trial.damage(), "");
+  std::string reason;
+  KernelTrial reference(node, reference_candidate(node.op).make(node, reason), values);
+  reference.run();
+  const std::vector<float> got = trial.output(), expected = reference.output();
+  double worst = 0;
+  for (size_t i = 0; i < got.size(); ++i) {
+    worst = std::max(worst, std::fabs(static_cast<double>(got[i]) - expected[i]));
+  }
+  std::printf("parity convolution in strips: worst %.2g (tolerance 1e-5)\n", worst);
+  EXPECT_LT(worst, 1e-5);
+}
+
+// The upper rows of a picture cut into two strips, and of a shorter one that is a single strip.
+TEST(Onednn, StripsChangeNoBit) {
+  const Conv2dAttrs same{1, 1, 1, 1, 1, Activation::kNone};
+  const NodeSpec tall = conv_node({1, 640, 72, 32}, 640, 3, same, false);
+  const NodeSpec low = conv_node({1, 640, 40, 32}, 640, 3, same, false);
+  const OperandValues values = made_up_operands(tall);
+  OperandValues upper = values;
+  upper[0].resize(static_cast<size_t>(low.operands[0].shape.elements()));
+  KernelTrial tall_trial(tall, make(tall), values), low_trial(low, make(low), upper);
+  tall_trial.run();
+  low_trial.run();
+  const std::vector<float> a = tall_trial.output(), b = low_trial.output();
+  constexpr std::ptrdiff_t kRows = 39;  // the last sees what is below
+  EXPECT_TRUE(std::equal(a.begin(), a.begin() + kRows * 32 * 640, b.begin()));
 }
 
 TEST(Onednn, SeveralThreadsMayRunOneKernelAtOnce) {

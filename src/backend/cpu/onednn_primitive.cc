@@ -46,8 +46,8 @@ struct OnednnPrimitive::Binding {
   }
 };
 
-OnednnPrimitive::OnednnPrimitive(dnnl::primitive_desc_base described, std::vector<Argument> arguments)
-    : described_(std::move(described)), arguments_(std::move(arguments)) {
+OnednnPrimitive::OnednnPrimitive(const dnnl::primitive_desc_base& described, std::vector<Argument> arguments)
+    : described_(described), arguments_(std::move(arguments)) {
   const dnnl::memory::desc scratchpad = described_.scratchpad_desc();
   scratch_bytes_ = scratchpad.get_size();
   if (scratch_bytes_ > 0) arguments_.push_back({DNNL_ARG_SCRATCHPAD, scratchpad});

@@ -38,7 +38,7 @@ class OnednnPrimitive {
 
   // `described` must ask for the user's scratchpad. `arguments` has neither the scratchpad nor anything
   // absent.
-  OnednnPrimitive(dnnl::primitive_desc_base described, std::vector<Argument> arguments);
+  OnednnPrimitive(const dnnl::primitive_desc_base& described, std::vector<Argument> arguments);
   ~OnednnPrimitive();
   OnednnPrimitive(const OnednnPrimitive&) = delete;
   OnednnPrimitive& operator=(const OnednnPrimitive&) = delete;
