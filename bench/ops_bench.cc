@@ -2,8 +2,9 @@
 // latents; shapes and counts from the real checkpoint's), and the largest of its VAE decoder, as a share of
 // this machine's F32 matrix rate measured in the same run; then what the whole step would reach.
 //
-// `ops_bench [f32|bf16] [one-thread]`. one-thread measures the processor time of one thread, which stays
-// comparable while the machine is busy with other work.
+// `ops_bench [f32|bf16] [one-thread] [only TEXT]`: only the nodes whose line has the text. one-thread
+// measures the processor time of one thread, which stays comparable while the machine is busy with other
+// work.
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
@@ -145,7 +146,7 @@ std::string shapes_of(const NodeSpec& node) {
   return text;
 }
 
-void measure(const std::vector<Measured>& list, DType dtype, bool one_thread) {
+void measure(const std::vector<Measured>& list, DType dtype, bool one_thread, const std::string& only) {
   const Clock clock(one_thread);
   const double rate = matrix_rate(clock);
   std::printf("f32 4096³ product: %.1f GFLOP/s; %s, %d threads\n", rate / 1e9, dtype_info(dtype).name.data(),
@@ -153,6 +154,7 @@ void measure(const std::vector<Measured>& list, DType dtype, bool one_thread) {
   double all_seconds = 0, all_flops = 0;
   for (const Measured& measured : list) {
     const NodeSpec node = with_activations(measured.node, dtype);
+    if (shapes_of(node).find(only) == std::string::npos) continue;
     KernelTrial trial(node, cpu_backend().choose(node).kernel, made_up_operands(node));
     const double seconds = clock.best_seconds([&] { trial.run_only(); });
     const double flops = op_cost(node.op, node.attrs, node.operands, node.output).flops;
@@ -187,8 +189,10 @@ int main(int argc, char** argv) {
     };
     if (has("one-thread")) snug::set_thread_count(1);
     snug::cpu_backend();
+    const auto only = std::find(words.begin(), words.end(), "only");
+    const std::string text = only == words.end() || only + 1 == words.end() ? "" : *(only + 1);
     snug::bench::measure(snug::bench::nodes(), has("bf16") ? snug::DType::kBF16 : snug::DType::kF32,
-                         has("one-thread"));
+                         has("one-thread"), text);
   } catch (const snug::Error& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;
