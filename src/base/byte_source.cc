@@ -55,6 +55,7 @@ class MemorySource final : public ByteSource {
   MemorySource(std::string name, std::span<const std::byte> bytes) : name_(std::move(name)), bytes_(bytes) {}
   const std::string& name() const override { return name_; }
   uint64_t size() const override { return bytes_.size(); }
+  bool is_memory() const override { return true; }
 
   void read_at(uint64_t offset, std::span<std::byte> out) const override {
     if (offset > bytes_.size() || out.size() > bytes_.size() - offset) {

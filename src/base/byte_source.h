@@ -17,6 +17,8 @@ class ByteSource {
   // For messages: the path, or a description.
   virtual const std::string& name() const = 0;
   virtual uint64_t size() const = 0;
+  // True when the bytes are this process's own memory, whose pages become resident as they are read.
+  virtual bool is_memory() const { return false; }
   // Fills `out` from `offset`. Throws truncated when the source ends first (also when a file shrank
   // after it was opened), io_error when the system refuses.
   virtual void read_at(uint64_t offset, std::span<std::byte> out) const = 0;

@@ -1,6 +1,8 @@
 #include "pipeline/make_plan.h"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "base/parallel.h"
 #include "base/process_memory.h"
@@ -15,9 +17,11 @@
 namespace snug {
 namespace {
 
-// Pages that come in while running and belong to nothing above: library code and constants as they are first
-// used, the heap's slack, a worker's stack. Measured with `tests/footprint_test`; see docs/memory.md.
-constexpr uint64_t kLibraryPagesBytes = 20 * kMiB;
+// Pages that come in while running and belong to nothing that is computed: oneDNN's code and constants as
+// they are first used (2.2-2.6 MiB), the heap between and after the kernels (0.6 MiB), the picture's encoder.
+// Measured at 3.0-3.4 MiB from 64x64 to 768x512, in F32 and BF16; tests/footprint_test.cc watches the sum.
+constexpr uint64_t kLibraryPagesBytes = 4 * kMiB;
+// The part of a worker's stack and of its heap that it touches.
 constexpr uint64_t kWorkerBytes = 256 * kKiB;
 
 Graph ready(Graph graph, DType precision) { return set_precision(run_passes(std::move(graph)), precision); }
@@ -53,21 +57,55 @@ void add_denoising(const ModelDescription& model, const Request& request, const 
   phases.push_back(std::move(step));
 }
 
-// What the pipeline's own stages hold outside the arena at their fullest.
+// PNG works on rows, but its output may grow by doubling; JPEG keeps the coefficients of all colours, WebP
+// the picture as ARGB and YUV.
+int64_t encoder_bytes_per_pixel(PictureFormat format) { return format == PictureFormat::kPng ? 3 : 6; }
+
+// What the pipeline's own stages hold outside the arena, at the fuller of its two heights: while denoising,
+// and when pictures are written. A start picture and given latents are there already when the plan is made,
+// so they count as the process's.
 uint64_t host_bytes(const Request& request, const ModelDescription& model, const PlannedRun& run) {
   const int64_t pixels = request.width * request.height;
-  const int64_t latents =
+  const int64_t elements =
       request.batch * model.latent_channels * pixels / (model.latent_factor * model.latent_factor);
-  const int64_t conditioning = request.model_batch() * static_cast<int64_t>(run.positive.ids.size()) *
-                               model.text.positions * model.text.hidden_size * 4;
-  // Latents, model input (both halves), model output, guided output, noise of the start.
-  int64_t bytes = 2 * conditioning + latents * 4 * 8 + run.sampler->memory_bytes(latents);
-  // Decoded pictures in float, then as bytes, then encoded (never larger than raw by more than a row's
-  // worth).
-  bytes += request.batch * pixels * 3 * 4 + pixels * 3 * 3;
-  if (!request.image.empty()) bytes += pixels * 3 * 4 + 3 * latents * 4;
-  if (!request.dump.empty()) bytes += 2 * (run.calls() * latents * 4 + request.batch * pixels * 3 * 4);
-  return static_cast<uint64_t>(bytes);
+  const int64_t latents = 4 * elements;
+  const int64_t halves = request.guided() ? 2 : 1;
+  const int64_t conditioning = 4 * request.model_batch() * static_cast<int64_t>(run.positive.ids.size()) *
+                               model.text.positions * model.text.hidden_size;
+  // Held from here to the end: the conditioning, the sampler's history, latents, and what a dump records.
+  const int64_t trace = request.dump.empty() ? 0 : (run.calls() + 1) * latents;
+  const int64_t kept = conditioning + run.sampler->memory_bytes(elements) + latents + trace;
+  // Start noise, the model's input and output; the picture's latents; the latents outside a mask.
+  const int64_t denoising =
+      (1 + 2 * halves + (request.image.empty() ? 0 : 1) + (request.mask.empty() ? 0 : 1)) * latents;
+  // Pictures as floats; one of them as bytes and in its encoder; all that are kept in memory, encoded, none
+  // larger than its bytes.
+  const int64_t images = request.batch * pixels * 3 * 4;
+  const int64_t encoding = pixels * (3 + encoder_bytes_per_pixel(request.format)) +
+                           (request.output.empty() ? request.batch : 1) * pixels * 3;
+  // A dump has copies of all that it writes, and the file in memory, which grew by doubling.
+  const int64_t dump = request.dump.empty() ? 0 : 3 * (trace + images + request.batch * pixels * 3);
+  return static_cast<uint64_t>(kept + std::max(denoising, images + std::max(encoding, dump)));
+}
+
+// Weights in the program's own pages (the embedded model's): reading makes them resident beside the arena.
+uint64_t program_weight_bytes(const Plan& plan, const ModelDescription& model) {
+  uint64_t bytes = 0;
+  std::set<std::pair<const WeightIndex*, std::string>> seen;
+  for (const Phase& phase : plan.phases) {
+    const WeightIndex& weights = phase.part == "unet"  ? *model.unet_weights
+                                 : phase.part == "vae" ? *model.vae_weights
+                                                       : *model.text_weights;
+    for (const Instruction& instruction : phase.instructions) {
+      const auto* load = std::get_if<LoadWeight>(&instruction);
+      if (load == nullptr) continue;
+      const std::string& name = phase.graph.value(load->value).name;
+      const WeightEntry& entry = weights.entry(name);
+      if (weights.files()[entry.file]->is_memory() && seen.emplace(&weights, name).second)
+        bytes += entry.bytes;
+    }
+  }
+  return bytes;
 }
 
 void read_prompts(const Request& request, const Model& model, PlannedRun& run) {
@@ -109,8 +147,8 @@ PlannedRun make_plan(const Request& request, const Model& model, const Backend& 
   Footprint footprint;
   footprint.host_bytes = host_bytes(request, description, run);
   run.plan = make_plan(std::move(phases), *run.kernels, footprint);
-  run.plan.process_bytes = process_memory().resident_bytes + kLibraryPagesBytes +
-                           kWorkerBytes * static_cast<uint64_t>(thread_count());
+  run.plan.process_bytes = process_memory().resident_bytes + program_weight_bytes(run.plan, description) +
+                           kLibraryPagesBytes + kWorkerBytes * static_cast<uint64_t>(thread_count());
   return run;
 }
 
