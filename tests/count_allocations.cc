@@ -97,11 +97,13 @@ void count_free(void* memory, const void* caller) {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 // The functions as the C library declares them, over glibc's own names for what stands behind them.
 extern "C" {
+// NOLINTBEGIN(readability-identifier-naming): glibc's names
 void* __libc_malloc(size_t bytes);
 void* __libc_calloc(size_t count, size_t bytes);
 void* __libc_realloc(void* memory, size_t bytes);
 void* __libc_memalign(size_t alignment, size_t bytes);
 void __libc_free(void* memory);
+// NOLINTEND(readability-identifier-naming)
 
 #define SNUG_CALLER __builtin_return_address(0)
 void* malloc(size_t bytes) noexcept { return snug::testing::counted(__libc_malloc(bytes), SNUG_CALLER); }
