@@ -116,7 +116,8 @@ TEST(ClipTokenizer, TokenizerJsonAloneGivesTheSameIds) {
   EXPECT_EQ(one_file.bos(), two_files.bos());
   EXPECT_EQ(one_file.pad(), two_files.pad());
   EXPECT_EQ(one_file.vocabulary_size(), two_files.vocabulary_size());
-  for (const auto& row : testing::read_fixture_json("sd15-tiny/cases/tokenizer.json")["cases"]) {
+  const auto golden = testing::read_fixture_json("sd15-tiny/cases/tokenizer.json");
+  for (const auto& row : golden["cases"]) {
     const auto text = row["text"].get<std::string>();
     EXPECT_EQ(one_file.encode(text), two_files.encode(text)) << text;
   }
