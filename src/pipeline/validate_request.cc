@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <random>
 
 #include <fmt/format.h>
@@ -131,7 +132,7 @@ void set_output(const RequestFields& fields, Request& request) {
   if (!request.dump.empty()) check_output_path(request.dump);
 }
 
-void set_pictures(const RequestFields& fields, Request& request) {
+void set_pictures(const RequestFields& fields, const std::optional<Picture>& picture, Request& request) {
   if (fields.mask != nullptr && fields.image == nullptr) {
     throw invalid("a mask needs a picture to repaint", "give --image as well");
   }
@@ -141,21 +142,21 @@ void set_pictures(const RequestFields& fields, Request& request) {
   }
   request.strength =
       within("strength", fields.strength.value_or(fields.image != nullptr ? 0.8 : 1.0), 0.0, 1.0);
-  if (fields.image == nullptr) return;
-  request.image = request_image(decode_picture(*fields.image), request.width, request.height);
+  if (!picture.has_value()) return;
+  request.image = request_image(*picture, request.width, request.height);
   if (fields.mask != nullptr)
     request.mask = request_mask(decode_picture(*fields.mask), request.width, request.height);
 }
 
 // The stated size, else the picture's rounded to what the model can do, else the model's own.
-void set_size(const RequestFields& fields, const Model& model, Request& request) {
+void set_size(const RequestFields& fields, const Model& model, const std::optional<Picture>& picture,
+              Request& request) {
   const int64_t factor = model.description.latent_factor;
   int64_t width = model.description.native_size_px;
   int64_t height = width;
-  if (fields.image != nullptr && (!fields.width.has_value() || !fields.height.has_value())) {
-    const Picture picture = decode_picture(*fields.image);
-    width = std::max(factor, (picture.width + factor / 2) / factor * factor);
-    height = std::max(factor, (picture.height + factor / 2) / factor * factor);
+  if (picture.has_value()) {
+    width = std::max(factor, (picture->width + factor / 2) / factor * factor);
+    height = std::max(factor, (picture->height + factor / 2) / factor * factor);
   }
   request.width = checked_edge("width", fields.width.value_or(width), factor);
   request.height = checked_edge("height", fields.height.value_or(height), factor);
@@ -169,7 +170,9 @@ Request validate_request(const RequestFields& fields, const Model& model, const 
   request.prompt = fields.prompt;
   request.negative_prompt = fields.negative_prompt;
   request.long_prompt = fields.truncate_prompt ? LongPrompt::kTruncate : LongPrompt::kChunk;
-  set_size(fields, model, request);
+  std::optional<Picture> picture;
+  if (fields.image != nullptr) picture = decode_picture(*fields.image);
+  set_size(fields, model, picture, request);
   request.steps = within<int64_t>("steps", fields.steps.value_or(model.recommended.steps), 1, kMaxSteps);
   request.batch = within<int64_t>("batch", fields.batch.value_or(1), 1, kMaxBatch);
   request.guidance_scale =
@@ -182,7 +185,7 @@ Request validate_request(const RequestFields& fields, const Model& model, const 
   if (fields.only_index.has_value()) {
     request.only_index = within<int64_t>("picture index", *fields.only_index, 0, request.batch - 1);
   }
-  set_pictures(fields, request);
+  set_pictures(fields, picture, request);
   set_sampler(fields, model, request);
   if (fields.latents != nullptr) {
     if (fields.image != nullptr)
