@@ -209,33 +209,6 @@ uint64_t padded(uint64_t bytes, uint64_t alignment) {
   return (bytes + alignment - 1) / alignment * alignment;
 }
 
-// Trailing bytes are left alone: writers differ in how they pad the last tensor.
-void check_layout(const GgufIndex& index, uint64_t data_bytes, uint64_t alignment) {
-  std::vector<const StoredTensor*> in_file;
-  for (const StoredTensor& tensor : index.tensors) in_file.push_back(&tensor);
-  std::sort(in_file.begin(), in_file.end(), [](const StoredTensor* a, const StoredTensor* b) {
-    return std::pair(a->offset, a->bytes) < std::pair(b->offset, b->bytes);
-  });
-  uint64_t expected = 0;
-  for (const StoredTensor* tensor : in_file) {
-    if (tensor->offset > data_bytes || tensor->bytes > data_bytes - tensor->offset) {
-      throw Error(ErrorCode::kTruncated,
-                  fmt::format("its {} bytes at {} reach past the file's {} bytes of data", tensor->bytes,
-                              tensor->offset, data_bytes),
-                  kDownloadAgain)
-          .in_tensor(tensor->name);
-    }
-    if (tensor->offset != expected) {
-      throw Error(ErrorCode::kOverlap,
-                  tensor->offset < expected ? "shares bytes or padding with another tensor"
-                                            : "bytes before it belong to no tensor",
-                  kDownloadAgain)
-          .in_tensor(tensor->name);
-    }
-    expected = padded(tensor->offset + tensor->bytes, alignment);
-  }
-}
-
 uint32_t read_version(Cursor& cursor) {
   std::array<std::byte, 4> magic = {};
   cursor.take(magic);
@@ -277,7 +250,8 @@ GgufIndex read_index(const ByteSource& source) {
   }
   const uint64_t alignment = alignment_of(index);
   const uint64_t data_begin = padded(cursor.position(), alignment);
-  check_layout(index, data_begin < source.size() ? source.size() - data_begin : 0, alignment);
+  // Trailing bytes are left alone: writers differ in how they pad the last tensor.
+  check_no_overlap(index.tensors, data_begin < source.size() ? source.size() - data_begin : 0, alignment);
   for (StoredTensor& tensor : index.tensors) tensor.offset += data_begin;
   return index;
 }

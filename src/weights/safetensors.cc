@@ -220,30 +220,7 @@ std::string read_header(const ByteSource& source) {
 
 // Every byte of the data belongs to exactly one tensor.
 void check_layout(const SafetensorsIndex& index, uint64_t data_bytes) {
-  std::vector<const StoredTensor*> in_file;
-  for (const StoredTensor& tensor : index.tensors) in_file.push_back(&tensor);
-  std::sort(in_file.begin(), in_file.end(), [](const StoredTensor* a, const StoredTensor* b) {
-    return std::pair(a->offset, a->bytes) < std::pair(b->offset, b->bytes);
-  });
-  uint64_t expected = 0;
-  for (const StoredTensor* tensor : in_file) {
-    // In two steps: the sum of the two could leave 64 bits.
-    if (tensor->offset > data_bytes || tensor->bytes > data_bytes - tensor->offset) {
-      throw Error(ErrorCode::kTruncated,
-                  fmt::format("its {} bytes at {} reach past the file's {} bytes of data", tensor->bytes,
-                              tensor->offset, data_bytes),
-                  kDownloadAgain)
-          .in_tensor(tensor->name);
-    }
-    if (tensor->offset != expected) {
-      throw Error(ErrorCode::kOverlap,
-                  tensor->offset < expected ? "shares bytes with another tensor"
-                                            : "bytes before it belong to no tensor",
-                  kDownloadAgain)
-          .in_tensor(tensor->name);
-    }
-    expected = tensor->offset + tensor->bytes;
-  }
+  const uint64_t expected = check_no_overlap(index.tensors, data_bytes, 1);
   if (expected != data_bytes) {
     throw Error(ErrorCode::kOutOfRange,
                 fmt::format("{} bytes after the last tensor belong to none", data_bytes - expected),

@@ -1,7 +1,10 @@
 #include "weights/stored_tensor.h"
 
+#include <algorithm>
 #include <array>
 #include <limits>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -71,6 +74,35 @@ std::optional<std::string_view> name_fault(std::string_view name) {
     name.remove_prefix(length);
   }
   return std::nullopt;
+}
+
+uint64_t check_no_overlap(std::span<const StoredTensor> tensors, uint64_t data_bytes, uint64_t alignment) {
+  constexpr const char* kDownload = "download or copy the file again";
+  std::vector<const StoredTensor*> in_file;
+  for (const StoredTensor& tensor : tensors) in_file.push_back(&tensor);
+  std::sort(in_file.begin(), in_file.end(), [](const StoredTensor* a, const StoredTensor* b) {
+    return std::pair(a->offset, a->bytes) < std::pair(b->offset, b->bytes);
+  });
+  uint64_t expected = 0;
+  for (const StoredTensor* tensor : in_file) {
+    // In two steps: the sum of the two could leave 64 bits.
+    if (tensor->offset > data_bytes || tensor->bytes > data_bytes - tensor->offset) {
+      throw Error(ErrorCode::kTruncated,
+                  fmt::format("its {} bytes at {} reach past the file's {} bytes of data", tensor->bytes,
+                              tensor->offset, data_bytes),
+                  kDownload)
+          .in_tensor(tensor->name);
+    }
+    if (tensor->offset != expected) {
+      throw Error(ErrorCode::kOverlap,
+                  tensor->offset < expected ? "shares bytes or padding with another tensor"
+                                            : "bytes before it belong to no tensor",
+                  kDownload)
+          .in_tensor(tensor->name);
+    }
+    expected = (tensor->offset + tensor->bytes + alignment - 1) / alignment * alignment;
+  }
+  return expected;
 }
 
 }  // namespace snug

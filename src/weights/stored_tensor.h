@@ -32,4 +32,8 @@ void set_checked_shape(StoredTensor& tensor, std::span<const uint64_t> extents);
 // end up on terminals), more than 1024 bytes.
 std::optional<std::string_view> name_fault(std::string_view name);
 
+// Whether the tensors, offsets counted from where the data starts, lie one behind another in `data_bytes`,
+// each start padded to `alignment`. Returns where the next would start. Throws truncated, overlap.
+uint64_t check_no_overlap(std::span<const StoredTensor> tensors, uint64_t data_bytes, uint64_t alignment);
+
 }  // namespace snug
