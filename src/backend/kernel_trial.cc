@@ -35,27 +35,39 @@ float factor_of(const NodeSpec& node, size_t index) {
   return 2;
 }
 
-// The bytes of one operand as the kernel wants it.
-void write_operand(const NodeSpec& node, const Kernel& kernel, size_t index, const std::vector<float>& values,
-                   GuardedBuffer& buffer) {
+DType dtype_in_memory(const NodeSpec& node, const Kernel& kernel, size_t index) {
   const Operand& operand = node.operands[index];
-  if (!operand.is_weight) {
-    buffer = GuardedBuffer(static_cast<size_t>(bytes_of(operand.dtype, operand.shape.elements())));
-    if (operand.dtype == DType::kI32) {
-      auto* ids = reinterpret_cast<int32_t*>(buffer.data());
-      for (size_t i = 0; i < values.size(); ++i) ids[i] = static_cast<int32_t>(values[i]);
-    } else {
-      from_f32(operand.dtype, values, buffer.data());
-    }
-    return;
-  }
-  const WeightForm form = kernel.weight_form(static_cast<int>(index));
-  buffer = GuardedBuffer(form.bytes);
-  if (form.packed) {
-    buffer.fill();
-    kernel.pack_weight(static_cast<int>(index), values, buffer.data());
+  return operand.is_weight ? kernel.weight_dtype(static_cast<int>(index)) : operand.dtype;
+}
+
+Region whole_operand(const Operand& operand) {
+  return operand.is_weight ? whole_rows(operand.shape) : whole_region(operand.shape);
+}
+
+// The bytes of one operand as the kernel wants it.
+GuardedBuffer made_operand(DType dtype, const std::vector<float>& values) {
+  GuardedBuffer buffer(static_cast<size_t>(bytes_of(dtype, static_cast<int64_t>(values.size()))));
+  if (dtype == DType::kI32) {
+    auto* ids = reinterpret_cast<int32_t*>(buffer.data());
+    for (size_t i = 0; i < values.size(); ++i) ids[i] = static_cast<int32_t>(values[i]);
   } else {
-    from_f32(form.dtype, values, buffer.data());
+    from_f32(dtype, values, buffer.data());
+  }
+  return buffer;
+}
+
+// Copies `region` from where `from_held` lies to where `to_held` lies; a unit is an element, or a weight's
+// row.
+void copy_region(const std::byte* from, const Region& from_held, std::byte* to, const Region& to_held,
+                 const Region& region, int64_t unit_bytes) {
+  const OperandView source{from, from_held}, target{to, to_held};
+  for (int64_t n = region.images.begin; n < region.images.end; ++n) {
+    for (int64_t p = region.pixels.begin; p < region.pixels.end; ++p) {
+      const int64_t c = region.channels.begin;
+      std::memcpy(const_cast<std::byte*>(element_at(target, n, p, c, unit_bytes)),
+                  element_at(source, n, p, c, unit_bytes),
+                  static_cast<size_t>(region.channels.size() * unit_bytes));
+    }
   }
 }
 
@@ -96,9 +108,10 @@ OperandValues made_up_operands(const NodeSpec& node) {
       // So that no kernel gets away with a variance from sums of squares.
       if (node.op == Op::kGroupNorm && i == 0) value += 20;
       if (node.op == Op::kLayerNorm && i == 0) value += 20;
-      if (node.op == Op::kEmbedding && operand.dtype == DType::kF16) value = f16_to_f32(f32_to_f16(value));
-      if (narrow || (operand.is_weight && operand.dtype == DType::kBF16))
+      if (narrow || (operand.is_weight && operand.dtype == DType::kBF16)) {
         value = bf16_to_f32(f32_to_bf16(value));
+      }
+      if (operand.is_weight && operand.dtype == DType::kF16) value = f16_to_f32(f32_to_f16(value));
     }
   }
   return values;
@@ -108,12 +121,15 @@ KernelTrial::KernelTrial(const NodeSpec& node, std::unique_ptr<Kernel> kernel, c
     : node_(node),
       kernel_(std::move(kernel)),
       inputs_(node.operands.size()),
-      output_(static_cast<size_t>(bytes_of(node.output.dtype, node.output.shape.elements()))) {
-  kernel_->prepare();
-  scratch_ = GuardedBuffer(kernel_->scratch_bytes());
+      output_(static_cast<size_t>(bytes_of(node.output.dtype, node.output.shape.elements()))),
+      scratch_(kernel_->scratch_bytes()) {
   for (size_t i = 0; i < inputs_.size(); ++i) {
-    if (node.operands[i].present) write_operand(node, *kernel_, i, values[i], inputs_[i]);
-    pointers_.push_back(node.operands[i].present ? inputs_[i].data() : nullptr);
+    if (node.operands[i].present) {
+      inputs_[i] = made_operand(dtype_in_memory(node_, *kernel_, i), values[i]);
+      views_.push_back({inputs_[i].data(), whole_operand(node.operands[i])});
+    } else {
+      views_.emplace_back();
+    }
     copies_.emplace_back(inputs_[i].data(), inputs_[i].data() + inputs_[i].bytes());
   }
 }
@@ -125,7 +141,67 @@ void KernelTrial::run() {
 }
 
 void KernelTrial::run_only() {
-  kernel_->run({pointers_, output_.data(), scratch_.bytes() == 0 ? nullptr : scratch_.data()});
+  const Region whole = whole_region(node_.output.shape);
+  kernel_->run({views_, output_.data(), whole, whole, scratch_at()});
+}
+
+void KernelTrial::run_over(size_t input) {
+  scratch_.fill();
+  std::copy(copies_[input].begin(), copies_[input].end(), output_.data());
+  std::vector<OperandView> views = views_;
+  views[input].data = output_.data();
+  const Region whole = whole_region(node_.output.shape);
+  kernel_->run({views, output_.data(), whole, whole, scratch_at()});
+}
+
+std::vector<Region> KernelTrial::needed(const Region& part) const {
+  std::vector<Region> regions;
+  for (size_t i = 0; i < node_.operands.size(); ++i) {
+    regions.push_back(node_.operands[i].present
+                          ? input_region(node_.op, node_.attrs, node_.operands, node_.output, i, part)
+                          : Region());
+  }
+  return regions;
+}
+
+void KernelTrial::clear_output() { output_.fill(); }
+
+void KernelTrial::run_part(const PartRun& run) {
+  std::vector<GuardedBuffer> buffers(inputs_.size());
+  std::vector<OperandView> views(inputs_.size());
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    if (!node_.operands[i].present) continue;
+    const Region& held = run.inputs_held[i];
+    const int64_t unit = unit_bytes(i);
+    buffers[i] = GuardedBuffer(static_cast<size_t>(held.elements() * unit));
+    copy_region(inputs_[i].data(), views_[i].held, buffers[i].data(), held, held, unit);
+    views[i] = {buffers[i].data(), held};
+  }
+  const int64_t element = element_bytes(node_.output.dtype);
+  GuardedBuffer own(static_cast<size_t>(run.output_held.elements() * element));
+  GuardedBuffer& out = run.over < 0 ? own : buffers[static_cast<size_t>(run.over)];
+  const std::vector<std::byte> before(out.data(), out.data() + out.bytes());
+  scratch_.fill();
+  kernel_->run({views, out.data(), run.output_held, run.part, scratch_at()});
+
+  if (!out.guards_intact()) damage_of_parts_ += "wrote beside a part's output; ";
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    if (!buffers[i].guards_intact()) damage_of_parts_ += fmt::format("wrote beside a part's input {}; ", i);
+  }
+  copy_region(out.data(), run.output_held, output_.data(), whole_region(node_.output.shape), run.part,
+              element);
+  // With the part as it was before, all must be.
+  copy_region(before.data(), run.output_held, out.data(), run.output_held, run.part, element);
+  if (!std::equal(before.begin(), before.end(), out.data())) {
+    damage_of_parts_ += "wrote to the output beside its part; ";
+  }
+}
+
+int64_t KernelTrial::unit_bytes(size_t index) const {
+  const Operand& operand = node_.operands[index];
+  const int64_t elements =
+      operand.is_weight ? operand.shape.elements() / whole_rows(operand.shape).elements() : 1;
+  return elements * element_bytes(dtype_in_memory(node_, *kernel_, index));
 }
 
 std::vector<float> KernelTrial::output() const {
@@ -139,7 +215,7 @@ std::vector<std::byte> KernelTrial::output_bytes() const {
 }
 
 std::string KernelTrial::damage() const {
-  std::string damage;
+  std::string damage = damage_of_parts_;
   if (!output_.guards_intact()) damage += "wrote beside the output; ";
   if (!scratch_.guards_intact()) damage += "wrote beside its scratch; ";
   for (size_t i = 0; i < inputs_.size(); ++i) {

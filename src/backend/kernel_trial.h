@@ -34,19 +34,35 @@ class GuardedBuffer {
 // Values of each operand: activations in stored order, weights dense and row-major, ids as whole numbers.
 using OperandValues = std::vector<std::vector<float>>;
 
-// Reproducible values of the order of 1, weights of products scaled so that outputs are of that order too. In
-// BF16 nodes all values, weights too, are exact in BF16, so that packing them narrower costs nothing.
+// Reproducible values of the order of 1, weights of products scaled so that outputs are of that order too.
+// Weights are exact in their file's type; in BF16 nodes all values are exact in BF16 too, so that rounding
+// them costs nothing.
 OperandValues made_up_operands(const NodeSpec& node);
+
+// One run of a kernel on part of a node, with operands that hold no more than stated.
+struct PartRun {
+  Region part, output_held;
+  std::vector<Region> inputs_held;  // of absent inputs: anything
+  int over = -1;                    // the output lies where this input does; both hold the same region
+};
 
 class KernelTrial {
  public:
-  // Prepares the kernel and packs its weights.
   KernelTrial(const NodeSpec& node, std::unique_ptr<Kernel> kernel, const OperandValues& values);
 
   // Fills output and scratch with the pattern, then runs.
   void run();
   // Runs on what is there: what benchmarks time.
   void run_only();
+  // Runs with the output where that input lies (on a copy of it).
+  void run_over(size_t input);
+  // Runs one part on guarded copies of what it may hold, and puts the part into the output.
+  void run_part(const PartRun& run);
+  void clear_output();  // with the pattern: before the first of some parts
+  // What each input must hold for a part.
+  std::vector<Region> needed(const Region& part) const;
+
+  const NodeSpec& node() const { return node_; }
   const Kernel& kernel() const { return *kernel_; }
   std::vector<float> output() const;
   std::vector<std::byte> output_bytes() const;
@@ -54,12 +70,16 @@ class KernelTrial {
   std::string damage() const;
 
  private:
+  std::byte* scratch_at() { return scratch_.bytes() == 0 ? nullptr : scratch_.data(); }
+  int64_t unit_bytes(size_t index) const;  // of an element, or of a weight's row
+
   NodeSpec node_;
   std::unique_ptr<Kernel> kernel_;
   std::vector<GuardedBuffer> inputs_;
   std::vector<std::vector<std::byte>> copies_;  // of the inputs
-  std::vector<const std::byte*> pointers_;
+  std::vector<OperandView> views_;
   GuardedBuffer output_, scratch_;
+  std::string damage_of_parts_;
 };
 
 }  // namespace snug

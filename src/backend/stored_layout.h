@@ -37,8 +37,15 @@ inline AxisCut cut_at(const Shape& logical, int logical_axis) {
   return cut;
 }
 
-// Element type in which a kernel meets an operand, unless it asks for another form: weights are expanded to
-// F32 whatever their file holds, activations are what the graph says.
+// Element type in which a kernel meets an operand, unless it asks for another: weights are expanded to F32
+// whatever their file holds, activations are what the graph says.
 inline DType stored_dtype(const Operand& operand) { return operand.is_weight ? DType::kF32 : operand.dtype; }
+
+// What a kernel asks for that reads halves itself: weights as their file has them, where that is F16, BF16 or
+// F32; quantised ones expanded to F32.
+inline DType unexpanded_dtype(const Operand& operand) {
+  const bool plain = operand.dtype == DType::kF16 || operand.dtype == DType::kBF16;
+  return plain || !operand.is_weight ? operand.dtype : DType::kF32;
+}
 
 }  // namespace snug

@@ -301,9 +301,9 @@ class FlashAttention final : public DenseKernel {
   void run(const KernelArgs& args) const override {
     SNUG_CHECK(thread_count() <= threads_, "scratch was planned for as many threads as run");
     Attention call = call_;
-    call.q = args.inputs[0];
-    call.k = args.inputs[1];
-    call.v = args.inputs[2];
+    call.q = args.inputs[0].data;
+    call.k = args.inputs[1].data;
+    call.v = args.inputs[2].data;
     call.out = args.output;
     auto* scratch = reinterpret_cast<float*>(args.scratch);
     const int64_t tasks = batch_ * call.heads * ((call.queries + kBlockQueries - 1) / kBlockQueries);

@@ -48,7 +48,7 @@ class ConcatKernel final : public CopyKernel {
     std::byte* to = args.output;
     for (size_t i = 0; i < node_.operands.size(); ++i) {
       const int64_t run_bytes = node_.operands[i].shape[axis] * bytes_of_index;
-      copy_runs(args.inputs[i], run_bytes, to, out.extent * bytes_of_index, run_bytes, out.outer);
+      copy_runs(args.inputs[i].data, run_bytes, to, out.extent * bytes_of_index, run_bytes, out.outer);
       to += run_bytes;
     }
   }
@@ -62,7 +62,7 @@ class SliceKernel final : public CopyKernel {
     const auto& attrs = std::get<SliceAttrs>(node_.attrs);
     const AxisCut in = cut_at(node_.operands[0].shape, attrs.axis);
     const int64_t bytes_of_index = in.inner * element_bytes_, run_bytes = attrs.length * bytes_of_index;
-    copy_runs(args.inputs[0] + attrs.begin * bytes_of_index, in.extent * bytes_of_index, args.output,
+    copy_runs(args.inputs[0].data + attrs.begin * bytes_of_index, in.extent * bytes_of_index, args.output,
               run_bytes, run_bytes, in.outer);
   }
 };
@@ -79,7 +79,7 @@ class UpsampleNearestKernel final : public CopyKernel {
                  [&](int64_t begin, int64_t end) {
                    for (int64_t row = begin; row < end; ++row) {
                      const int64_t in_row = row / out[2] * in[2] + row % out[2] * in[2] / out[2];
-                     const std::byte* from = args.inputs[0] + in_row * in[3] * pixel_bytes;
+                     const std::byte* from = args.inputs[0].data + in_row * in[3] * pixel_bytes;
                      std::byte* to = args.output + row * row_bytes;
                      for (int64_t x = 0; x < out[3]; ++x) {
                        std::memcpy(to + x * pixel_bytes, from + x * in[3] / out[3] * pixel_bytes,

@@ -6,11 +6,6 @@
 
 namespace snug {
 
-WeightForm DenseKernel::weight_form(int index) const {
-  const int64_t elements = node_.operands[static_cast<size_t>(index)].shape.elements();
-  return {false, DType::kF32, static_cast<size_t>(bytes_of(DType::kF32, elements))};
-}
-
 bool takes_types_of(const NodeSpec& node, std::string& reason) {
   const DType in = stored_dtype(node.operands[0]), out = node.output.dtype;
   if (in == out && (in == DType::kF32 || in == DType::kBF16)) return true;

@@ -15,7 +15,6 @@ namespace snug {
 class DenseKernel : public Kernel {
  public:
   explicit DenseKernel(const NodeSpec& node) : node_(node) {}
-  WeightForm weight_form(int index) const override;
 
  protected:
   NodeSpec node_;

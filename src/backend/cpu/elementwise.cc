@@ -201,8 +201,8 @@ class ElementwiseKernel final : public DenseKernel {
 
   void run(const KernelArgs& args) const override {
     Elementwise call = call_;
-    call.x = args.inputs[0];
-    if (args.inputs.size() > 1) call.y = args.inputs[1];
+    call.x = args.inputs[0].data;
+    if (args.inputs.size() > 1) call.y = args.inputs[1].data;
     call.out = args.output;
     parallel_for(units_, grain_, [&](int64_t begin, int64_t end) {
       HWY_DYNAMIC_DISPATCH(elementwise_range)(node_.op, call, begin, end);

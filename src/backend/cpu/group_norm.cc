@@ -255,10 +255,10 @@ class GroupNormKernel final : public DenseKernel {
 
   void run(const KernelArgs& args) const override {
     GroupNorm call = call_;
-    call.x = args.inputs[0];
-    call.gamma = reinterpret_cast<const float*>(args.inputs[1]);
-    call.beta = reinterpret_cast<const float*>(args.inputs[2]);
-    call.channel_add = args.inputs[3];
+    call.x = args.inputs[0].data;
+    call.gamma = reinterpret_cast<const float*>(args.inputs[1].data);
+    call.beta = reinterpret_cast<const float*>(args.inputs[2].data);
+    call.channel_add = args.inputs[3].data;
     call.out = args.output;
     call.blocks_of_groups = reinterpret_cast<BlockStatistics*>(args.scratch);
     call.centre = reinterpret_cast<float*>(args.scratch + statistics_bytes());

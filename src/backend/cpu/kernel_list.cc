@@ -5,7 +5,6 @@
 
 #include "backend/cpu/attention.h"
 #include "backend/cpu/dense_kernel.h"
-#include "backend/cpu/onednn_kernels.h"
 #include "backend/reference/kernel_list.h"
 
 namespace snug {
@@ -15,8 +14,6 @@ using Candidates = std::vector<KernelCandidate>;
 
 Candidates list_of(Op op) {
   switch (op) {
-    case Op::kConv2d: return {{"onednn_conv2d", make_onednn_conv2d}};
-    case Op::kLinear: return {{"onednn_linear", make_onednn_linear}};
     case Op::kAttention: return {{"cpu_flash_attention", make_flash_attention}};
     case Op::kGroupNorm: return {{"cpu_group_norm", make_group_norm}};
     case Op::kLayerNorm: return {{"cpu_layer_norm", make_layer_norm}};

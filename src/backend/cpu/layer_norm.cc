@@ -118,9 +118,9 @@ class LayerNormKernel final : public DenseKernel {
   void run(const KernelArgs& args) const override {
     LayerNorm call;
     call.type = node_.output.dtype;
-    call.x = args.inputs[0];
-    call.gamma = reinterpret_cast<const float*>(args.inputs[1]);
-    call.beta = reinterpret_cast<const float*>(args.inputs[2]);
+    call.x = args.inputs[0].data;
+    call.gamma = reinterpret_cast<const float*>(args.inputs[1].data);
+    call.beta = reinterpret_cast<const float*>(args.inputs[2].data);
     call.out = args.output;
     call.channels = node_.output.shape[-1];
     call.epsilon = std::get<LayerNormAttrs>(node_.attrs).epsilon;

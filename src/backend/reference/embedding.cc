@@ -6,11 +6,8 @@
 namespace snug::reference {
 
 void embedding(const NodeSpec& node, const KernelArgs& args) {
-  const auto* ids = reinterpret_cast<const int32_t*>(args.inputs[0]);
-  // As weight_form says: the table keeps the file's type where that is one of the halves.
-  const DType file_dtype = node.operands[1].dtype;
-  const bool half = file_dtype == DType::kF16 || file_dtype == DType::kBF16;
-  const Elements table(half ? file_dtype : DType::kF32, args.inputs[1]);
+  const auto* ids = reinterpret_cast<const int32_t*>(args.inputs[0].data);
+  const Elements table(node, args, 1);
   const Output output(node, args);
   const int64_t channels = node.output.shape[2];
   parallel_for(node.output.shape[0] * node.output.shape[1], 4, [&](int64_t begin, int64_t end) {

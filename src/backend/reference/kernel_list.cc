@@ -4,6 +4,7 @@
 
 #include "backend/reference/reference_kernel.h"
 #include "backend/stored_layout.h"
+#include "base/check.h"
 
 namespace snug {
 namespace {
@@ -19,16 +20,14 @@ class ReferenceKernel final : public Kernel {
   size_t scratch_bytes() const override {
     return node_.op == Op::kAttention ? reference::attention_scratch_bytes(node_) : 0;
   }
-  WeightForm weight_form(int index) const override {
-    const Operand& weight = node_.operands[static_cast<size_t>(index)];
-    DType dtype = DType::kF32;
-    // The table of an embedding is large and read sparsely: it stays as the file has it.
-    if (node_.op == Op::kEmbedding && (weight.dtype == DType::kF16 || weight.dtype == DType::kBF16)) {
-      dtype = weight.dtype;
-    }
-    return {false, dtype, static_cast<size_t>(bytes_of(dtype, weight.shape.elements()))};
+  DType weight_dtype(int index) const override {
+    return unexpanded_dtype(node_.operands[static_cast<size_t>(index)]);
   }
-  void run(const KernelArgs& args) const override { function_(node_, args); }
+  void run(const KernelArgs& args) const override {
+    const Region whole = whole_region(node_.output.shape);
+    SNUG_CHECK(args.part == whole && args.output_held == whole, "reference kernels compute all of a node");
+    function_(node_, args);
+  }
 
  private:
   std::string_view name_;

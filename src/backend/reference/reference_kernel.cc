@@ -5,7 +5,7 @@
 namespace snug::reference {
 
 Elements::Elements(const NodeSpec& node, const KernelArgs& args, int index)
-    : Elements(stored_dtype(node.operands[static_cast<size_t>(index)]),
-               args.inputs[static_cast<size_t>(index)]) {}
+    : Elements(unexpanded_dtype(node.operands[static_cast<size_t>(index)]),
+               args.inputs[static_cast<size_t>(index)].data) {}
 
 }  // namespace snug::reference

@@ -1,8 +1,8 @@
 // The oracle: each operation as a plain function over its definition, with double accumulation and sums in a
 // fixed order. The functions stand in files named as in graph/ops/; kernel_list.cc lists them by operation.
 //
-// They take activations in F32, BF16 or F16, converted element by element, and dense F32 weights. They are
-// written to be read, not to be fast.
+// They take activations and weights in F32, BF16 or F16, converted element by element, and compute all of a
+// node at once, never a part. They are written to be read, not to be fast.
 #pragma once
 
 #include <memory>
