@@ -46,9 +46,22 @@ const Architecture& detect_architecture(const Checkpoint& checkpoint) {
   }
   // A single file names nothing: its parts do, and whether they are of a kind that Snug has shows when their
   // configurations are inferred.
+  const CheckpointPart* const transformer = checkpoint.find("transformer");
+  if (checkpoint.find("unet") == nullptr && transformer != nullptr) {
+    throw Error(ErrorCode::kUnsupportedArchitecture,
+                fmt::format("its network is a '{}', which Snug does not have", transformer->class_name),
+                "'snug models' lists what Snug can run")
+        .in_file(checkpoint.name);
+  }
   checkpoint.require("unet");
   checkpoint.require("text_encoder");
-  return model_list().front();
+  const Architecture& architecture = model_list().front();
+  for (const PartRule& rule : architecture.parts) {
+    const CheckpointPart* part = checkpoint.find(rule.part);
+    if (part == nullptr || part->class_name.empty()) continue;  // a manifest may name a class
+    require_part_class(architecture, rule.part, part->class_name, checkpoint.name);
+  }
+  return architecture;
 }
 
 bool is_tiny(const PartSource& source) {

@@ -2,12 +2,15 @@
 // files, and with another autoencoder in its place.
 #include "models/describe_model.h"
 
+#include <filesystem>
+
 #include <gtest/gtest.h>
 
 #include "base/error.h"
 #include "models/model_graphs.h"
 #include "tests/fixtures.h"
 #include "weights/checkpoint.h"
+#include "weights/manifest_checkpoint.h"
 
 namespace snug {
 namespace {
@@ -87,6 +90,36 @@ TEST(DescribeModel, AnotherAutoencoderTakesThePlace) {
   const CheckpointPart other = open_checkpoint_part(embedded_folder(), "vae");
   const Error error = error_of([&] { describe_model(checkpoint, {.configs = nullptr, .vae = &other}); });
   EXPECT_EQ(error.code(), ErrorCode::kBadConfig);
+}
+
+// The counts are those that the manifests' index states (and published_sizes_test.cc finds by itself).
+TEST(DescribeModel, ManifestsOfAPublishedModelSayWhatItsFilesWould) {
+  const std::string folder = testing::fixtures_dir() + "/manifests";
+  const auto components = testing::read_fixture_json("manifests/index.json").at("components");
+  const auto parameters = [&](const char* name) {
+    return components.at(name).at("published_parameters").get<int64_t>();
+  };
+  const ModelDescription parts = describe_model(open_manifests(folder + "/sd15"));
+  const ModelDescription whole = describe_model(open_manifests(folder + "/sd15.single_file.json"));
+  for (const ModelDescription& model : {parts, whole}) {
+    check_weights(model);
+    EXPECT_EQ(model.title, "Stable Diffusion 1.x");
+    EXPECT_EQ(model.native_size_px, 512);
+    const ParameterCounts counts = count_parameters(model);
+    EXPECT_EQ(counts.unet, parameters("sd15.unet"));
+    EXPECT_EQ(counts.text_encoder, parameters("sd15.text_encoder"));
+    EXPECT_EQ(counts.vae, parameters("sd15.vae"));
+  }
+}
+
+TEST(DescribeModel, ManifestsOfOtherArchitecturesAreRefusedAsSuch) {
+  const std::string folder = testing::fixtures_dir() + "/manifests";
+  if (!std::filesystem::exists(folder + "/sdxl.unet.json")) GTEST_SKIP() << "SNUG_FIXTURES has more models";
+  for (const char* name : {"sdxl", "flux1_dev", "wan22_ti2v_5b"}) {
+    EXPECT_EQ(error_of([&] { describe_model(open_manifests(folder + "/" + name)); }).code(),
+              ErrorCode::kUnsupportedArchitecture)
+        << name;
+  }
 }
 
 TEST(DescribeModel, TokenizerMustFitTheTable) {

@@ -22,10 +22,6 @@ constexpr std::array<std::string_view, 8> kPartsWithWeights = {
     "text_encoder", "text_encoder_2", "text_encoder_3", "image_encoder",
 };
 
-bool has_weights(std::string_view part) {
-  return std::find(kPartsWithWeights.begin(), kPartsWithWeights.end(), part) != kPartsWithWeights.end();
-}
-
 std::string config_name(std::string_view part) {
   if (part == "scheduler") return "scheduler_config.json";
   if (part.starts_with("tokenizer")) return "tokenizer_config.json";
@@ -57,7 +53,7 @@ void read_part(const FileTree& tree, const std::string& folder, const std::strin
                CheckpointPart& out) {
   const std::string config = path_in(folder, config_name(part));
   out.config_file = path_in(tree.name(), config);
-  const bool weighted = has_weights(part);
+  const bool weighted = is_part_with_weights(part);
   if (weighted || tree.has(config)) out.config_text = read_text(*tree.open(config), kMaxConfigBytes);
   if (!weighted) return;
   out.weights = open_folder_weights(tree, folder);
@@ -115,6 +111,10 @@ bool is_folder(const std::string& path) {
 }
 
 }  // namespace
+
+bool is_part_with_weights(std::string_view part) {
+  return std::find(kPartsWithWeights.begin(), kPartsWithWeights.end(), part) != kPartsWithWeights.end();
+}
 
 const CheckpointPart* Checkpoint::find(std::string_view part) const {
   const auto found = parts.find(std::string(part));

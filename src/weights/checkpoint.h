@@ -54,6 +54,9 @@ struct Checkpoint {
 Checkpoint open_checkpoint(const std::string& path);
 Checkpoint open_checkpoint(std::shared_ptr<const FileTree> files);
 
+// "unet", "vae", "text_encoder" and so on: the parts that have weights which Snug may need.
+bool is_part_with_weights(std::string_view part);
+
 // One part from anywhere: a part's own folder (config.json beside the weights), a whole folder that has
 // it, or a single file that has it. For --vae. Throws as open_checkpoint.
 CheckpointPart open_checkpoint_part(const std::string& path, const std::string& part);

@@ -68,21 +68,6 @@ std::map<std::string, std::string> read_weight_map(const FileTree& tree, const s
   return shard_of;
 }
 
-// The names are diffusers' or transformers' own; a text encoder may lack its prefix, which only the names
-// of all files together tell.
-void add_files(WeightIndex& index, const std::vector<WeightFile>& files) {
-  const auto of_clip = [](const StoredTensor& tensor) {
-    return tensor.name.starts_with("text_model.") ||
-           tensor.name.starts_with("encoder.layers.0.self_attn.q_proj.");
-  };
-  const bool clip = std::any_of(files.begin(), files.end(), [&](const WeightFile& file) {
-    return std::any_of(file.tensors.begin(), file.tensors.end(), of_clip);
-  });
-  for (const WeightFile& file : files) {
-    index.add(file.source, file.tensors, clip ? map_clip(file.tensors) : map_diffusers(file.tensors));
-  }
-}
-
 std::vector<WeightFile> open_shards(const FileTree& tree, const std::string& folder,
                                     const std::string& path) {
   const auto shard_of = read_weight_map(tree, path);
@@ -120,18 +105,33 @@ std::string path_in(const std::string& folder, const std::string& file) {
   return folder + "/" + file;
 }
 
+std::shared_ptr<const WeightIndex> index_of_part(const std::string& name,
+                                                 const std::vector<WeightFile>& files) {
+  auto index = std::make_shared<WeightIndex>(name);
+  // A text encoder may lack its prefix, which only the names of all files together tell.
+  const auto of_clip = [](const StoredTensor& tensor) {
+    return tensor.name.starts_with("text_model.") ||
+           tensor.name.starts_with("encoder.layers.0.self_attn.q_proj.");
+  };
+  const bool clip = std::any_of(files.begin(), files.end(), [&](const WeightFile& file) {
+    return std::any_of(file.tensors.begin(), file.tensors.end(), of_clip);
+  });
+  for (const WeightFile& file : files) {
+    index->add(file.source, file.tensors, clip ? map_clip(file.tensors) : map_diffusers(file.tensors));
+  }
+  return index;
+}
+
 std::shared_ptr<const WeightIndex> open_folder_weights(const FileTree& tree, const std::string& folder) {
   const std::string path = find_weights(tree, folder);
   if (path.empty()) report_absent(tree, folder);
-  auto index = std::make_shared<WeightIndex>(path_in(tree.name(), path));
+  std::vector<WeightFile> files;
   if (path.ends_with(".json")) {
-    add_files(*index, open_shards(tree, folder, path));
+    files = open_shards(tree, folder, path);
   } else {
-    std::vector<WeightFile> files;
     files.push_back(read_weight_file(tree.open(path)));
-    add_files(*index, files);
   }
-  return index;
+  return index_of_part(path_in(tree.name(), path), files);
 }
 
 }  // namespace snug
