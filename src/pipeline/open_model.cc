@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "models/embedded_model.h"
 #include "models/model_graphs.h"
+#include "weights/manifest_checkpoint.h"
 
 namespace snug {
 namespace {
@@ -21,6 +22,15 @@ Checkpoint open_named(const std::string& name) {
   return open_checkpoint(name);
 }
 
+Checkpoint open_requested(const RequestFields& fields) {
+  if (fields.manifest.empty()) return open_named(fields.model);
+  if (!fields.model.empty()) {
+    throw Error(ErrorCode::kInvalidArgument, "both a model and manifests are named",
+                "name the manifests to plan without weights, the model otherwise");
+  }
+  return open_manifests(fields.manifest);
+}
+
 ClipTokenizer load_tokenizer(const RequestFields& fields, const Checkpoint& checkpoint) {
   if (!fields.tokenizer.empty()) {
     const auto folder = open_folder(fields.tokenizer);
@@ -29,6 +39,9 @@ ClipTokenizer load_tokenizer(const RequestFields& fields, const Checkpoint& chec
   }
   if (checkpoint.files != nullptr) return ClipTokenizer::load(*checkpoint.files, "tokenizer");
   if (!fields.config.empty()) return ClipTokenizer::load(*open_folder(fields.config), "tokenizer");
+  // A plan needs the number of chunks alone. This vocabulary is small: a long prompt may take more of them
+  // than with the model's own.
+  if (!fields.manifest.empty()) return ClipTokenizer::load(*embedded_model(), "tokenizer");
   throw Error(
       ErrorCode::kMissingFile, "a single-file checkpoint carries no tokenizer",
       "name its folder (vocab.json and merges.txt) with --tokenizer, or as tokenizer = \"...\" in the "
@@ -50,7 +63,7 @@ RecommendedSettings read_recommended(const Checkpoint& checkpoint) {
 }  // namespace
 
 std::shared_ptr<const Model> open_model(const RequestFields& fields) {
-  Checkpoint checkpoint = open_named(fields.model);
+  Checkpoint checkpoint = open_requested(fields);
   std::optional<CheckpointPart> other_vae;
   if (!fields.vae.empty()) other_vae = open_checkpoint_part(fields.vae, "vae");
   DescribeOptions options;
@@ -60,8 +73,15 @@ std::shared_ptr<const Model> open_model(const RequestFields& fields) {
   check_weights(description);
   ClipTokenizer tokenizer = load_tokenizer(fields, checkpoint);
   check_tokenizer(description, tokenizer.largest_id(), tokenizer.max_length());
+  if (!fields.manifest.empty() && fields.tokenizer.empty() && fields.config.empty()) {
+    description.assumptions.emplace_back(
+        "There is no tokenizer: tokens are counted with a small vocabulary, so a long prompt may seem longer "
+        "than it is.");
+  }
   RecommendedSettings recommended = read_recommended(checkpoint);
-  std::string name = fields.model.empty() ? std::string(kEmbeddedModelName) : fields.model;
+  std::string name = !fields.manifest.empty() ? fields.manifest
+                     : fields.model.empty()   ? std::string(kEmbeddedModelName)
+                                              : fields.model;
   return std::make_shared<const Model>(Model{std::move(name), std::move(checkpoint), std::move(other_vae),
                                              std::move(description), std::move(tokenizer),
                                              std::move(recommended)});

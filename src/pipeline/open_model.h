@@ -1,5 +1,6 @@
 // Opens the model that a request names: files, architecture, tokenizer and recommended settings. No weights
 // are read. Called by generate.cc before the request is validated, because sizes and limits are the model's.
+// A model from manifests can be planned like any other; what reads its weights throws unsupported.
 #pragma once
 
 #include <memory>
@@ -29,7 +30,7 @@ struct Model {
 };
 
 // Throws not_found, missing_file (a single file without --tokenizer says so), and everything that opening and
-// describing a checkpoint throws.
+// describing a checkpoint throws; invalid_argument when both a model and manifests are named.
 std::shared_ptr<const Model> open_model(const RequestFields& fields);
 
 }  // namespace snug

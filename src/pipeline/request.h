@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/byte_source.h"
 #include "media/picture_format.h"
@@ -18,6 +19,7 @@ namespace snug {
 
 struct RequestFields {
   std::string model;      // folder or single file; empty: the embedded model
+  std::string manifest;   // in place of `model`, for planning alone (weights/manifest_checkpoint.h)
   std::string vae;        // another decoder and encoder; empty: the model's own
   std::string tokenizer;  // folder with the tokenizer, for single files
   std::string config;     // folder with the configuration, for single files
@@ -34,6 +36,9 @@ struct RequestFields {
   std::optional<std::string> schedule;   // "karras", "exponential", ...; default: the sampler's
   std::optional<int64_t> clip_skip;      // as A1111 counts: 1 is the last layer
   std::optional<std::string> precision;  // "auto", "f32", "bf16"
+  std::optional<std::string> memory;     // "700MiB": most that the process may hold; default: what is free
+  std::vector<std::string> allow;        // "precision", "size": what may change so that the budget is kept
+  std::string scratch_folder;            // for activations that do not fit; empty: $TMPDIR or /var/tmp
   bool truncate_prompt = false;          // drop what is beyond one chunk instead of adding chunks
 
   std::shared_ptr<const ByteSource> image;    // start picture
@@ -60,6 +65,9 @@ struct Request {
   std::string sampler_label;  // as A1111 shows it
   int64_t clip_skip = 1;
   DType precision = DType::kF32;
+  std::optional<uint64_t> memory_bytes;
+  bool allow_precision = false, allow_size = false;
+  std::string scratch_folder;
   LongPrompt long_prompt = LongPrompt::kChunk;
 
   HostTensor image;  // [1,3,H,W] in [-1,1]; empty without one
