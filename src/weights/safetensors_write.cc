@@ -1,7 +1,6 @@
 #include "weights/safetensors_write.h"
 
 #include <algorithm>
-#include <array>
 #include <ostream>
 #include <sstream>
 #include <vector>
@@ -24,37 +23,40 @@ std::vector<const Item*> in_file_order(const TensorsByName& tensors) {
   return items;
 }
 
-std::string header_text(const std::vector<const Item*>& items, const SafetensorsMetadata& metadata) {
+}  // namespace
+
+std::string safetensors_header(std::span<const StoredTensor> tensors, const SafetensorsMetadata& metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
-  uint64_t offset = 0;
-  for (const Item* item : items) {
-    const HostTensor& tensor = item->second;
-    const std::span<const int64_t> extents = tensor.shape().extents();
+  for (const StoredTensor& tensor : tensors) {
+    const std::span<const int64_t> extents = tensor.shape.extents();
     nlohmann::ordered_json entry;
-    entry["dtype"] = std::string(dtype_info(tensor.dtype()).name);
+    entry["dtype"] = std::string(dtype_info(tensor.dtype).name);
     entry["shape"] = std::vector<int64_t>(extents.begin(), extents.end());
-    entry["data_offsets"] = {offset, offset + tensor.bytes().size()};
-    header[item->first] = std::move(entry);
-    offset += tensor.bytes().size();
+    entry["data_offsets"] = {tensor.offset, tensor.offset + tensor.bytes};
+    header[tensor.name] = std::move(entry);
   }
   try {
     std::string text = header.dump();
     text.resize((text.size() + 7) / 8 * 8, ' ');
-    return text;
+    std::string length(8, '\0');
+    for (size_t i = 0; i < length.size(); ++i) length[i] = static_cast<char>(text.size() >> (8 * i) & 0xff);
+    return length + text;
   } catch (const nlohmann::json::exception&) {
     throw Error(ErrorCode::kInvalidArgument, "a tensor name or metadata text is not UTF-8");
   }
 }
 
-}  // namespace
-
 void write_safetensors(std::ostream& out, const TensorsByName& tensors, const SafetensorsMetadata& metadata) {
   const std::vector<const Item*> items = in_file_order(tensors);
-  const std::string header = header_text(items, metadata);
-  std::array<char, 8> length = {};
-  for (size_t i = 0; i < length.size(); ++i) length[i] = static_cast<char>(header.size() >> (8 * i) & 0xff);
-  out.write(length.data(), length.size());
+  std::vector<StoredTensor> placed;
+  uint64_t offset = 0;
+  for (const Item* item : items) {
+    const HostTensor& tensor = item->second;
+    placed.push_back({item->first, tensor.dtype(), tensor.shape(), offset, tensor.bytes().size()});
+    offset += tensor.bytes().size();
+  }
+  const std::string header = safetensors_header(placed, metadata);
   out.write(header.data(), static_cast<std::streamsize>(header.size()));
   for (const Item* item : items) {
     const std::span<const std::byte> bytes = item->second.bytes();
