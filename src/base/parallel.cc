@@ -15,7 +15,8 @@ namespace detail {
 // Ranges are handed out in small chunks so that a thread that is disturbed does not hold up the rest. Every
 // region has all threads, also when there is less to do: a team of another size makes libgomp end threads,
 // start them again later, and allocate both times.
-void parallel_ranges(int64_t count, int64_t grain, void* context, RangeFunction function) {
+void parallel_ranges(int64_t count, int64_t grain, int64_t ranges_per_thread, void* context,
+                     RangeFunction function) {
   if (count <= 0) return;
   grain = std::max<int64_t>(1, grain);
   const int64_t most = (count + grain - 1) / grain;
@@ -24,8 +25,7 @@ void parallel_ranges(int64_t count, int64_t grain, void* context, RangeFunction 
     function(context, 0, count);
     return;
   }
-  constexpr int64_t kChunksPerThread = 4;
-  const int64_t chunks = std::min<int64_t>(most, threads * kChunksPerThread);
+  const int64_t chunks = std::min<int64_t>(most, threads * ranges_per_thread);
 #pragma omp parallel for schedule(dynamic, 1)
   for (int64_t chunk = 0; chunk < chunks; ++chunk) {
     function(context, chunk * count / chunks, (chunk + 1) * count / chunks);

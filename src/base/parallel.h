@@ -18,7 +18,9 @@ int thread_index();
 
 namespace detail {
 using RangeFunction = void (*)(void* context, int64_t begin, int64_t end);
-void parallel_ranges(int64_t count, int64_t grain, void* context, RangeFunction function);
+// Ranges are handed out as threads come for them, `ranges_per_thread` on average.
+void parallel_ranges(int64_t count, int64_t grain, int64_t ranges_per_thread, void* context,
+                     RangeFunction function);
 }  // namespace detail
 
 // Calls body(begin, end) over disjoint ranges that cover [0, count), on up to thread_count() threads, each
@@ -26,8 +28,20 @@ void parallel_ranges(int64_t count, int64_t grain, void* context, RangeFunction 
 // allocate.
 template <typename Body>
 void parallel_for(int64_t count, int64_t grain, Body&& body) {
-  detail::parallel_ranges(count, grain, &body, [](void* context, int64_t begin, int64_t end) {
+  constexpr int64_t kRangesPerThread = 4;
+  detail::parallel_ranges(count, grain, kRangesPerThread, &body, [](void* context, int64_t begin, int64_t end) {
     (*static_cast<std::remove_reference_t<Body>*>(context))(begin, end);
+  });
+}
+
+// Calls body(index) for each index in [0, count), handed out one at a time as threads come for them: for tasks
+// that each take long enough to be worth it. Else as parallel_for.
+template <typename Body>
+void parallel_tasks(int64_t count, Body&& body) {
+  detail::parallel_ranges(count, 1, count, &body, [](void* context, int64_t begin, int64_t end) {
+    for (int64_t index = begin; index < end; ++index) {
+      (*static_cast<std::remove_reference_t<Body>*>(context))(index);
+    }
   });
 }
 

@@ -110,13 +110,13 @@ int thread_index() { return current_index; }
 namespace detail {
 
 // The same chunks as parallel.cc.
-void parallel_ranges(int64_t count, int64_t grain, void* context, RangeFunction function) {
+void parallel_ranges(int64_t count, int64_t grain, int64_t ranges_per_thread, void* context,
+                     RangeFunction function) {
   if (count <= 0) return;
   grain = std::max<int64_t>(1, grain);
   const int64_t most = (count + grain - 1) / grain;
   const auto threads = static_cast<int>(std::min<int64_t>(thread_count(), most));
-  constexpr int64_t kChunksPerThread = 4;
-  const int64_t chunks = std::min<int64_t>(most, threads * kChunksPerThread);
+  const int64_t chunks = std::min<int64_t>(most, threads * ranges_per_thread);
   std::atomic<int64_t> next = 0;
   const auto job = [&](int) {
     for (int64_t chunk = next++; chunk < chunks; chunk = next++) {

@@ -1,6 +1,3 @@
-#include <dnnl.h>
-#include <fmt/format.h>
-
 #include "backend/backend.h"
 #include "backend/cpu/isa.h"
 #include "backend/cpu/kernel_list.h"
@@ -29,11 +26,9 @@ class CpuBackend final : public Backend {
   }
 
   std::vector<std::pair<std::string, std::string>> describe() const override {
-    const dnnl_version_t* onednn = dnnl_version();
     return {{"instruction set of the machine", std::string(isa_name(machine_isa()))},
             {"instruction set used", std::string(isa_name(isa_))},
-            {"threads", std::to_string(thread_count())},
-            {"oneDNN", fmt::format("{}.{}.{}", onednn->major, onednn->minor, onednn->patch)}};
+            {"threads", std::to_string(thread_count())}};
   }
 
  private:

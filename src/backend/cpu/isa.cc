@@ -5,7 +5,6 @@
 #include <cstdlib>
 
 #include <cpuid.h>
-#include <dnnl.h>
 #include <fmt/format.h>
 #include <hwy/targets.h>
 
@@ -54,27 +53,12 @@ Isa wanted() {
   return static_cast<Isa>(found - kNames.begin());
 }
 
-dnnl_cpu_isa_t for_onednn(Isa isa) {
-  switch (isa) {
-    case Isa::kBaseline: return dnnl_cpu_isa_sse41;
-    case Isa::kAvx2: return dnnl_cpu_isa_avx2;
-    case Isa::kAvx512: return dnnl_cpu_isa_avx512_core;
-    case Isa::kAvx512Bf16: return dnnl_cpu_isa_avx512_core_bf16;
-    case Isa::kAmx: break;
-  }
-  return dnnl_cpu_isa_all;
-}
-
 Isa choose() {
   const Isa machine = machine_isa();
   const Isa isa = std::min(machine, wanted());
   if (isa == machine) return isa;
   if (isa < Isa::kAvx512) hwy::DisableTargets(HWY_AVX3 | HWY_AVX3_DL);
   if (isa < Isa::kAvx2) hwy::DisableTargets(HWY_AVX2 | HWY_AVX3 | HWY_AVX3_DL);
-  // Refused only when oneDNN has computed already.
-  if (dnnl_set_max_cpu_isa(for_onednn(isa)) != dnnl_success) {
-    throw Error(ErrorCode::kInternal, "the instruction set was chosen after oneDNN had started");
-  }
   return isa;
 }
 

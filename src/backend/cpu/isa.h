@@ -2,7 +2,7 @@
 //
 // SNUG_ISA in the environment (baseline, avx2, avx512, avx512_bf16, amx) lowers the choice, to test a lesser
 // machine's kernels on a better one; it never raises it. Called by the CPU backend before anything of
-// Highway or oneDNN runs, since both settle on their instruction set at first use.
+// Highway runs, which settles on its instruction set at first use.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ enum class Isa : uint8_t { kBaseline, kAvx2, kAvx512, kAvx512Bf16, kAmx };
 std::string_view isa_name(Isa isa);
 // The best that processor and operating system offer.
 Isa machine_isa();
-// What kernels use. The first call sets up Highway and oneDNN. Throws invalid_argument when SNUG_ISA is not
+// What kernels use. The first call sets up Highway. Throws invalid_argument when SNUG_ISA is not
 // one of the names. Thread-safe.
 Isa used_isa();
 

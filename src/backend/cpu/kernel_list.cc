@@ -4,7 +4,9 @@
 #include <vector>
 
 #include "backend/cpu/attention.h"
+#include "backend/cpu/conv2d.h"
 #include "backend/cpu/dense_kernel.h"
+#include "backend/cpu/linear.h"
 #include "backend/reference/kernel_list.h"
 
 namespace snug {
@@ -14,6 +16,8 @@ using Candidates = std::vector<KernelCandidate>;
 
 Candidates list_of(Op op) {
   switch (op) {
+    case Op::kConv2d: return {{"cpu_conv2d", make_conv2d}};
+    case Op::kLinear: return {{"cpu_linear", make_linear}};
     case Op::kAttention: return {{"cpu_flash_attention", make_flash_attention}};
     case Op::kGroupNorm: return {{"cpu_group_norm", make_group_norm}};
     case Op::kLayerNorm: return {{"cpu_layer_norm", make_layer_norm}};

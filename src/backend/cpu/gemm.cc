@@ -1,0 +1,293 @@
+// How a product is cut. A task is some rows (output pixels) by some panels (output channels). It walks the
+// inner dimension in blocks: expands the block's panels into its thread's scratch, where they stay in the
+// second-level cache, then takes its rows a few at a time past all of them.
+#include "backend/cpu/gemm.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "backend/backend.h"
+#include "backend/cpu/gemm_rows.h"
+#include "backend/cpu/isa.h"
+#include "base/check.h"
+#include "base/parallel.h"
+
+namespace snug {
+namespace {
+
+// Inner indices in a block: panels' rows are read in one go, so a block should outweigh what a tile does at
+// its ends; and rows of a tile times this must stay in the first-level cache. Bits depend on these two.
+constexpr int64_t kBlockOfOneTap = 384;
+constexpr int64_t kBlockOfTaps = 576;
+// Of panels at a time: half of a small second-level cache.
+constexpr int64_t kPanelsBytes = 256 * 1024;
+// Rows of a task: enough that expanding the panels costs little beside multiplying by them. For BF16 the sums
+// of a task's rows are scratch.
+constexpr int64_t kTaskRowsF32 = 768, kTaskRowsBf16 = 256;
+// Rows this far apart share their places in a first-level cache.
+constexpr int64_t kCacheWayBytes = 4096;
+
+int64_t pieces(int64_t whole, int64_t most) { return (whole + most - 1) / most; }
+int64_t rounded_up(int64_t value, int64_t step) { return pieces(value, step) * step; }
+
+int64_t channels_of_block(const ProductShape& shape) {
+  const int64_t most = shape.taps == 1 ? kBlockOfOneTap : kBlockOfTaps;
+  const int64_t blocks = pieces(shape.channels * shape.taps, most);
+  return std::min(shape.channels, rounded_up(pieces(shape.channels, blocks), 8));
+}
+
+}  // namespace
+
+// One call of run, in rows: the part's pixels, image after image.
+struct ProductKernel::Run {
+  const KernelArgs& args;
+  int64_t element_bytes = 4, weight_row_bytes = 0;
+  int64_t rows = 0, panels = 0;
+  int64_t row_blocks = 1, panel_blocks = 1;
+
+  int64_t image(int64_t row) const { return args.part.images.begin + row / args.part.pixels.size(); }
+  int64_t pixel(int64_t row) const { return args.part.pixels.begin + row % args.part.pixels.size(); }
+};
+
+struct ProductKernel::Task {
+  int64_t first_row = 0, last_row = 0;
+  int64_t first_column = 0, last_column = 0;  // output channels
+};
+
+// Some rows of a task, at some block of the inner dimension.
+struct ProductKernel::Tile {
+  int64_t row = 0;
+  int rows = 0;
+  int64_t channel = 0, channels = 0;
+};
+
+// A thread's.
+struct ProductKernel::Scratch {
+  std::byte* panels = nullptr;
+  const std::byte** pointers = nullptr;  // TileCall::a
+  std::byte* rows = nullptr;             // copies of a tile's rows
+  float* floats = nullptr;               // BF16 only: a panel before it is narrowed
+  float* sums = nullptr;                 // BF16 only
+  int64_t bytes = 0;
+};
+
+ProductKernel::ProductKernel(const ProductShape& shape)
+    : shape_(shape),
+      tiles_(shape.type == DType::kF32 ? f32_tile_kernels() : bf16_tile_kernels()),
+      block_channels_(channels_of_block(shape)),
+      threads_(thread_count()) {
+  const int64_t bytes = element_bytes(shape.type);
+  panel_bytes_ = shape.taps * rounded_up(block_channels_, 2) * tiles_.wide * bytes;
+  block_panels_ = std::clamp<int64_t>(kPanelsBytes / panel_bytes_, 1, pieces(shape.outputs, tiles_.wide));
+  copies_rows_ = shape.channels * bytes % kCacheWayBytes == 0;
+}
+
+const std::byte* ProductKernel::zero_row() {
+  alignas(64) static constexpr std::array<std::byte, kMostBlockChannels * sizeof(float)> kZeros = {};
+  static_assert(kMostBlockChannels >= kBlockOfOneTap && kMostBlockChannels >= kBlockOfTaps / 2);
+  return kZeros.data();
+}
+
+ProductKernel::Scratch ProductKernel::scratch_of(std::byte* memory) const {
+  Scratch scratch;
+  const auto take = [&](int64_t bytes) {
+    std::byte* const at = memory == nullptr ? nullptr : memory + scratch.bytes;
+    scratch.bytes += rounded_up(bytes, static_cast<int64_t>(kArenaAlignment));
+    return at;
+  };
+  scratch.panels = take(block_panels_ * panel_bytes_);
+  scratch.pointers = reinterpret_cast<const std::byte**>(
+      take(shape_.taps * kMostTileRows * static_cast<int64_t>(sizeof(const std::byte*))));
+  if (copies_rows_)
+    scratch.rows = take(tiles_.rows * shape_.taps * block_channels_ * element_bytes(shape_.type));
+  if (shape_.type == DType::kBF16) {
+    scratch.floats = reinterpret_cast<float*>(take(2 * panel_bytes_));
+    scratch.sums = reinterpret_cast<float*>(take(kTaskRowsBf16 * block_panels_ * tiles_.wide * 4));
+  }
+  return scratch;
+}
+
+size_t ProductKernel::scratch_bytes() const {
+  return static_cast<size_t>(scratch_of(nullptr).bytes * threads_);
+}
+
+DType ProductKernel::weight_dtype(int index) const {
+  return index == static_cast<int>(kProductWeight) ? shape_.weight_type : DType::kF32;
+}
+
+// Any cut gives the same bits; 64 keeps panels whole.
+Splits ProductKernel::splits() const { return {true, true, 64}; }
+
+// A tile's residual is read before the tile is written, and nothing else reads it.
+bool ProductKernel::may_overwrite(int index) const { return index == static_cast<int>(kProductResidual); }
+
+// Small products are cut finer, so that all threads have work and one that is held up holds up little;
+// threads first share out the panels, which none then expands twice.
+void ProductKernel::run(const KernelArgs& args) const {
+  SNUG_CHECK(thread_count() <= threads_, "scratch was planned for as many threads as run");
+  const int64_t most_rows = shape_.type == DType::kF32 ? kTaskRowsF32 : kTaskRowsBf16;
+  Run run{args};
+  run.element_bytes = element_bytes(shape_.type);
+  run.weight_row_bytes = shape_.channels * shape_.taps * element_bytes(shape_.weight_type);
+  run.rows = args.part.images.size() * args.part.pixels.size();
+  run.panels = pieces(args.part.channels.size(), tiles_.wide);
+  if (run.rows == 0 || run.panels == 0) return;
+  run.row_blocks = pieces(run.rows, most_rows);
+  run.panel_blocks = pieces(run.panels, block_panels_);
+  const int64_t threads = thread_count();
+  const int64_t wanted = threads == 1 ? 1 : 4 * threads;
+  if (run.row_blocks * run.panel_blocks < wanted) {
+    run.panel_blocks = std::min(run.panels, pieces(wanted, run.row_blocks));
+  }
+  if (run.row_blocks * run.panel_blocks < wanted) {
+    run.row_blocks = std::min(pieces(run.rows, 4 * tiles_.rows), pieces(wanted, run.panel_blocks));
+  }
+  const int64_t thread_bytes = scratch_of(nullptr).bytes;
+  parallel_tasks(run.row_blocks * run.panel_blocks, [&](int64_t index) {
+    compute(run, task_of(run, index), args.scratch + thread_index() * thread_bytes);
+  });
+}
+
+ProductKernel::Task ProductKernel::task_of(const Run& run, int64_t index) const {
+  const Interval& columns = run.args.part.channels;
+  const int64_t row_block = index / run.panel_blocks, panel_block = index % run.panel_blocks;
+  const auto column = [&](int64_t block) {
+    return std::min(columns.end, columns.begin + run.panels * block / run.panel_blocks * tiles_.wide);
+  };
+  return {run.rows * row_block / run.row_blocks, run.rows * (row_block + 1) / run.row_blocks,
+          column(panel_block), column(panel_block + 1)};
+}
+
+void ProductKernel::compute(const Run& run, const Task& task, std::byte* memory) const {
+  const Scratch scratch = scratch_of(memory);
+  const int64_t rows = task.last_row - task.first_row;
+  const int64_t tiles = pieces(rows, tiles_.rows);
+  for (int64_t channel = 0; channel < shape_.channels; channel += block_channels_) {
+    const int64_t channels = std::min(block_channels_, shape_.channels - channel);
+    expand(run, task, channel, channels, scratch);
+    for (int64_t tile = 0; tile < tiles; ++tile) {
+      const int64_t first = rows * tile / tiles, last = rows * (tile + 1) / tiles;
+      multiply(run, task, {task.first_row + first, static_cast<int>(last - first), channel, channels},
+               scratch);
+    }
+  }
+}
+
+void ProductKernel::expand(const Run& run, const Task& task, int64_t channel, int64_t channels,
+                           const Scratch& to) const {
+  const OperandView& weight = run.args.inputs[kProductWeight];
+  PanelCall call;
+  call.type = shape_.weight_type;
+  call.row_bytes = run.weight_row_bytes;
+  call.taps = shape_.taps;
+  call.channels = channels;
+  call.floats = to.floats;
+  call.panel = to.panels;
+  for (int64_t column = task.first_column; column < task.last_column; column += tiles_.wide) {
+    call.weight = weight.data + (column - weight.held.channels.begin) * run.weight_row_bytes +
+                  channel * shape_.taps * element_bytes(shape_.weight_type);
+    call.columns = std::min(tiles_.wide, task.last_column - column);
+    call.width = call.columns <= tiles_.narrow ? tiles_.narrow : tiles_.wide;
+    tiles_.expand(call);
+    call.panel += panel_bytes_;
+  }
+}
+
+// One tile's rows past all of the task's panels. A panel whose width goes beyond the output's row adds to
+// sums in a place of their own.
+void ProductKernel::multiply(const Run& run, const Task& task, const Tile& tile,
+                             const Scratch& scratch) const {
+  const int64_t columns = task.last_column - task.first_column;
+  const bool first = tile.channel == 0, last = tile.channel + tile.channels == shape_.channels;
+  std::array<RowCall, kMostTileRows> ends;
+  for (int r = 0; r < tile.rows; ++r) {
+    ends[static_cast<size_t>(r)] = row_call(run, task, tile.row + r, scratch);
+    locate(run.args.inputs[kProductX], run.image(tile.row + r), run.pixel(tile.row + r), tile.channel,
+           scratch.pointers + r);
+    if (first) begin_row(ends[static_cast<size_t>(r)]);
+  }
+  if (copies_rows_) copy_rows(tile, scratch);
+
+  TileCall call;
+  call.a = scratch.pointers;
+  call.taps = shape_.taps;
+  call.channels = tile.channels;
+  call.panel = scratch.panels;
+  alignas(64) std::array<std::array<float, kMostWidth>, kMostTileRows> beyond;
+  std::array<float*, kMostTileRows> sums;
+  call.sums = sums.data();
+  for (int64_t column = 0; column < columns; column += tiles_.wide, call.panel += panel_bytes_) {
+    const int64_t there = std::min(tiles_.wide, columns - column);
+    const int64_t width = there <= tiles_.narrow ? tiles_.narrow : tiles_.wide;
+    const bool apart = there < width;
+    for (size_t r = 0; r < static_cast<size_t>(tile.rows); ++r) {
+      sums[r] = apart ? beyond[r].data() : ends[r].sums + column;
+      if (apart) std::fill(std::copy_n(ends[r].sums + column, there, sums[r]), sums[r] + width, 0.0F);
+    }
+    tiles_.multiply(tile.rows, width, call);
+    for (size_t r = 0; apart && r < static_cast<size_t>(tile.rows); ++r) {
+      std::copy_n(sums[r], there, ends[r].sums + column);
+    }
+  }
+  for (size_t r = 0; last && r < static_cast<size_t>(tile.rows); ++r) finish_row(ends[r]);
+}
+
+RowCall ProductKernel::row_call(const Run& run, const Task& task, int64_t row, const Scratch& scratch) const {
+  const KernelArgs& args = run.args;
+  const int64_t image = run.image(row), pixel = run.pixel(row), column = task.first_column;
+  const OperandView& bias = args.inputs[kProductBias];
+  const OperandView& residual = args.inputs[kProductResidual];
+  RowCall call;
+  call.type = shape_.type;
+  call.activation = shape_.activation;
+  call.columns = task.last_column - column;
+  call.output = output_at(args, image, pixel, column, run.element_bytes);
+  if (bias.data != nullptr) {
+    call.bias = reinterpret_cast<const float*>(bias.data) + (column - bias.held.channels.begin);
+  }
+  if (residual.data != nullptr) {
+    call.residual = element_at(residual, image, pixel, column, run.element_bytes);
+  }
+  call.sums = shape_.type == DType::kF32
+                  ? reinterpret_cast<float*>(call.output)
+                  : scratch.sums + (row - task.first_row) * block_panels_ * tiles_.wide;
+  return call;
+}
+
+void ProductKernel::copy_rows(const Tile& tile, const Scratch& scratch) const {
+  const int64_t bytes = tile.channels * element_bytes(shape_.type);
+  std::byte* to = scratch.rows;
+  for (int64_t tap = 0; tap < shape_.taps; ++tap) {
+    for (int r = 0; r < tile.rows; ++r, to += bytes) {
+      const std::byte*& from = scratch.pointers[tap * kMostTileRows + r];
+      std::memcpy(to, from, static_cast<size_t>(bytes));
+      from = to;
+    }
+  }
+}
+
+bool product_takes(const NodeSpec& node, std::string& reason) {
+  const DType type = node.operands[kProductX].dtype;
+  const Operand& residual = node.operands[kProductResidual];
+  if (type != DType::kF32 && type != DType::kBF16) {
+    reason = fmt::format("computes in F32 and BF16, not {}", dtype_info(type).name);
+  } else if (type == DType::kBF16 && used_isa() < Isa::kAvx512Bf16) {
+    reason = "no BF16 instructions in use";
+  } else if (node.output.dtype != type || (residual.present && residual.dtype != type)) {
+    reason = "output and residual must have the input's element type";
+  } else if (node.output.shape.elements() == 0 || node.operands[kProductWeight].shape.elements() == 0) {
+    reason = "nothing to compute";
+  } else {
+    return true;
+  }
+  return false;
+}
+
+DType product_weight_type(const Operand& weight) {
+  return weight.dtype == DType::kF16 || weight.dtype == DType::kBF16 ? weight.dtype : DType::kF32;
+}
+
+}  // namespace snug

@@ -1,0 +1,83 @@
+// Matrix product with the weight in the layout and precision of its file: what conv2d.cc and linear.cc share.
+//
+// Output pixel p, channel o is activation(bias[o] + residual[p][o] + Σ over taps and channels of x weight).
+// Each kernel says where the inputs of a pixel lie, tap by tap; the rest is here. Weights are expanded panel
+// by panel in scratch (gemm_tile.h), never as a whole.
+//
+// Order of summation: bias plus residual first, then the inner indices in blocks of channels, in a block tap
+// by tap, one chain of fused multiply-adds. It follows from the node's shape alone, so every part of the
+// output has the bits that it has in the whole, with any number of threads.
+//
+// Element types: activations all F32 or all BF16; sums are F32 in both. Weights F32, F16 or BF16; with BF16
+// activations they are rounded to BF16. Bias F32.
+//
+// Threads: run may be called by several at once. Throws nothing.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "backend/cpu/gemm_rows.h"
+#include "backend/cpu/gemm_tile.h"
+#include "backend/kernel.h"
+
+namespace snug {
+
+// Operands of conv2d and linear.
+enum ProductOperand : size_t { kProductX, kProductWeight, kProductBias, kProductResidual };
+
+struct ProductShape {
+  DType type = DType::kF32;         // of activations
+  DType weight_type = DType::kF32;  // in memory
+  int64_t taps = 1;                 // weights per input and output channel: a convolution's window
+  int64_t channels = 0, outputs = 0;
+  Activation activation = Activation::kNone;
+};
+
+class ProductKernel : public Kernel {
+ public:
+  explicit ProductKernel(const ProductShape& shape);
+
+  size_t scratch_bytes() const final;
+  DType weight_dtype(int index) const final;
+  Splits splits() const final;
+  bool may_overwrite(int index) const final;
+  void run(const KernelArgs& args) const final;
+
+ protected:
+  // For each tap, where channel `channel` of the pixel lies that output pixel `pixel` meets there, in
+  // pointers[tap * kMostTileRows]; zero_row() where there is none.
+  virtual void locate(const OperandView& x, int64_t image, int64_t pixel, int64_t channel,
+                      const std::byte** pointers) const = 0;
+  // As many zeros as a block has channels.
+  static const std::byte* zero_row();
+
+ private:
+  struct Run;
+  struct Task;
+  struct Tile;
+  struct Scratch;
+
+  Scratch scratch_of(std::byte* memory) const;
+  Task task_of(const Run& run, int64_t index) const;
+  void compute(const Run& run, const Task& task, std::byte* memory) const;
+  void expand(const Run& run, const Task& task, int64_t channel, int64_t channels, const Scratch& to) const;
+  void multiply(const Run& run, const Task& task, const Tile& tile, const Scratch& scratch) const;
+  RowCall row_call(const Run& run, const Task& task, int64_t row, const Scratch& scratch) const;
+  void copy_rows(const Tile& tile, const Scratch& scratch) const;
+
+  ProductShape shape_;
+  TileKernels tiles_;
+  int64_t block_channels_ = 0;  // of the inner dimension at a time
+  int64_t panel_bytes_ = 0;     // of one panel of a whole block
+  int64_t block_panels_ = 0;    // most panels at a time
+  bool copies_rows_ = false;
+  int threads_ = 1;
+};
+
+// Whether element types are such as the class takes; else `reason` says what is in the way.
+bool product_takes(const NodeSpec& node, std::string& reason);
+// The element type in which the operand, a weight, is read.
+DType product_weight_type(const Operand& weight);
+
+}  // namespace snug

@@ -1,0 +1,126 @@
+// Tiles of a product of BF16 rows with sums in F32, by AVX-512's vdpbf16ps: each lane takes a pair of
+// neighbouring channels at a time, so a panel holds pairs. Written with intrinsics: Highway 1.0.3 does not
+// have this instruction.
+#include <cstring>
+#include <utility>
+
+#include <immintrin.h>
+
+#include "backend/cpu/gemm_tile.h"
+
+#define SNUG_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
+
+namespace snug {
+namespace {
+
+constexpr int kTileRows = 14;
+constexpr int64_t kLanes = 16;
+
+// Two channels of a row; memory has no alignment to speak of.
+SNUG_BF16 inline __m512bh pair_at(const std::byte* from) {
+  int pair = 0;
+  std::memcpy(&pair, from, sizeof(pair));
+  return reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair));
+}
+// The last channel of an odd number, and 0.
+SNUG_BF16 inline __m512bh single_at(const std::byte* from) {
+  uint16_t single = 0;
+  std::memcpy(&single, from, sizeof(single));
+  return reinterpret_cast<__m512bh>(_mm512_set1_epi32(single));
+}
+SNUG_BF16 inline __m512bh panel_at(const std::byte* from) {
+  return reinterpret_cast<__m512bh>(_mm512_loadu_si512(from));
+}
+
+template <int kRows, int kVectors>
+SNUG_BF16 void multiply_tile(const TileCall& call) {
+  __m512 sums[kRows][kVectors];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) sums[r][v] = _mm512_loadu_ps(call.sums[r] + v * kLanes);
+  }
+  const std::byte* __restrict b = call.panel;
+  const std::byte* const* a = call.a;
+  const int64_t whole = call.channels / 2 * 4;  // bytes of a row's pairs
+  for (int64_t tap = 0; tap < call.taps; ++tap, a += kMostTileRows) {
+    const std::byte* rows[kRows];
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) rows[r] = a[r];
+    __m512bh panel[kVectors];
+    for (int64_t at = 0; at < whole; at += 4, b += kVectors * 64) {
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; ++v) panel[v] = panel_at(b + v * 64);
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r) {
+        const __m512bh x = pair_at(rows[r] + at);
+#pragma GCC unroll 2
+        for (int v = 0; v < kVectors; ++v) sums[r][v] = _mm512_dpbf16_ps(sums[r][v], x, panel[v]);
+      }
+    }
+    if (call.channels % 2 == 0) continue;
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) panel[v] = panel_at(b + v * 64);
+    b += kVectors * 64;
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+      const __m512bh x = single_at(rows[r] + whole);
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; ++v) sums[r][v] = _mm512_dpbf16_ps(sums[r][v], x, panel[v]);
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) _mm512_storeu_ps(call.sums[r] + v * kLanes, sums[r][v]);
+  }
+}
+
+template <int kVectors, int... kRowsLessOne>
+void multiply_rows(int rows, const TileCall& call, std::integer_sequence<int, kRowsLessOne...>) {
+  static constexpr void (*kTiles[])(const TileCall&) = {multiply_tile<kRowsLessOne + 1, kVectors>...};
+  kTiles[rows - 1](call);
+}
+
+void multiply(int rows, int64_t width, const TileCall& call) {
+  constexpr auto kCounts = std::make_integer_sequence<int, kTileRows>();
+  if (width == kLanes) return multiply_rows<1>(rows, call, kCounts);
+  multiply_rows<2>(rows, call, kCounts);
+}
+
+// 16 lanes of two rows of a panel of floats as pairs of BF16, rounded to nearest even. With masks of all
+// lanes, because g++ 12 takes the plain forms for uses of uninitialised values (its bug 105593).
+SNUG_BF16 inline void narrow(const float* even, const float* odd, std::byte* to) {
+  const auto low = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(_mm512_loadu_ps(even)));
+  __m512i pairs = _mm512_maskz_cvtepu16_epi32(0xffff, low);
+  if (odd != nullptr) {
+    const auto high = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(_mm512_loadu_ps(odd)));
+    pairs = _mm512_or_si512(pairs,
+                            _mm512_maskz_slli_epi32(0xffff, _mm512_maskz_cvtepu16_epi32(0xffff, high), 16));
+  }
+  _mm512_storeu_si512(to, pairs);
+}
+
+SNUG_BF16 void expand(const PanelCall& call) {
+  static const TileKernels floats = f32_tile_kernels();
+  PanelCall wide = call;
+  wide.panel = reinterpret_cast<std::byte*>(call.floats);
+  floats.expand(wide);
+  const float* from = call.floats;
+  std::byte* to = call.panel;
+  for (int64_t tap = 0; tap < call.taps; ++tap) {
+    for (int64_t channel = 0; channel < call.channels; channel += 2) {
+      const float* const odd = channel + 1 < call.channels ? from + call.width : nullptr;
+      for (int64_t lane = 0; lane < call.width; lane += kLanes, to += 64) {
+        narrow(from + lane, odd == nullptr ? nullptr : odd + lane, to);
+      }
+      from += odd == nullptr ? call.width : 2 * call.width;
+    }
+  }
+}
+
+}  // namespace
+
+TileKernels bf16_tile_kernels() { return {kTileRows, 2 * kLanes, kLanes, expand, multiply}; }
+
+}  // namespace snug

@@ -1,0 +1,120 @@
+// Tiles of an F32 product: a few rows against a panel, all sums in registers. Also the expansion of weights.
+//
+// Rows are read where they lie, each through its own pointer, so that a convolution's shifted pixels need no
+// copy (the indirect convolution of Dukhan, 2019, https://arxiv.org/abs/1907.02129).
+#include <cstring>
+#include <utility>
+
+#include "backend/cpu/gemm_tile.h"
+#include "tensor/convert.h"
+
+// clang-format off
+#include "backend/cpu/highway_targets.h"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backend/cpu/gemm_f32.cc"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+#include "backend/cpu/gemm_expand-inl.h"
+#include "backend/cpu/simd_memory-inl.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace snug {
+namespace HWY_NAMESPACE {
+namespace {
+
+// Without AVX2, the compiler's own vectors of SSE2: Highway would go one element at a time.
+#if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
+struct TileVector {
+  using Vector = float __attribute__((vector_size(16)));
+  static constexpr int64_t kWidth = 4;
+  static Vector load(const float* from) {
+    Vector v;
+    std::memcpy(&v, from, sizeof(v));
+    return v;
+  }
+  static void store(Vector v, float* to) { std::memcpy(to, &v, sizeof(v)); }
+  static Vector splat(float x) { return Vector{x, x, x, x}; }
+  static Vector multiply_add(Vector a, Vector b, Vector sum) { return sum + a * b; }
+};
+constexpr int kTileRows = 4;  // 8 sums, 2 of a panel, of 16 registers
+#else
+struct TileVector {
+  using Vector = FloatVector;
+  static constexpr int64_t kWidth = kLanes;
+  static HWY_INLINE Vector load(const float* from) { return hn::LoadU(Floats(), from); }
+  static HWY_INLINE void store(Vector v, float* to) { hn::StoreU(v, Floats(), to); }
+  static HWY_INLINE Vector splat(float x) { return hn::Set(Floats(), x); }
+  static HWY_INLINE Vector multiply_add(Vector a, Vector b, Vector sum) { return hn::MulAdd(a, b, sum); }
+};
+constexpr int kTileRows = HWY_TARGET <= HWY_AVX3 ? 14 : 6;
+#endif
+
+template <int kRows, int kVectors>
+void multiply_tile(const TileCall& call) {
+  using V = TileVector;
+  constexpr int64_t kW = V::kWidth;
+  typename V::Vector sums[kRows][kVectors];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) sums[r][v] = V::load(call.sums[r] + v * kW);
+  }
+  const float* HWY_RESTRICT b = reinterpret_cast<const float*>(call.panel);
+  const std::byte* const* a = call.a;
+  for (int64_t tap = 0; tap < call.taps; ++tap, a += kMostTileRows) {
+    const float* rows[kRows];
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) rows[r] = reinterpret_cast<const float*>(a[r]);
+    for (int64_t c = 0; c < call.channels; ++c, b += kVectors * kW) {
+      typename V::Vector panel[kVectors];
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; ++v) panel[v] = V::load(b + v * kW);
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r) {
+        const auto x = V::splat(rows[r][c]);
+#pragma GCC unroll 2
+        for (int v = 0; v < kVectors; ++v) sums[r][v] = V::multiply_add(x, panel[v], sums[r][v]);
+      }
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) V::store(sums[r][v], call.sums[r] + v * kW);
+  }
+}
+
+template <int kVectors, int... kRowsLessOne>
+void multiply_rows(int rows, const TileCall& call, std::integer_sequence<int, kRowsLessOne...>) {
+  static constexpr void (*kTiles[])(const TileCall&) = {multiply_tile<kRowsLessOne + 1, kVectors>...};
+  kTiles[rows - 1](call);
+}
+
+void multiply(int rows, int64_t width, const TileCall& call) {
+  constexpr auto kCounts = std::make_integer_sequence<int, kTileRows>();
+  if (width == TileVector::kWidth) return multiply_rows<1>(rows, call, kCounts);
+  multiply_rows<2>(rows, call, kCounts);
+}
+
+void expand(const PanelCall& call) { expand_panel(call, reinterpret_cast<float*>(call.panel)); }
+
+TileKernels tile_kernels() {
+  return {kTileRows, 2 * TileVector::kWidth, TileVector::kWidth, expand, multiply};
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace snug
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace snug {
+namespace {
+HWY_EXPORT(tile_kernels);
+}  // namespace
+
+TileKernels f32_tile_kernels() { return HWY_DYNAMIC_DISPATCH(tile_kernels)(); }
+
+}  // namespace snug
+#endif  // HWY_ONCE

@@ -1,0 +1,56 @@
+// The two inner pieces of a matrix product, compiled for each instruction set: expanding weights into panels,
+// and multiplying rows by a panel. gemm.cc cuts the work and calls them; gemm_f32.cc and gemm_bf16.cc have
+// them.
+//
+// A panel is `width` output channels of one block of the inner dimension: for every inner index the weights
+// of all its channels side by side, in the element type that the tile multiplies in. The inner index of tap t
+// and channel c is t * channels + c (BF16: pairs of channels side by side, for instructions that take pairs).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "tensor/dtype.h"
+
+namespace snug {
+
+// Most rows that a tile may have, for arrays; an instruction set uses as many as its registers hold.
+inline constexpr int kMostTileRows = 16;
+// Widest panel.
+inline constexpr int64_t kMostWidth = 32;
+// Most channels in a block of the inner dimension.
+inline constexpr int64_t kMostBlockChannels = 512;
+
+struct PanelCall {
+  DType type = DType::kF32;           // of the weights as they lie in memory: F32, F16 or BF16
+  const std::byte* weight = nullptr;  // the panel's first output channel, at the block's first element
+  int64_t row_bytes = 0;              // from one output channel to the next
+  int64_t columns = 0;                // output channels there are; the rest of the width becomes 0
+  int64_t width = 0;
+  int64_t taps = 0, channels = 0;  // of the block; in memory a channel's taps are neighbours
+  float* floats = nullptr;         // a panel of room to work in, for BF16
+  std::byte* panel = nullptr;      // result
+};
+
+struct TileCall {
+  const std::byte* const* a = nullptr;  // [taps][kMostTileRows]: where each row's channels of the block begin
+  int64_t taps = 0, channels = 0;
+  const std::byte* panel = nullptr;
+  float* const* sums = nullptr;  // [rows]: the panel's width of sums, to which the products are added
+};
+
+// One instruction set's. Every sum is a chain over the inner index in its order, whatever the rows beside it.
+struct TileKernels {
+  int rows = 0;        // most that multiply takes
+  int64_t wide = 0;    // width of a panel
+  int64_t narrow = 0;  // the other width there is, for few output channels
+  void (*expand)(const PanelCall&) = nullptr;
+  void (*multiply)(int rows, int64_t width, const TileCall&) = nullptr;
+};
+
+// For F32 rows; the instruction set must be settled (used_isa()).
+TileKernels f32_tile_kernels();
+// For BF16 rows, sums in F32. Only where used_isa() is avx512_bf16 or better.
+TileKernels bf16_tile_kernels();
+
+}  // namespace snug
