@@ -106,6 +106,23 @@ TEST(Passes, FoldNormsActivationsResidualsAndChannelSums) {
   EXPECT_EQ(fused.value(fused.outputs()[0]).name, "model_output");
 }
 
+TEST(Passes, SplitEveryNormInStatisticsAndTheirUse) {
+  const Graph graph = run_passes(block(), true);
+  EXPECT_EQ(count(graph, Op::kGroupNorm), 0);
+  ASSERT_EQ(count(graph, Op::kGroupStatistics), 1);
+  ASSERT_EQ(count(graph, Op::kGroupNormApply), 1) << print_text(graph);
+  for (const Node& node : graph.nodes()) {
+    if (node.op != Op::kGroupNormApply) continue;
+    EXPECT_EQ(std::get<GroupNormAttrs>(node.attrs).activation, Activation::kSilu);
+    const Value& statistics = graph.value(node.inputs[1]);
+    const Node& made = graph.node(statistics.producer);
+    EXPECT_EQ(made.inputs[0], node.inputs[0]);  // both with the channels' addition
+    EXPECT_EQ(made.inputs[1], node.inputs[4]);
+    EXPECT_NE(node.inputs[4], kNoValue);
+    EXPECT_EQ(statistics.shape, (Shape{2, 8, 1, 1}));
+  }
+}
+
 TEST(Passes, AnOutputInTheMiddleIsNotFoldedAway) {
   Graph graph = block();
   graph.add_output(graph.find("conv1.add"));
@@ -154,8 +171,12 @@ TEST(Precision, CastsStandAtTheBordersAndTheTimestepStaysF32) {
     if (node.op == Op::kConv2d || node.op == Op::kAttention) {
       EXPECT_EQ(dtype, DType::kBF16);
     }
-    if (node.op == Op::kTimestepEmbedding) {
+    if (node.op == Op::kTimestepEmbedding || node.op == Op::kGroupStatistics) {
       EXPECT_EQ(dtype, DType::kF32);
+    }
+    if (node.op == Op::kGroupNormApply) {
+      EXPECT_EQ(dtype, DType::kBF16);
+      EXPECT_EQ(graph.value(node.inputs[1]).dtype, DType::kF32);  // means and deviations are not rounded
     }
   }
 }

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <variant>
 
+#include "graph/region.h"
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
 
@@ -22,6 +23,8 @@ enum class Op : uint8_t {
   kConv2d,
   kLinear,
   kGroupNorm,
+  kGroupStatistics,
+  kGroupNormApply,
   kLayerNorm,
   kActivation,
   kGeglu,
@@ -69,6 +72,10 @@ struct GroupNormAttrs {
   Activation activation = Activation::kNone;
   bool operator==(const GroupNormAttrs&) const = default;
 };
+struct GroupStatisticsAttrs {
+  int64_t groups = 1;
+  bool operator==(const GroupStatisticsAttrs&) const = default;
+};
 struct LayerNormAttrs {
   float epsilon = 1e-5F;
   bool operator==(const LayerNormAttrs&) const = default;
@@ -111,9 +118,9 @@ struct CastAttrs {
   bool operator==(const CastAttrs&) const = default;
 };
 
-using Attrs = std::variant<std::monostate, Conv2dAttrs, LinearAttrs, GroupNormAttrs, LayerNormAttrs,
-                           ActivationAttrs, AffineAttrs, ConcatAttrs, SliceAttrs, AttentionAttrs,
-                           TimestepEmbeddingAttrs, TargetShapeAttrs, CastAttrs>;
+using Attrs = std::variant<std::monostate, Conv2dAttrs, LinearAttrs, GroupNormAttrs, GroupStatisticsAttrs,
+                           LayerNormAttrs, ActivationAttrs, AffineAttrs, ConcatAttrs, SliceAttrs,
+                           AttentionAttrs, TimestepEmbeddingAttrs, TargetShapeAttrs, CastAttrs>;
 
 // Nominal work of one node: what the definition needs, whatever kernel runs it. Multiply and add count as
 // two. Bytes are each operand once, weights in the given element type.
@@ -135,7 +142,19 @@ struct OpInfo {
   std::string (*describe)(const Attrs& attrs);  // "stride=2 pad=0,0,1,1"; empty when there is nothing to say
   // True where the output is the first input's bytes under another shape: no kernel runs.
   bool is_view;
+  // The part of input `input` that computing the part `out` of the output reads; of weights, the rows. The
+  // default (null) is all of it.
+  Region (*needs)(const Attrs& attrs, std::span<const Operand> inputs, const Operand& output, size_t input,
+                  const Region& out) = nullptr;
+  // Parts of the output begin and end at multiples of this many pixels (a picture's row for what slides over
+  // rows). Null: 1.
+  int64_t (*step)(const Attrs& attrs, std::span<const Operand> inputs, const Operand& output) = nullptr;
 };
+
+// The rules above with their defaults filled in. `input` is present.
+Region input_region(Op op, const Attrs& attrs, std::span<const Operand> inputs, const Operand& output,
+                    size_t input, const Region& out);
+int64_t pixel_step(Op op, const Attrs& attrs, std::span<const Operand> inputs, const Operand& output);
 
 const OpInfo& op_info(Op op);
 Cost op_cost(Op op, const Attrs& attrs, std::span<const Operand> inputs, const Operand& output);

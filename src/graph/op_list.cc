@@ -15,17 +15,43 @@ std::string_view activation_name(Activation activation) {
 
 const OpInfo& op_info(Op op) {
   static const std::array<const OpInfo*, kOpCount> kList = {
-      &ops::conv2d(),     &ops::linear(),       &ops::group_norm(),
-      &ops::layer_norm(), &ops::activation(),   &ops::geglu(),
-      &ops::add(),        &ops::add_channels(), &ops::affine(),
-      &ops::concat(),     &ops::slice(),        &ops::upsample_nearest(),
-      &ops::embedding(),  &ops::attention(),    &ops::timestep_embedding(),
-      &ops::tokens(),     &ops::image(),        &ops::reshape(),
+      &ops::conv2d(),
+      &ops::linear(),
+      &ops::group_norm(),
+      &ops::group_statistics(),
+      &ops::group_norm_apply(),
+      &ops::layer_norm(),
+      &ops::activation(),
+      &ops::geglu(),
+      &ops::add(),
+      &ops::add_channels(),
+      &ops::affine(),
+      &ops::concat(),
+      &ops::slice(),
+      &ops::upsample_nearest(),
+      &ops::embedding(),
+      &ops::attention(),
+      &ops::timestep_embedding(),
+      &ops::tokens(),
+      &ops::image(),
+      &ops::reshape(),
       &ops::cast(),
   };
   const OpInfo& info = *kList[static_cast<size_t>(op)];
   SNUG_CHECK(info.op == op, "the list is in the order of the enumeration");
   return info;
+}
+
+Region input_region(Op op, const Attrs& attrs, std::span<const Operand> inputs, const Operand& output,
+                    size_t input, const Region& out) {
+  const OpInfo& info = op_info(op);
+  if (info.needs != nullptr) return info.needs(attrs, inputs, output, input, out);
+  return ops::whole_operand(inputs[input]);
+}
+
+int64_t pixel_step(Op op, const Attrs& attrs, std::span<const Operand> inputs, const Operand& output) {
+  const OpInfo& info = op_info(op);
+  return info.step == nullptr ? 1 : info.step(attrs, inputs, output);
 }
 
 Cost op_cost(Op op, const Attrs& attrs, std::span<const Operand> inputs, const Operand& output) {

@@ -20,6 +20,17 @@ Operand infer(const Attrs& attrs, std::span<const Operand> inputs) {
   return {inputs[0].dtype, Shape{q[0], q[1], v[2]}};
 }
 
+// A query sees all keys of its image, of its own head.
+Region needs(const Attrs& attrs, std::span<const Operand> inputs, const Operand& output, size_t input,
+             const Region& out) {
+  Region region = input == 0 ? same_pixels(inputs[0], out) : same_images(inputs[input], out);
+  const int64_t heads = std::get<AttentionAttrs>(attrs).heads;
+  const int64_t of_output = output.shape[-1] / heads, of_input = inputs[input].shape[-1] / heads;
+  region.channels = {out.channels.begin / of_output * of_input,
+                     (out.channels.end + of_output - 1) / of_output * of_input};
+  return region;
+}
+
 // Nominal: the whole score matrix, also when causal.
 double flops(const Attrs&, std::span<const Operand> inputs, const Operand&) {
   const Shape& q = inputs[0].shape;
@@ -35,7 +46,8 @@ std::string describe(const Attrs& attrs) {
 }  // namespace
 
 const OpInfo& attention() {
-  static constexpr OpInfo kInfo = {Op::kAttention, "attention", "q k v", infer, flops, describe, false};
+  static constexpr OpInfo kInfo = {Op::kAttention, "attention", "q k v", infer,
+                                   flops,          describe,    false,   needs};
   return kInfo;
 }
 

@@ -39,6 +39,23 @@ Operand infer_cast(const Attrs& attrs, std::span<const Operand> inputs) {
   return {std::get<CastAttrs>(attrs).dtype, inputs[0].shape};
 }
 
+// A shorter y repeats: all of it.
+Region add_needs(const Attrs&, std::span<const Operand> inputs, const Operand& output, size_t input,
+                 const Region& out) {
+  const Operand& operand = inputs[input];
+  const bool same_shape = !operand.is_weight && operand.shape == output.shape;
+  return same_shape ? same_region(operand, out) : whole_operand(operand);
+}
+
+Region add_channels_needs(const Attrs&, std::span<const Operand> inputs, const Operand&, size_t input,
+                          const Region& out) {
+  if (inputs[input].is_weight) return whole_operand(inputs[input]);
+  if (input == 0) return same_region(inputs[0], out);
+  Region region = same_images(inputs[1], out);
+  region.channels = out.channels;
+  return region;
+}
+
 double flops_of_function(const Attrs&, std::span<const Operand>, const Operand& output) {
   return 10.0 * static_cast<double>(output.shape.elements());
 }
@@ -59,32 +76,33 @@ std::string describe_cast(const Attrs& attrs) {
 }  // namespace
 
 const OpInfo& activation() {
-  static constexpr OpInfo kInfo = {Op::kActivation,   "activation",        "x",  infer_same,
-                                   flops_of_function, describe_activation, false};
+  static constexpr OpInfo kInfo = {Op::kActivation,   "activation",        "x",   infer_same,
+                                   flops_of_function, describe_activation, false, needs_same_region};
   return kInfo;
 }
 const OpInfo& geglu() {
-  static constexpr OpInfo kInfo = {Op::kGeglu,        "geglu",        "x",  infer_geglu,
-                                   flops_of_function, nothing_to_say, false};
+  static constexpr OpInfo kInfo = {Op::kGeglu,        "geglu",        "x",   infer_geglu,
+                                   flops_of_function, nothing_to_say, false, needs_same_pixels};
   return kInfo;
 }
 const OpInfo& add() {
   static constexpr OpInfo kInfo = {Op::kAdd,         "add",          "x y", infer_add,
-                                   flop_per_element, nothing_to_say, false};
+                                   flop_per_element, nothing_to_say, false, add_needs};
   return kInfo;
 }
 const OpInfo& add_channels() {
   static constexpr OpInfo kInfo = {Op::kAddChannels, "add_channels", "x y", infer_add_channels,
-                                   flop_per_element, nothing_to_say, false};
+                                   flop_per_element, nothing_to_say, false, add_channels_needs};
   return kInfo;
 }
 const OpInfo& affine() {
-  static constexpr OpInfo kInfo = {Op::kAffine,      "affine",        "x",  infer_same,
-                                   flop_per_element, describe_affine, false};
+  static constexpr OpInfo kInfo = {Op::kAffine,      "affine",        "x",   infer_same,
+                                   flop_per_element, describe_affine, false, needs_same_region};
   return kInfo;
 }
 const OpInfo& cast() {
-  static constexpr OpInfo kInfo = {Op::kCast, "cast", "x", infer_cast, no_flops, describe_cast, false};
+  static constexpr OpInfo kInfo = {Op::kCast, "cast",        "x",   infer_cast,
+                                   no_flops,  describe_cast, false, needs_same_region};
   return kInfo;
 }
 

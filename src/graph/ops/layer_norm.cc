@@ -26,7 +26,7 @@ std::string describe(const Attrs& attrs) {
 
 const OpInfo& layer_norm() {
   static constexpr OpInfo kInfo = {Op::kLayerNorm, "layer_norm", "x gamma? beta?", infer, flops,
-                                   describe,       false};
+                                   describe,       false,        needs_same_pixels};
   return kInfo;
 }
 

@@ -19,6 +19,11 @@ Operand infer(const Attrs&, std::span<const Operand> inputs) {
   return {inputs[0].dtype, out};
 }
 
+Region needs(const Attrs&, std::span<const Operand> inputs, const Operand&, size_t input, const Region& out) {
+  if (input == 0) return same_pixels(inputs[0], out);
+  return input == 3 ? same_region(inputs[3], out) : rows_of_channels(out);
+}
+
 double flops(const Attrs&, std::span<const Operand> inputs, const Operand& output) {
   return 2.0 * static_cast<double>(output.shape.elements()) * static_cast<double>(inputs[1].shape[1]);
 }
@@ -30,8 +35,8 @@ std::string describe(const Attrs& attrs) {
 }  // namespace
 
 const OpInfo& linear() {
-  static constexpr OpInfo kInfo = {Op::kLinear, "linear", "x weight bias? residual?", infer, flops,
-                                   describe,    false};
+  static constexpr OpInfo kInfo = {Op::kLinear, "linear", "x weight bias? residual?", infer, flops, describe,
+                                   false,       needs};
   return kInfo;
 }
 

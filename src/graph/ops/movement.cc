@@ -66,6 +66,33 @@ Operand infer_reshape(const Attrs& attrs, std::span<const Operand> inputs) {
   return {inputs[0].dtype, out};
 }
 
+// Joined channels come from the same pixels; any other axis from everywhere.
+Region concat_needs(const Attrs& attrs, std::span<const Operand> inputs, const Operand&, size_t input,
+                    const Region& out) {
+  const Operand& operand = inputs[input];
+  const bool of_channels = std::get<ConcatAttrs>(attrs).axis == channel_axis(operand.shape);
+  return of_channels && !operand.is_weight ? same_pixels(operand, out) : whole_operand(operand);
+}
+
+Region slice_needs(const Attrs& attrs, std::span<const Operand> inputs, const Operand&, size_t,
+                   const Region& out) {
+  const auto& a = std::get<SliceAttrs>(attrs);
+  if (a.axis != channel_axis(inputs[0].shape) || inputs[0].is_weight) return whole_operand(inputs[0]);
+  Region region = same_pixels(inputs[0], out);
+  region.channels = {a.begin + out.channels.begin, a.begin + out.channels.end};
+  return region;
+}
+
+Region upsample_needs(const Attrs&, std::span<const Operand> inputs, const Operand& output, size_t,
+                      const Region& out) {
+  const Shape& in = inputs[0].shape;
+  const int64_t height = output.shape[2];
+  const Interval rows = picture_rows(out, output.shape[3]);
+  Region region = same_region(inputs[0], out);
+  region.pixels = {rows.begin * in[2] / height * in[3], ((rows.end - 1) * in[2] / height + 1) * in[3]};
+  return region;
+}
+
 std::string describe_concat(const Attrs& attrs) {
   return fmt::format("axis={}", std::get<ConcatAttrs>(attrs).axis);
 }
@@ -82,25 +109,29 @@ std::string describe_target(const Attrs& attrs) {
 }  // namespace
 
 const OpInfo& concat() {
-  static constexpr OpInfo kInfo = {Op::kConcat, "concat",        "x*", infer_concat,
-                                   no_flops,    describe_concat, false};
+  static constexpr OpInfo kInfo = {Op::kConcat, "concat",        "x*",  infer_concat,
+                                   no_flops,    describe_concat, false, concat_needs};
   return kInfo;
 }
 const OpInfo& slice() {
-  static constexpr OpInfo kInfo = {Op::kSlice, "slice", "x", infer_slice, no_flops, describe_slice, false};
+  static constexpr OpInfo kInfo = {Op::kSlice, "slice",        "x",   infer_slice,
+                                   no_flops,   describe_slice, false, slice_needs};
   return kInfo;
 }
 const OpInfo& upsample_nearest() {
   static constexpr OpInfo kInfo = {
-      Op::kUpsampleNearest, "upsample_nearest", "x", infer_upsample, no_flops, describe_target, false};
+      Op::kUpsampleNearest, "upsample_nearest", "x", infer_upsample, no_flops, describe_target, false,
+      upsample_needs,       step_of_one_row};
   return kInfo;
 }
 const OpInfo& tokens() {
-  static constexpr OpInfo kInfo = {Op::kTokens, "tokens", "x", infer_tokens, no_flops, nothing_to_say, true};
+  static constexpr OpInfo kInfo = {Op::kTokens, "tokens",       "x",  infer_tokens,
+                                   no_flops,    nothing_to_say, true, needs_same_region};
   return kInfo;
 }
 const OpInfo& image() {
-  static constexpr OpInfo kInfo = {Op::kImage, "image", "x", infer_image, no_flops, describe_target, true};
+  static constexpr OpInfo kInfo = {Op::kImage, "image",         "x",  infer_image,
+                                   no_flops,   describe_target, true, needs_same_region};
   return kInfo;
 }
 const OpInfo& reshape() {

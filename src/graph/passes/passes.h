@@ -22,6 +22,8 @@ Graph fuse_channel_add(const Graph& graph);
 Graph fuse_residual(const Graph& graph);
 // activation(conv2d, linear or group_norm) becomes that node's epilogue.
 Graph fuse_activation(const Graph& graph);
+// group_norm becomes group_statistics and group_norm_apply, either of which can be computed in parts.
+Graph split_group_norm(const Graph& graph);
 
 struct Pass {
   std::string_view name;

@@ -15,6 +15,12 @@ bool stays_f32(const Graph& graph, const Node& node) {
   return graph.value(node.inputs[1]).kind == ValueKind::kWeight;
 }
 
+// Means and deviations stay F32, whatever they were taken of.
+bool is_statistics(const Graph& graph, ValueId id) {
+  const NodeId producer = graph.value(id).producer;
+  return producer != kNoNode && graph.node(producer).op == Op::kGroupStatistics;
+}
+
 }  // namespace
 
 Graph set_precision(const Graph& graph, DType dtype) {
@@ -42,7 +48,8 @@ Graph set_precision(const Graph& graph, DType dtype) {
     const DType wanted = of_timestep || stays_f32(graph, node) ? DType::kF32 : dtype;
     std::vector<ValueId> inputs;
     for (const ValueId id : node.inputs) {
-      inputs.push_back(id == kNoValue ? kNoValue : as(rewriter.map(id), wanted));
+      const bool as_it_is = id == kNoValue || is_statistics(graph, id);
+      inputs.push_back(as_it_is ? rewriter.map(id) : as(rewriter.map(id), wanted));
     }
     rewriter.emit(node.op, node.attrs, std::move(inputs), node.output);
   }

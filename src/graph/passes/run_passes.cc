@@ -9,13 +9,15 @@
 namespace snug {
 
 std::span<const Pass> pass_list() {
-  // Residuals before activations: an epilogue computes activation(product + residual), in that order.
+  // Residuals before activations: an epilogue computes activation(product + residual), in that order. Norms
+  // are split last: channel sums and activations are folded into whole ones.
   static constexpr std::array kPasses = {
       Pass{"remove_dead_nodes", remove_dead_nodes},
       Pass{"share_common_subexpressions", share_common_subexpressions},
       Pass{"fuse_channel_add", fuse_channel_add},
       Pass{"fuse_residual", fuse_residual},
       Pass{"fuse_activation", fuse_activation},
+      Pass{"split_group_norm", split_group_norm},
   };
   return kPasses;
 }
