@@ -93,34 +93,30 @@ class Interpreter {
   void run(const Node& node) {
     const NodeSpec spec{node.op, node.attrs, graph_.operands(node), graph_.operand(node.output)};
     const std::unique_ptr<Kernel> kernel = backend_.choose(spec).kernel;
-    kernel->prepare();
-    std::vector<const std::byte*> inputs;
-    std::vector<Buffer> forms;
+    std::vector<OperandView> inputs(node.inputs.size());
+    std::vector<Buffer> weights;
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       const ValueId id = node.inputs[i];
-      if (id != kNoValue && graph_.value(id).kind == ValueKind::kWeight) {
-        forms.push_back(in_form(*kernel, static_cast<int>(i), graph_.value(id)));
-        inputs.push_back(forms.back().get());
+      if (id == kNoValue) continue;
+      const Value& value = graph_.value(id);
+      if (value.kind == ValueKind::kWeight) {
+        weights.push_back(in_type(kernel->weight_dtype(static_cast<int>(i)), value));
+        inputs[i] = {weights.back().get(), whole_rows(value.shape)};
       } else {
-        inputs.push_back(id == kNoValue ? nullptr : values_[static_cast<size_t>(id)]);
+        inputs[i] = {values_[static_cast<size_t>(id)], whole_region(value.shape)};
       }
     }
     const Buffer scratch = allocate(kernel->scratch_bytes());
     std::byte* output = make(node.output, static_cast<size_t>(graph_.value(node.output).bytes()));
-    kernel->run({inputs, output, kernel->scratch_bytes() > 0 ? scratch.get() : nullptr});
+    const Region whole = whole_region(spec.output.shape);
+    kernel->run({inputs, output, whole, whole, kernel->scratch_bytes() > 0 ? scratch.get() : nullptr});
   }
 
-  // A weight as the kernel wants it to lie.
-  Buffer in_form(const Kernel& kernel, int index, const Value& weight) const {
+  // A weight in the element type that the kernel takes.
+  Buffer in_type(DType dtype, const Value& weight) const {
     const HostTensor dense = look_up(weights_, weight.name).to_f32();
-    const WeightForm form = kernel.weight_form(index);
-    Buffer out =
-        allocate(form.packed ? form.bytes : static_cast<size_t>(bytes_of(form.dtype, dense.elements())));
-    if (form.packed) {
-      kernel.pack_weight(index, dense.floats(), out.get());
-    } else {
-      from_f32(form.dtype, dense.floats(), out.get());
-    }
+    Buffer out = allocate(static_cast<size_t>(bytes_of(dtype, dense.elements())));
+    from_f32(dtype, dense.floats(), out.get());
     return out;
   }
 

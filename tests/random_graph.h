@@ -303,20 +303,20 @@ inline std::map<std::string, HostTensor> made_up_inputs(const Graph& graph, uint
 }
 
 // One phase each of timesteps, prepare and step, linked as pipeline/make_plan.cc links them; all read the
-// weights of `part`. Appended to `phases`.
+// weights of `part` and run their batch in one pass. Appended to `phases`.
 inline void add_hoisted_phases(HoistedGraphs parts, int calls, const std::string& part,
                                std::vector<PhaseRequest>& phases) {
   int timesteps = -1, prepare = -1;
   const auto add = [&](const char* name, Graph graph, int times) {
-    phases.push_back({name, "denoise", part, std::move(graph), times, {}});
+    phases.push_back({name, "denoise", part, times, {PhaseWay{1, std::move(graph), {}}}});
     return static_cast<int>(phases.size()) - 1;
   };
   if (!parts.timesteps.nodes().empty()) timesteps = add("timesteps", std::move(parts.timesteps), 1);
   if (!parts.request.nodes().empty()) prepare = add("prepare", std::move(parts.request), 1);
   add("step", std::move(parts.step), calls);
   for (const HoistedInput& hoisted : parts.hoisted) {
-    phases.back().links.push_back({hoisted.step_input, hoisted.from_timesteps ? timesteps : prepare,
-                                   hoisted.output_index, hoisted.from_timesteps});
+    phases.back().ways[0].links.push_back({hoisted.step_input, hoisted.from_timesteps ? timesteps : prepare,
+                                           hoisted.output_index, hoisted.from_timesteps});
   }
 }
 

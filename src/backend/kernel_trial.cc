@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "backend/backend.h"
+#include "backend/reference/kernel_list.h"
 #include "tensor/convert.h"
 
 namespace snug {
@@ -22,6 +23,11 @@ float uniform(uint64_t counter) {
   z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
   z ^= z >> 31;
   return static_cast<float>(static_cast<double>(z >> 40) / (1 << 23) - 1);
+}
+
+bool is_norm(Op op) {
+  return op == Op::kGroupNorm || op == Op::kGroupStatistics || op == Op::kGroupNormApply ||
+         op == Op::kLayerNorm;
 }
 
 float factor_of(const NodeSpec& node, size_t index) {
@@ -93,6 +99,22 @@ bool GuardedBuffer::guards_intact() const {
   return intact(memory_.get()) && intact(data() + bytes_);
 }
 
+namespace {
+
+// What group_norm_apply is given for x and channel_add.
+std::vector<float> group_statistics_of(const NodeSpec& apply, const OperandValues& values) {
+  NodeSpec node = {Op::kGroupStatistics,
+                   GroupStatisticsAttrs{std::get<GroupNormAttrs>(apply.attrs).groups},
+                   {apply.operands[0], apply.operands[4]},
+                   apply.operands[1]};
+  std::string reason;
+  KernelTrial trial(node, reference_candidate(node.op).make(node, reason), {values[0], values[4]});
+  trial.run();
+  return trial.output();
+}
+
+}  // namespace
+
 OperandValues made_up_operands(const NodeSpec& node) {
   const bool narrow = node.output.dtype == DType::kBF16 || node.operands[0].dtype == DType::kBF16;
   OperandValues values;
@@ -106,14 +128,14 @@ OperandValues made_up_operands(const NodeSpec& node) {
         value = std::floor(std::fabs(value) / 2 * static_cast<float>(node.operands[1].shape[0]));
       }
       // So that no kernel gets away with a variance from sums of squares.
-      if (node.op == Op::kGroupNorm && i == 0) value += 20;
-      if (node.op == Op::kLayerNorm && i == 0) value += 20;
+      if (is_norm(node.op) && i == 0) value += 20;
       if (narrow || (operand.is_weight && operand.dtype == DType::kBF16)) {
         value = bf16_to_f32(f32_to_bf16(value));
       }
       if (operand.is_weight && operand.dtype == DType::kF16) value = f16_to_f32(f32_to_f16(value));
     }
   }
+  if (node.op == Op::kGroupNormApply) values[1] = group_statistics_of(node, values);
   return values;
 }
 

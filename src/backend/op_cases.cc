@@ -17,13 +17,21 @@ struct Extras {
   bool bias = true;
   bool residual = false;
   Activation activation = Activation::kNone;
+  DType weights = DType::kF32;  // in the file
 };
+
+// Quantised files keep their biases in F32.
+Operand bias_of(int64_t channels, DType weights) {
+  const bool quantised = weights != DType::kF16 && weights != DType::kBF16;
+  return weight({channels}, quantised ? DType::kF32 : weights);
+}
 
 void add_conv(Cases& cases, const std::string& name, Shape x, int64_t out, int64_t kernel, Conv2dAttrs attrs,
               Extras extras = {}) {
   attrs.activation = extras.activation;
-  std::vector<Operand> operands = {computed(x), weight({out, x[1], kernel, kernel}), absent(), absent()};
-  if (extras.bias) operands[2] = weight({out});
+  std::vector<Operand> operands = {computed(x), weight({out, x[1], kernel, kernel}, extras.weights), absent(),
+                                   absent()};
+  if (extras.bias) operands[2] = bias_of(out, extras.weights);
   if (extras.residual) operands[3] = computed(op_info(Op::kConv2d).infer(attrs, operands).shape);
   cases.push_back({"conv2d/" + name, make_node(Op::kConv2d, attrs, operands)});
 }
@@ -55,12 +63,18 @@ void add_convs(Cases& cases) {
   add_conv(cases, "3x3_s2_end_padding", {1, 16, 12, 16}, 16, 3, end_only);
   add_conv(cases, "3x3_s2_end_padding_odd", {3, 6, 11, 7}, 5, 3, end_only);
   add_conv(cases, "3x3_valid", {1, 8, 9, 9}, 8, 3, padded(0));
+  add_conv(cases, "3x3_f16", {2, 48, 11, 13}, 70, 3, padded(1),
+           {.bias = true, .residual = true, .weights = DType::kF16});
+  add_conv(cases, "3x3_s2_bf16", {1, 33, 12, 10}, 96, 3, padded(1, 2),
+           {.bias = true, .weights = DType::kBF16});
+  add_conv(cases, "1x1_f16", {2, 40, 9, 7}, 130, 1, padded(0), {.bias = false, .weights = DType::kF16});
+  add_conv(cases, "3x3_quantised", {1, 32, 6, 5}, 16, 3, padded(1), {.bias = true, .weights = DType::kQ8_0});
 }
 
 void add_linear(Cases& cases, const std::string& name, Shape x, int64_t out, Extras extras = {}) {
   const LinearAttrs attrs = {extras.activation};
-  std::vector<Operand> operands = {computed(x), weight({out, x[-1]}), absent(), absent()};
-  if (extras.bias) operands[2] = weight({out});
+  std::vector<Operand> operands = {computed(x), weight({out, x[-1]}, extras.weights), absent(), absent()};
+  if (extras.bias) operands[2] = bias_of(out, extras.weights);
   if (extras.residual) operands[3] = computed(op_info(Op::kLinear).infer(attrs, operands).shape);
   cases.push_back({"linear/" + name, make_node(Op::kLinear, attrs, operands)});
 }
@@ -79,15 +93,25 @@ void add_linears(Cases& cases) {
   add_linear(cases, "gelu", {1, 77, 64}, 128, {.bias = true, .activation = Activation::kGelu});
   add_linear(cases, "gelu_tanh_residual", {1, 5, 48}, 33,
              {.bias = true, .residual = true, .activation = Activation::kGeluTanh});
+  add_linear(cases, "to_q_f16", {2, 70, 320}, 330, {.bias = true, .residual = true, .weights = DType::kF16});
+  add_linear(cases, "bf16_weights", {1, 9, 77}, 200, {.bias = false, .weights = DType::kBF16});
+  add_linear(cases, "quantised", {1, 9, 64}, 48, {.bias = true, .weights = DType::kQ8_0});
 }
 
+// The whole norm, and the two operations that split_group_norm.cc makes of it.
 void add_group_norm(Cases& cases, const std::string& name, Shape x, int64_t groups,
                     Activation activation = Activation::kNone, int64_t channel_add_images = 0) {
   const GroupNormAttrs attrs = {groups, 1e-5F, activation};
   const Operand channel_add = channel_add_images == 0 ? absent() : computed({channel_add_images, x[1]});
+  const Operand gamma = weight({x[1]}, DType::kF16), beta = weight({x[1]});
   cases.push_back(
-      {"group_norm/" + name,
-       make_node(Op::kGroupNorm, attrs, {computed(x), weight({x[1]}), weight({x[1]}), channel_add})});
+      {"group_norm/" + name, make_node(Op::kGroupNorm, attrs, {computed(x), gamma, beta, channel_add})});
+  const NodeSpec statistics =
+      make_node(Op::kGroupStatistics, GroupStatisticsAttrs{groups}, {computed(x), channel_add});
+  cases.push_back({"group_statistics/" + name, statistics});
+  cases.push_back({"group_norm_apply/" + name,
+                   make_node(Op::kGroupNormApply, attrs,
+                             {computed(x), computed(statistics.output.shape), gamma, beta, channel_add})});
 }
 
 void add_norms(Cases& cases) {
@@ -99,6 +123,8 @@ void add_norms(Cases& cases) {
   add_group_norm(cases, "one_group", {1, 24, 16, 24}, 1);
   add_group_norm(cases, "wide", {1, 2560, 4, 4}, 32, Activation::kSilu, 1);
   add_group_norm(cases, "vae", {1, 128, 32, 40}, 32, Activation::kSilu);
+  add_group_norm(cases, "rows_in_pieces", {1, 1408, 5, 30}, 32, Activation::kSilu);
+  add_group_norm(cases, "blocks_of_rows", {2, 40, 37, 11}, 8, Activation::kSilu, 2);
   add_group_norm(cases, "one_pixel", {2, 32, 1, 1}, 8, Activation::kRelu);
   const auto add_layer_norm = [&](const std::string& name, Shape x, bool gamma, bool beta) {
     const Shape channels = {x[-1]};
@@ -208,7 +234,8 @@ NodeSpec with_activations(const NodeSpec& node, DType dtype) {
   NodeSpec changed = node;
   if (node.op != Op::kCast && node.op != Op::kTimestepEmbedding) {
     for (Operand& operand : changed.operands) {
-      if (!operand.is_weight && operand.dtype == DType::kF32) operand.dtype = dtype;
+      const bool stays = node.op == Op::kGroupNormApply && &operand == &changed.operands[1];  // statistics
+      if (!operand.is_weight && operand.dtype == DType::kF32 && !stays) operand.dtype = dtype;
     }
   }
   changed.output = op_info(node.op).infer(changed.attrs, changed.operands);

@@ -71,10 +71,21 @@ double attention_tolerance(const NodeSpec& node, const OperandValues& values) {
 // (x - mean) / deviation gamma + beta: x and mean are each exact to their size over the deviation, which is
 // 2/√3 for the made-up operands (far less only where a group is one element).
 double norm_tolerance(const NodeSpec& node, const OperandValues& values) {
+  const size_t scale = node.op == Op::kGroupNormApply ? 2 : 1;
   double x = largest(values[0]);
-  if (node.op == Op::kGroupNorm) x += largest(values[3]);
-  const double gamma = values[1].empty() ? 1 : largest(values[1]);
-  return 8 * kF32Epsilon * (gamma * (1 + x) + largest(values[2]));
+  if (node.op != Op::kLayerNorm) x += largest(values.back());  // the channels' addition
+  const double gamma = values[scale].empty() ? 1 : largest(values[scale]);
+  return 8 * kF32Epsilon * (gamma * (1 + x) + largest(values[scale + 1]));
+}
+
+// Of a mean, and of a sum of squared deviations, each of which is off by twice itself times the error of x
+// and of the mean: by Cauchy and Schwarz that is the root of the sum and of how many there are.
+double statistics_tolerance(const NodeSpec& node, const OperandValues& values, size_t i, double size) {
+  const double error = 8 * kF32Epsilon * (largest(values[0]) + largest(values[1]));
+  const auto row = static_cast<size_t>(node.output.shape[1]);
+  if (i % row < row / 2) return error;
+  const auto most = static_cast<double>(node.operands[0].shape.elements());
+  return 8 * kF32Epsilon * size + 2 * error * std::sqrt(size * most) + error * error * most;
 }
 
 std::vector<double> tolerances(const NodeSpec& node, const OperandValues& values,
@@ -88,7 +99,9 @@ std::vector<double> tolerances(const NodeSpec& node, const OperandValues& values
   const double largest_value = largest(values[0]);
   double operand_bound = 0;
   if (node.op == Op::kAttention) operand_bound = attention_tolerance(node, values);
-  if (node.op == Op::kGroupNorm || node.op == Op::kLayerNorm) operand_bound = norm_tolerance(node, values);
+  if (node.op == Op::kGroupNorm || node.op == Op::kGroupNormApply || node.op == Op::kLayerNorm) {
+    operand_bound = norm_tolerance(node, values);
+  }
   std::vector<double> bounds(expected.size());
   for (size_t i = 0; i < expected.size(); ++i) {
     const double size = std::fabs(static_cast<double>(expected[i]));
@@ -103,7 +116,9 @@ std::vector<double> tolerances(const NodeSpec& node, const OperandValues& values
       case Op::kAddChannels:
       case Op::kAffine: bound += kF32Epsilon * sums[i]; break;
       case Op::kAttention: bound += sums[i] * operand_bound; break;
+      case Op::kGroupStatistics: bound += statistics_tolerance(node, values, i, size); break;
       case Op::kGroupNorm:
+      case Op::kGroupNormApply:
       case Op::kLayerNorm: bound += operand_bound + 8 * kF32Epsilon * size; break;
       case Op::kActivation: bound += 8 * kF32Epsilon * std::max(1.0, size); break;
       case Op::kGeglu: bound += 8 * kF32Epsilon * std::max(largest_value, size); break;

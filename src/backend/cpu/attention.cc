@@ -35,9 +35,9 @@ constexpr int64_t kBlockKeys = 96;
 
 struct Attention {
   DType type = DType::kF32;
-  const std::byte *q = nullptr, *k = nullptr, *v = nullptr;
-  std::byte* out = nullptr;
-  int64_t queries = 0, keys = 0, heads = 0;
+  OperandView q, k, v, out;
+  int64_t keys = 0;
+  Interval images, heads, queries;               // the part
   int64_t key_channels = 0, value_channels = 0;  // of one head
   float scale = 1;
   bool causal = false;
@@ -217,20 +217,25 @@ HWY_INLINE Strided widened(const uint16_t* rows, int64_t stride, int64_t count, 
   return {buffer, channels, 1};
 }
 
+// First element of that pixel and head, of `channels` each.
 template <typename T>
-void attend_block(const Attention& a, int64_t batch, int64_t head, int64_t first_query,
-                  const Buffers& buffers) {
-  const int64_t key_stride = a.heads * a.key_channels;
-  const int64_t value_stride = a.heads * a.value_channels;
-  const T* q = reinterpret_cast<const T*>(a.q) + (batch * a.queries + first_query) * key_stride +
-               head * a.key_channels;
-  const T* k = reinterpret_cast<const T*>(a.k) + batch * a.keys * key_stride + head * a.key_channels;
-  const T* v = reinterpret_cast<const T*>(a.v) + batch * a.keys * value_stride + head * a.value_channels;
-  T* out = reinterpret_cast<T*>(a.out) + (batch * a.queries + first_query) * value_stride +
-           head * a.value_channels;
-  const int64_t count = std::min(kBlockQueries, a.queries - first_query);
+T* at(const OperandView& view, int64_t image, int64_t pixel, int64_t head, int64_t channels) {
+  const std::byte* address = element_at(view, image, pixel, head * channels, sizeof(T));
+  return reinterpret_cast<T*>(const_cast<std::byte*>(address));
+}
 
-  transpose_queries(q, key_stride, count, a.key_channels, a.scale, buffers.queries);
+template <typename T>
+void attend_block(const Attention& a, int64_t image, int64_t head, int64_t first_query,
+                  const Buffers& buffers) {
+  const int64_t q_stride = a.q.held.channels.size(), out_stride = a.out.held.channels.size();
+  const int64_t key_stride = a.k.held.channels.size(), value_stride = a.v.held.channels.size();
+  const T* q = at<T>(a.q, image, first_query, head, a.key_channels);
+  const T* k = at<T>(a.k, image, 0, head, a.key_channels);
+  const T* v = at<T>(a.v, image, 0, head, a.value_channels);
+  T* out = at<T>(a.out, image, first_query, head, a.value_channels);
+  const int64_t count = std::min(kBlockQueries, a.queries.end - first_query);
+
+  transpose_queries(q, q_stride, count, a.key_channels, a.scale, buffers.queries);
   std::fill_n(buffers.results, kBlockQueries * a.value_channels, 0.0F);
   std::fill_n(buffers.sums, kBlockQueries, 0.0F);
   std::fill_n(buffers.maxima, kBlockQueries, -std::numeric_limits<float>::max());
@@ -247,19 +252,20 @@ void attend_block(const Attention& a, int64_t batch, int64_t head, int64_t first
     product<true>({values.from, 1, values.row_stride}, buffers.scores, keys, a.value_channels,
                   buffers.results);
   }
-  write_results(buffers, count, a.value_channels, out, value_stride);
+  write_results(buffers, count, a.value_channels, out, out_stride);
 }
 
 void attend(const Attention& a, int64_t first_task, int64_t last_task, float* memory) {
   const Buffers buffers(a, memory);
-  const int64_t blocks = (a.queries + kBlockQueries - 1) / kBlockQueries;
+  const int64_t blocks = (a.queries.size() + kBlockQueries - 1) / kBlockQueries;
   for (int64_t task = first_task; task < last_task; ++task) {
     const int64_t row = task / blocks;
-    const int64_t first_query = task % blocks * kBlockQueries;
+    const int64_t image = a.images.begin + row / a.heads.size(), head = a.heads.begin + row % a.heads.size();
+    const int64_t first_query = a.queries.begin + task % blocks * kBlockQueries;
     if (a.type == DType::kF32) {
-      attend_block<float>(a, row / a.heads, row % a.heads, first_query, buffers);
+      attend_block<float>(a, image, head, first_query, buffers);
     } else {
-      attend_block<uint16_t>(a, row / a.heads, row % a.heads, first_query, buffers);
+      attend_block<uint16_t>(a, image, head, first_query, buffers);
     }
   }
 }
@@ -282,17 +288,16 @@ class FlashAttention final : public DenseKernel {
     const Shape& q = node.operands[0].shape;
     const Shape& v = node.operands[2].shape;
     call_.type = node.output.dtype;
-    call_.queries = q[1];
     call_.keys = v[1];
-    call_.heads = attrs.heads;
     call_.key_channels = q[2] / attrs.heads;
     call_.value_channels = v[2] / attrs.heads;
     call_.scale = attrs.scale;
     call_.causal = attrs.causal;
-    batch_ = q[0];
   }
 
   std::string_view name() const override { return "cpu_flash_attention"; }
+
+  Splits splits() const override { return {true, true, call_.value_channels}; }
 
   size_t scratch_bytes() const override {
     return static_cast<size_t>(Buffers::floats(call_)) * sizeof(float) * static_cast<size_t>(threads_);
@@ -301,12 +306,17 @@ class FlashAttention final : public DenseKernel {
   void run(const KernelArgs& args) const override {
     SNUG_CHECK(thread_count() <= threads_, "scratch was planned for as many threads as run");
     Attention call = call_;
-    call.q = args.inputs[0].data;
-    call.k = args.inputs[1].data;
-    call.v = args.inputs[2].data;
-    call.out = args.output;
+    call.q = args.inputs[0];
+    call.k = args.inputs[1];
+    call.v = args.inputs[2];
+    call.out = {args.output, args.output_held};
+    call.images = args.part.images;
+    call.heads = {args.part.channels.begin / call.value_channels,
+                  args.part.channels.end / call.value_channels};
+    call.queries = args.part.pixels;
     auto* scratch = reinterpret_cast<float*>(args.scratch);
-    const int64_t tasks = batch_ * call.heads * ((call.queries + kBlockQueries - 1) / kBlockQueries);
+    const int64_t blocks = (call.queries.size() + kBlockQueries - 1) / kBlockQueries;
+    const int64_t tasks = call.images.size() * call.heads.size() * blocks;
     parallel_for(tasks, 1, [&](int64_t begin, int64_t end) {
       HWY_DYNAMIC_DISPATCH(attend)(call, begin, end, scratch + thread_index() * Buffers::floats(call));
     });
@@ -314,7 +324,6 @@ class FlashAttention final : public DenseKernel {
 
  private:
   Attention call_;
-  int64_t batch_ = 0;
   int threads_;
 };
 

@@ -28,38 +28,68 @@ void copy_runs(const std::byte* from, int64_t from_stride, std::byte* to, int64_
   });
 }
 
+// Joins or cuts of channels go pixel by pixel, in parts too; along other axes they are of the whole.
+bool is_of_channels(const Shape& shape, int axis) {
+  return axis == (shape.rank() >= 4 ? 1 : shape.rank() - 1);
+}
+
 class CopyKernel : public DenseKernel {
  public:
-  explicit CopyKernel(const NodeSpec& node)
-      : DenseKernel(node), element_bytes_(element_bytes(node.output.dtype)) {}
+  CopyKernel(const NodeSpec& node, bool in_parts)
+      : DenseKernel(node), element_bytes_(element_bytes(node.output.dtype)), in_parts_(in_parts) {}
+  Splits splits() const override { return {.pixels = in_parts_}; }
 
  protected:
+  // For the pixels of the part: `channels` of `from`, beginning with its `from_channel`, to those of the
+  // output from `to_channel`.
+  void copy_channels(const KernelArgs& args, const OperandView& from, int64_t from_channel,
+                     int64_t to_channel, int64_t channels) const {
+    const auto run_bytes = static_cast<size_t>(channels * element_bytes_);
+    for_each_run(args.part,
+                 std::max<int64_t>(1, kPieceBytes / std::max<int64_t>(1, channels * element_bytes_)),
+                 [&](int64_t image, int64_t begin, int64_t end) {
+                   for (int64_t pixel = begin; pixel < end; ++pixel) {
+                     std::memcpy(output_at(args, image, pixel, to_channel, element_bytes_),
+                                 element_at(from, image, pixel, from_channel, element_bytes_), run_bytes);
+                   }
+                 });
+  }
+
   int64_t element_bytes_;
+  bool in_parts_;
 };
 
 class ConcatKernel final : public CopyKernel {
  public:
-  using CopyKernel::CopyKernel;
+  explicit ConcatKernel(const NodeSpec& node)
+      : CopyKernel(node, is_of_channels(node.output.shape, std::get<ConcatAttrs>(node.attrs).axis)) {}
   std::string_view name() const override { return "cpu_concat"; }
   void run(const KernelArgs& args) const override {
     const int axis = std::get<ConcatAttrs>(node_.attrs).axis;
     const AxisCut out = cut_at(node_.output.shape, axis);
-    const int64_t bytes_of_index = out.inner * element_bytes_;
-    std::byte* to = args.output;
+    int64_t start = 0;
     for (size_t i = 0; i < node_.operands.size(); ++i) {
-      const int64_t run_bytes = node_.operands[i].shape[axis] * bytes_of_index;
-      copy_runs(args.inputs[i].data, run_bytes, to, out.extent * bytes_of_index, run_bytes, out.outer);
-      to += run_bytes;
+      const int64_t extent = node_.operands[i].shape[axis];
+      if (in_parts_) {
+        copy_channels(args, args.inputs[i], 0, start, extent);
+      } else {
+        const int64_t bytes_of_index = out.inner * element_bytes_, run_bytes = extent * bytes_of_index;
+        copy_runs(args.inputs[i].data, run_bytes, args.output + start * bytes_of_index,
+                  out.extent * bytes_of_index, run_bytes, out.outer);
+      }
+      start += extent;
     }
   }
 };
 
 class SliceKernel final : public CopyKernel {
  public:
-  using CopyKernel::CopyKernel;
+  explicit SliceKernel(const NodeSpec& node)
+      : CopyKernel(node, is_of_channels(node.output.shape, std::get<SliceAttrs>(node.attrs).axis)) {}
   std::string_view name() const override { return "cpu_slice"; }
   void run(const KernelArgs& args) const override {
     const auto& attrs = std::get<SliceAttrs>(node_.attrs);
+    if (in_parts_) return copy_channels(args, args.inputs[0], attrs.begin, 0, attrs.length);
     const AxisCut in = cut_at(node_.operands[0].shape, attrs.axis);
     const int64_t bytes_of_index = in.inner * element_bytes_, run_bytes = attrs.length * bytes_of_index;
     copy_runs(args.inputs[0].data + attrs.begin * bytes_of_index, in.extent * bytes_of_index, args.output,
@@ -69,24 +99,20 @@ class SliceKernel final : public CopyKernel {
 
 class UpsampleNearestKernel final : public CopyKernel {
  public:
-  using CopyKernel::CopyKernel;
+  explicit UpsampleNearestKernel(const NodeSpec& node) : CopyKernel(node, true) {}
   std::string_view name() const override { return "cpu_upsample_nearest"; }
   void run(const KernelArgs& args) const override {
     const Shape& in = node_.operands[0].shape;
     const Shape& out = node_.output.shape;
-    const int64_t pixel_bytes = out[1] * element_bytes_, row_bytes = out[3] * pixel_bytes;
-    parallel_for(out[0] * out[2], std::max<int64_t>(1, kPieceBytes / row_bytes),
-                 [&](int64_t begin, int64_t end) {
-                   for (int64_t row = begin; row < end; ++row) {
-                     const int64_t in_row = row / out[2] * in[2] + row % out[2] * in[2] / out[2];
-                     const std::byte* from = args.inputs[0].data + in_row * in[3] * pixel_bytes;
-                     std::byte* to = args.output + row * row_bytes;
-                     for (int64_t x = 0; x < out[3]; ++x) {
-                       std::memcpy(to + x * pixel_bytes, from + x * in[3] / out[3] * pixel_bytes,
-                                   static_cast<size_t>(pixel_bytes));
-                     }
-                   }
-                 });
+    const auto pixel_bytes = static_cast<size_t>(out[1] * element_bytes_);
+    const int64_t grain = std::max<int64_t>(1, kPieceBytes / std::max<int64_t>(1, out[1] * element_bytes_));
+    for_each_run(args.part, grain, [&](int64_t image, int64_t begin, int64_t end) {
+      for (int64_t pixel = begin; pixel < end; ++pixel) {
+        const int64_t y = pixel / out[3] * in[2] / out[2], x = pixel % out[3] * in[3] / out[3];
+        std::memcpy(output_at(args, image, pixel, 0, element_bytes_),
+                    element_at(args.inputs[0], image, y * in[3] + x, 0, element_bytes_), pixel_bytes);
+      }
+    });
   }
 };
 
@@ -94,8 +120,8 @@ class UpsampleNearestKernel final : public CopyKernel {
 
 std::unique_ptr<Kernel> make_copy(const NodeSpec& node, std::string& reason) {
   for (const Operand& operand : node.operands) {
-    if (stored_dtype(operand) != node.output.dtype) {
-      reason = "copies elements as they are, converts none";
+    if (operand.is_weight || operand.dtype != node.output.dtype) {
+      reason = "copies activations as they are, converts none";
       return nullptr;
     }
   }

@@ -18,15 +18,15 @@
 namespace snug {
 namespace {
 
-// Operands of one call, and what it needs of the shapes.
+// One run of pixels of one image: `elements` of the output, which lie together.
 struct Elementwise {
   DType x_type = DType::kF32, y_type = DType::kF32, out_type = DType::kF32;
   const std::byte* x = nullptr;
   const std::byte* y = nullptr;
   std::byte* out = nullptr;
-  // add: y repeats after so many elements. geglu: features of the output. add_channels: channels.
-  int64_t period = 1;
-  int64_t rows_of_image = 0;  // add_channels: pixels that share a row of y; 0 when all do
+  int64_t elements = 0;
+  // Of y, which repeats after `period` elements, the run begins at `start`. geglu: features of the output.
+  int64_t period = 1, start = 0;
   Activation activation = Activation::kNone;
   float scale = 1, offset = 0;
 };
@@ -50,14 +50,13 @@ T* to(std::byte* data, int64_t element) {
 }
 
 template <typename T>
-void activation_as(const Elementwise& call, int64_t begin, int64_t end) {
+void activation_as(const Elementwise& call) {
   with_activation(call.activation, [&](auto function) HWY_ATTR {
-    map(function, from<T>(call.x, begin), to<T>(call.out, begin), end - begin);
+    map(function, from<T>(call.x, 0), to<T>(call.out, 0), call.elements);
   });
 }
-void activation(const Elementwise& call, int64_t begin, int64_t end) {
-  call.x_type == DType::kF32 ? activation_as<float>(call, begin, end)
-                             : activation_as<uint16_t>(call, begin, end);
+void activation(const Elementwise& call) {
+  call.x_type == DType::kF32 ? activation_as<float>(call) : activation_as<uint16_t>(call);
 }
 
 struct Affine {
@@ -66,19 +65,19 @@ struct Affine {
 };
 
 template <typename T>
-void affine_as(const Elementwise& call, int64_t begin, int64_t end) {
+void affine_as(const Elementwise& call) {
   const Affine function = {splat(call.scale), splat(call.offset)};
-  map(function, from<T>(call.x, begin), to<T>(call.out, begin), end - begin);
+  map(function, from<T>(call.x, 0), to<T>(call.out, 0), call.elements);
 }
-void affine(const Elementwise& call, int64_t begin, int64_t end) {
-  call.x_type == DType::kF32 ? affine_as<float>(call, begin, end) : affine_as<uint16_t>(call, begin, end);
+void affine(const Elementwise& call) {
+  call.x_type == DType::kF32 ? affine_as<float>(call) : affine_as<uint16_t>(call);
 }
 
-void cast(const Elementwise& call, int64_t begin, int64_t end) {
+void cast(const Elementwise& call) {
   if (call.x_type == DType::kF32) {
-    map(NoActivation(), from<float>(call.x, begin), to<uint16_t>(call.out, begin), end - begin);
+    map(NoActivation(), from<float>(call.x, 0), to<uint16_t>(call.out, 0), call.elements);
   } else {
-    map(NoActivation(), from<uint16_t>(call.x, begin), to<float>(call.out, begin), end - begin);
+    map(NoActivation(), from<uint16_t>(call.x, 0), to<float>(call.out, 0), call.elements);
   }
 }
 
@@ -87,15 +86,15 @@ struct TimesGelu {
 };
 
 template <typename T>
-void geglu_as(const Elementwise& call, int64_t begin, int64_t end) {
+void geglu_as(const Elementwise& call) {
   const int64_t features = call.period;
-  for (int64_t row = begin; row < end; ++row) {
-    const T* x = from<T>(call.x, row * 2 * features);
-    map(TimesGelu(), x, x + features, to<T>(call.out, row * features), features);
+  for (int64_t done = 0; done < call.elements; done += features) {
+    const T* x = from<T>(call.x, 2 * done);
+    map(TimesGelu(), x, x + features, to<T>(call.out, done), features);
   }
 }
-void geglu(const Elementwise& call, int64_t begin, int64_t end) {
-  call.x_type == DType::kF32 ? geglu_as<float>(call, begin, end) : geglu_as<uint16_t>(call, begin, end);
+void geglu(const Elementwise& call) {
+  call.x_type == DType::kF32 ? geglu_as<float>(call) : geglu_as<uint16_t>(call);
 }
 
 struct Sum {
@@ -103,52 +102,30 @@ struct Sum {
 };
 
 template <typename T, typename Y>
-void add_as(const Elementwise& call, int64_t begin, int64_t end) {
-  while (begin < end) {
-    const int64_t start = begin % call.period;
-    const int64_t count = HWY_MIN(end - begin, call.period - start);
-    map(Sum(), from<T>(call.x, begin), from<Y>(call.y, start), to<T>(call.out, begin), count);
-    begin += count;
+void add_as(const Elementwise& call) {
+  int64_t start = call.start;
+  for (int64_t done = 0; done < call.elements;) {
+    const int64_t count = HWY_MIN(call.elements - done, call.period - start);
+    map(Sum(), from<T>(call.x, done), from<Y>(call.y, start), to<T>(call.out, done), count);
+    done += count;
+    start = 0;
   }
 }
-template <typename T, typename Y>
-void add_channels_as(const Elementwise& call, int64_t begin, int64_t end) {
-  const int64_t channels = call.period;
-  for (int64_t row = begin; row < end; ++row) {
-    const int64_t image = call.rows_of_image == 0 ? 0 : row / call.rows_of_image;
-    map(Sum(), from<T>(call.x, row * channels), from<Y>(call.y, image * channels),
-        to<T>(call.out, row * channels), channels);
+void add(const Elementwise& call) {
+  if (call.x_type == DType::kF32) {
+    call.y_type == DType::kF32 ? add_as<float, float>(call) : add_as<float, uint16_t>(call);
+  } else {
+    call.y_type == DType::kF32 ? add_as<uint16_t, float>(call) : add_as<uint16_t, uint16_t>(call);
   }
 }
 
-void add(const Elementwise& call, int64_t begin, int64_t end) {
-  if (call.x_type == DType::kF32) {
-    call.y_type == DType::kF32 ? add_as<float, float>(call, begin, end)
-                               : add_as<float, uint16_t>(call, begin, end);
-  } else {
-    call.y_type == DType::kF32 ? add_as<uint16_t, float>(call, begin, end)
-                               : add_as<uint16_t, uint16_t>(call, begin, end);
-  }
-}
-void add_channels(const Elementwise& call, int64_t begin, int64_t end) {
-  if (call.x_type == DType::kF32) {
-    call.y_type == DType::kF32 ? add_channels_as<float, float>(call, begin, end)
-                               : add_channels_as<float, uint16_t>(call, begin, end);
-  } else {
-    call.y_type == DType::kF32 ? add_channels_as<uint16_t, float>(call, begin, end)
-                               : add_channels_as<uint16_t, uint16_t>(call, begin, end);
-  }
-}
-
-// Elements, pixels or rows [begin, end) of the output, by operation.
-void elementwise_range(Op op, const Elementwise& call, int64_t begin, int64_t end) {
+void elementwise_run(Op op, const Elementwise& call) {
   switch (op) {
-    case Op::kActivation: return activation(call, begin, end);
-    case Op::kAffine: return affine(call, begin, end);
-    case Op::kCast: return cast(call, begin, end);
-    case Op::kGeglu: return geglu(call, begin, end);
-    case Op::kAdd: return add(call, begin, end);
-    default: return add_channels(call, begin, end);
+    case Op::kActivation: return activation(call);
+    case Op::kAffine: return affine(call);
+    case Op::kCast: return cast(call);
+    case Op::kGeglu: return geglu(call);
+    default: return add(call);  // and add_channels
   }
 }
 
@@ -161,31 +138,32 @@ HWY_AFTER_NAMESPACE();
 namespace snug {
 namespace {
 
-HWY_EXPORT(elementwise_range);
+HWY_EXPORT(elementwise_run);
+
+// What a second operand is to the first: nothing, its equal, a suffix of its shape that repeats, or one row
+// of channels for each image or for all.
+enum class Second : uint8_t { kNone, kSameShape, kSuffix, kRows };
+
+Second second_of(const NodeSpec& node) {
+  if (node.operands.size() < 2) return Second::kNone;
+  if (node.op == Op::kAddChannels) return Second::kRows;
+  const Operand& y = node.operands[1];
+  return !y.is_weight && y.shape == node.output.shape ? Second::kSameShape : Second::kSuffix;
+}
 
 class ElementwiseKernel final : public DenseKernel {
  public:
-  explicit ElementwiseKernel(const NodeSpec& node) : DenseKernel(node) {
-    const std::vector<Operand>& operands = node.operands;
-    call_.x_type = stored_dtype(operands[0]);
+  explicit ElementwiseKernel(const NodeSpec& node)
+      : DenseKernel(node), second_(second_of(node)), whole_(whole_region(node.output.shape)) {
+    call_.x_type = stored_dtype(node.operands[0]);
     call_.out_type = node.output.dtype;
-    if (operands.size() > 1) call_.y_type = stored_dtype(operands[1]);
-    const Shape& out = node.output.shape;
+    if (second_ != Second::kNone) call_.y_type = stored_dtype(node.operands[1]);
     if (const auto* attrs = std::get_if<ActivationAttrs>(&node.attrs)) call_.activation = attrs->activation;
     if (const auto* attrs = std::get_if<AffineAttrs>(&node.attrs)) {
       call_.scale = attrs->scale;
       call_.offset = attrs->offset;
     }
-    int64_t elements_of_unit = 1;
-    if (node.op == Op::kAdd) call_.period = operands[1].shape.elements();
-    if (node.op == Op::kGeglu) call_.period = elements_of_unit = out[-1];
-    if (node.op == Op::kAddChannels) {
-      call_.period = elements_of_unit = out[1];
-      call_.rows_of_image = operands[1].shape[0] > 1 ? out[2] * out[3] : 0;
-    }
-    units_ = out.elements() / elements_of_unit;
-    // So that a piece is worth handing to a thread.
-    grain_ = std::max<int64_t>(1, 16384 / elements_of_unit);
+    call_.period = second_ == Second::kSuffix ? node.operands[1].shape.elements() : whole_.channels.size();
   }
 
   std::string_view name() const override {
@@ -199,19 +177,44 @@ class ElementwiseKernel final : public DenseKernel {
     }
   }
 
+  Splits splits() const override { return {.pixels = true}; }
+
+  // Each vector is read before the same one is written.
+  bool may_overwrite(int index) const override {
+    if (node_.op == Op::kGeglu || node_.op == Op::kCast) return false;
+    return index == 0 || (second_ == Second::kSameShape && call_.y_type == call_.out_type);
+  }
+
   void run(const KernelArgs& args) const override {
-    Elementwise call = call_;
-    call.x = args.inputs[0].data;
-    if (args.inputs.size() > 1) call.y = args.inputs[1].data;
-    call.out = args.output;
-    parallel_for(units_, grain_, [&](int64_t begin, int64_t end) {
-      HWY_DYNAMIC_DISPATCH(elementwise_range)(node_.op, call, begin, end);
+    // So that a piece is worth handing to a thread.
+    const int64_t channels = whole_.channels.size(), grain = std::max<int64_t>(1, 16384 / channels);
+    for_each_run(args.part, grain, [&](int64_t image, int64_t begin, int64_t end) {
+      Elementwise call = call_;
+      call.x = element_at(args.inputs[0], image, begin, 0, element_bytes(call.x_type));
+      call.out = output_at(args, image, begin, 0, element_bytes(call.out_type));
+      call.elements = (end - begin) * channels;
+      const int64_t y_bytes = element_bytes(call.y_type);
+      switch (second_) {
+        case Second::kNone: break;
+        case Second::kSameShape:
+          call.y = element_at(args.inputs[1], image, begin, 0, y_bytes);
+          call.period = call.elements;
+          break;
+        case Second::kSuffix:
+          call.y = args.inputs[1].data;
+          call.start = (image * whole_.pixels.size() + begin) * channels % call.period;
+          break;
+        case Second::kRows:
+          call.y = element_at(args.inputs[1], node_.operands[1].shape[0] > 1 ? image : 0, 0, 0, y_bytes);
+      }
+      HWY_DYNAMIC_DISPATCH(elementwise_run)(node_.op, call);
     });
   }
 
  private:
   Elementwise call_;
-  int64_t units_ = 0, grain_ = 1;
+  Second second_;
+  Region whole_;
 };
 
 bool is_float(DType dtype) { return dtype == DType::kF32 || dtype == DType::kBF16; }
@@ -221,7 +224,7 @@ bool is_float(DType dtype) { return dtype == DType::kF32 || dtype == DType::kBF1
 std::unique_ptr<Kernel> make_elementwise(const NodeSpec& node, std::string& reason) {
   if (node.op == Op::kCast) {
     const DType in = stored_dtype(node.operands[0]), out = node.output.dtype;
-    if (!is_float(in) || !is_float(out) || in == out) {
+    if (node.operands[0].is_weight || !is_float(in) || !is_float(out) || in == out) {
       reason = "casts F32 to BF16 and back";
       return nullptr;
     }
@@ -230,6 +233,10 @@ std::unique_ptr<Kernel> make_elementwise(const NodeSpec& node, std::string& reas
   }
   if (node.operands.size() > 1 && !is_float(stored_dtype(node.operands[1]))) {
     reason = "takes a second operand of F32 or BF16";
+    return nullptr;
+  }
+  if (node.op == Op::kAddChannels && node.operands[1].is_weight) {
+    reason = "takes rows of channels that are no weight";
     return nullptr;
   }
   return std::make_unique<ElementwiseKernel>(node);

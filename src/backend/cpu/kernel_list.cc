@@ -19,7 +19,8 @@ Candidates list_of(Op op) {
     case Op::kConv2d: return {{"cpu_conv2d", make_conv2d}};
     case Op::kLinear: return {{"cpu_linear", make_linear}};
     case Op::kAttention: return {{"cpu_flash_attention", make_flash_attention}};
-    case Op::kGroupNorm: return {{"cpu_group_norm", make_group_norm}};
+    case Op::kGroupStatistics: return {{"cpu_group_statistics", make_group_statistics}};
+    case Op::kGroupNormApply: return {{"cpu_group_norm_apply", make_group_norm_apply}};
     case Op::kLayerNorm: return {{"cpu_layer_norm", make_layer_norm}};
     case Op::kActivation:
     case Op::kGeglu:
@@ -30,8 +31,9 @@ Candidates list_of(Op op) {
     case Op::kConcat:
     case Op::kSlice:
     case Op::kUpsampleNearest: return {{"cpu_copy", make_copy}};
-    default:  // once a request, or a few hundred numbers: nothing to win over the reference
-      return {};
+    // Once a request, or a few hundred numbers: nothing to win over the reference. Whole group norms are in
+    // no graph that went through the passes.
+    default: return {};
   }
 }
 

@@ -68,10 +68,10 @@ HWY_INLINE float row_sum(const T* x, int64_t count, float centre) {
 }
 
 template <typename T>
-void layer_norm_as(const LayerNorm& call, int64_t begin, int64_t end) {
+void layer_norm_as(const LayerNorm& call, int64_t rows) {
   const int64_t channels = call.channels;
   const auto count = static_cast<float>(channels);
-  for (int64_t row = begin; row < end; ++row) {
+  for (int64_t row = 0; row < rows; ++row) {
     const T* x = reinterpret_cast<const T*>(call.x) + row * channels;
     T* out = reinterpret_cast<T*>(call.out) + row * channels;
     const float mean = row_sum<false>(x, channels, 0) / count;
@@ -95,9 +95,8 @@ void layer_norm_as(const LayerNorm& call, int64_t begin, int64_t end) {
   }
 }
 
-void layer_norm_rows(const LayerNorm& call, int64_t begin, int64_t end) {
-  call.type == DType::kF32 ? layer_norm_as<float>(call, begin, end)
-                           : layer_norm_as<uint16_t>(call, begin, end);
+void layer_norm_rows(const LayerNorm& call, int64_t rows) {
+  call.type == DType::kF32 ? layer_norm_as<float>(call, rows) : layer_norm_as<uint16_t>(call, rows);
 }
 
 }  // namespace
@@ -115,20 +114,24 @@ class LayerNormKernel final : public DenseKernel {
  public:
   using DenseKernel::DenseKernel;
   std::string_view name() const override { return "cpu_layer_norm"; }
+  Splits splits() const override { return {.pixels = true}; }
+  // A row is read for its statistics first, then each vector of it before the same of the output is written.
+  bool may_overwrite(int index) const override { return index == 0; }
   void run(const KernelArgs& args) const override {
-    LayerNorm call;
-    call.type = node_.output.dtype;
-    call.x = args.inputs[0].data;
-    call.gamma = reinterpret_cast<const float*>(args.inputs[1].data);
-    call.beta = reinterpret_cast<const float*>(args.inputs[2].data);
-    call.out = args.output;
-    call.channels = node_.output.shape[-1];
-    call.epsilon = std::get<LayerNormAttrs>(node_.attrs).epsilon;
-    const int64_t rows = node_.output.shape.elements() / call.channels;
-    const int64_t grain = std::max<int64_t>(1, 8192 / call.channels);
-    parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
-      HWY_DYNAMIC_DISPATCH(layer_norm_rows)(call, begin, end);
-    });
+    LayerNorm all;
+    all.type = node_.output.dtype;
+    all.gamma = reinterpret_cast<const float*>(args.inputs[1].data);
+    all.beta = reinterpret_cast<const float*>(args.inputs[2].data);
+    all.channels = node_.output.shape[-1];
+    all.epsilon = std::get<LayerNormAttrs>(node_.attrs).epsilon;
+    const int64_t bytes = element_bytes(all.type);
+    for_each_run(args.part, std::max<int64_t>(1, 8192 / all.channels),
+                 [&](int64_t image, int64_t begin, int64_t end) {
+                   LayerNorm call = all;
+                   call.x = element_at(args.inputs[0], image, begin, 0, bytes);
+                   call.out = output_at(args, image, begin, 0, bytes);
+                   HWY_DYNAMIC_DISPATCH(layer_norm_rows)(call, end - begin);
+                 });
   }
 };
 

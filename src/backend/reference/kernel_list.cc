@@ -51,12 +51,26 @@ std::unique_ptr<Kernel> make(const NodeSpec& node, std::string& /*reason*/) {
 const KernelCandidate& reference_candidate(Op op) {
   // In the order of the enumeration.
   static const std::array<KernelCandidate, kOpCount> kList = {{
-      SNUG_REFERENCE(conv2d),     SNUG_REFERENCE(linear),       SNUG_REFERENCE(group_norm),
-      SNUG_REFERENCE(layer_norm), SNUG_REFERENCE(activation),   SNUG_REFERENCE(geglu),
-      SNUG_REFERENCE(add),        SNUG_REFERENCE(add_channels), SNUG_REFERENCE(affine),
-      SNUG_REFERENCE(concat),     SNUG_REFERENCE(slice),        SNUG_REFERENCE(upsample_nearest),
-      SNUG_REFERENCE(embedding),  SNUG_REFERENCE(attention),    SNUG_REFERENCE(timestep_embedding),
-      {"tokens", nullptr},        {"image", nullptr},           {"reshape", nullptr},
+      SNUG_REFERENCE(conv2d),
+      SNUG_REFERENCE(linear),
+      SNUG_REFERENCE(group_norm),
+      SNUG_REFERENCE(group_statistics),
+      SNUG_REFERENCE(group_norm_apply),
+      SNUG_REFERENCE(layer_norm),
+      SNUG_REFERENCE(activation),
+      SNUG_REFERENCE(geglu),
+      SNUG_REFERENCE(add),
+      SNUG_REFERENCE(add_channels),
+      SNUG_REFERENCE(affine),
+      SNUG_REFERENCE(concat),
+      SNUG_REFERENCE(slice),
+      SNUG_REFERENCE(upsample_nearest),
+      SNUG_REFERENCE(embedding),
+      SNUG_REFERENCE(attention),
+      SNUG_REFERENCE(timestep_embedding),
+      {"tokens", nullptr},
+      {"image", nullptr},
+      {"reshape", nullptr},
       SNUG_REFERENCE(cast),
   }};
   return kList[static_cast<size_t>(op)];

@@ -60,6 +60,8 @@ size_t attention_scratch_bytes(const NodeSpec& node);
 void conv2d(const NodeSpec& node, const KernelArgs& args);
 void linear(const NodeSpec& node, const KernelArgs& args);
 void group_norm(const NodeSpec& node, const KernelArgs& args);
+void group_statistics(const NodeSpec& node, const KernelArgs& args);
+void group_norm_apply(const NodeSpec& node, const KernelArgs& args);
 void layer_norm(const NodeSpec& node, const KernelArgs& args);
 void activation(const NodeSpec& node, const KernelArgs& args);
 void geglu(const NodeSpec& node, const KernelArgs& args);
