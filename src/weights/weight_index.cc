@@ -30,6 +30,14 @@ WeightEntry slice_of(WeightEntry entry, const StoredTensor& stored, const NameMa
   return entry;
 }
 
+// The elements of rows of dimension 0.
+Interval elements_of(const Shape& shape, Interval rows) {
+  const int64_t count = shape.rank() == 0 ? 1 : shape[0];
+  SNUG_CHECK(0 <= rows.begin && rows.begin <= rows.end && rows.end <= count, "rows of the tensor");
+  const int64_t each = count == 0 ? 0 : shape.elements() / count;
+  return {rows.begin * each, rows.end * each};
+}
+
 Shape as_matrix(const Shape& shape) {
   const bool unit_kernel = shape.rank() == 4 && shape[2] == 1 && shape[3] == 1;
   return unit_kernel ? Shape{shape[0], shape[1]} : shape;
@@ -132,6 +140,46 @@ void WeightIndex::read_f32(std::string_view tensor, int64_t first_element, std::
     offset += bytes;
     out = out.subspan(converted.size());
   }
+}
+
+void WeightIndex::read_rows(std::string_view tensor, Interval rows, std::span<std::byte> out) const {
+  const WeightEntry& found = entry(tensor);
+  const Interval elements = elements_of(found.shape, rows);
+  const auto begin = static_cast<uint64_t>(bytes_of(found.dtype, elements.begin));
+  SNUG_CHECK(static_cast<int64_t>(out.size()) == bytes_of(found.dtype, elements.size()), "room for the rows");
+  files_[found.file]->read_at(found.offset + begin, out);
+}
+
+void WeightIndex::read_rows_f32(std::string_view tensor, Interval rows, std::span<float> out) const {
+  const WeightEntry& found = entry(tensor);
+  const Interval elements = elements_of(found.shape, rows);
+  SNUG_CHECK(static_cast<int64_t>(out.size()) == elements.size(), "room for the rows");
+  // Only a vector's rows can cut blocks, or a tensor's whose rows a file's author made shorter than those.
+  const int64_t block = dtype_info(found.dtype).block_elements;
+  const int64_t to_block = (block - elements.begin % block) % block;
+  const auto head = static_cast<size_t>(std::min(to_block, elements.size()));
+  const auto whole = static_cast<size_t>((elements.size() - static_cast<int64_t>(head)) / block * block);
+  const std::span<float> middle = out.subspan(head, whole), tail = out.subspan(head + whole);
+  if (head > 0) read_part_of_block(found, elements.begin, out.first(head));
+  if (whole > 0) read_f32(tensor, elements.begin + static_cast<int64_t>(head), middle);
+  if (!tail.empty()) read_part_of_block(found, elements.end - static_cast<int64_t>(tail.size()), tail);
+}
+
+void WeightIndex::read_part_of_block(const WeightEntry& entry, int64_t first_element,
+                                     std::span<float> out) const {
+  const DTypeInfo& info = dtype_info(entry.dtype);
+  std::array<std::byte, 256> bytes;  // no format's block is larger
+  std::array<float, 256> values;
+  const auto block_elements = static_cast<size_t>(info.block_elements);
+  SNUG_CHECK(static_cast<size_t>(info.block_bytes) <= bytes.size() && block_elements <= values.size(),
+             "room for a block");
+  const int64_t begin = first_element / info.block_elements * info.block_elements;
+  const auto skip = static_cast<size_t>(first_element - begin);
+  SNUG_CHECK(skip + out.size() <= block_elements, "inside one block");
+  const std::span<std::byte> raw = std::span(bytes).first(static_cast<size_t>(info.block_bytes));
+  files_[entry.file]->read_at(entry.offset + static_cast<uint64_t>(bytes_of(entry.dtype, begin)), raw);
+  dequantise(entry.dtype, raw, std::span(values).first(block_elements));
+  std::copy_n(values.begin() + static_cast<ptrdiff_t>(skip), out.size(), out.begin());
 }
 
 }  // namespace snug

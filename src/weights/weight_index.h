@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/byte_source.h"
+#include "graph/region.h"
 #include "graph/weight_source.h"
 #include "weights/name_map.h"
 #include "weights/weight_file.h"
@@ -63,7 +64,16 @@ class WeightIndex final : public WeightSource {
   // range lies inside the tensor (SNUG_CHECK). Throws as read().
   void read_f32(std::string_view tensor, int64_t first_element, std::span<float> out) const;
 
+  // Rows [begin, end) of dimension 0, which is outermost, so that they are consecutive; a scalar is one row.
+  // They lie inside the tensor and `out` is as large as they are (SNUG_CHECK). Throw as read().
+  // As stored: rows of quantised tensors begin and end between blocks (SNUG_CHECK).
+  void read_rows(std::string_view tensor, Interval rows, std::span<std::byte> out) const;
+  // As float, whatever the stored type; any rows.
+  void read_rows_f32(std::string_view tensor, Interval rows, std::span<float> out) const;
+
  private:
+  void read_part_of_block(const WeightEntry& entry, int64_t first_element, std::span<float> out) const;
+
   std::string name_;
   std::vector<std::shared_ptr<const ByteSource>> files_;
   std::map<std::string, WeightEntry, std::less<>> entries_;

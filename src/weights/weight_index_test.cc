@@ -139,6 +139,48 @@ TEST(WeightIndexTest, QuantisedTensorsAreExpandedFromAnyBlock) {
   EXPECT_TRUE(std::ranges::equal(part, std::span(expected).subspan(256 * 3, part.size())));
 }
 
+TEST(WeightIndexTest, RowsAreRangesOfDimensionZeroAsStoredOrAsFloats) {
+  const HostTensor floats = counting({7, 3, 2, 2});
+  HostTensor halves(DType::kF16, {7, 3, 2, 2});
+  from_f32(DType::kF16, floats.floats(), halves.bytes().data());
+  const WeightFile file = file_of({{"f32", floats}, {"f16", halves}, {"scalar", counting(Shape{})}});
+  WeightIndex index("test");
+  index.add(file.source, file.tensors, map_diffusers(file.tensors));
+  for (const Interval rows : {Interval{0, 7}, Interval{2, 5}, Interval{6, 7}, Interval{3, 3}}) {
+    const auto first = static_cast<size_t>(rows.begin) * 12, count = static_cast<size_t>(rows.size()) * 12;
+    std::vector<std::byte> raw(count * 2);
+    index.read_rows("f16", rows, raw);
+    EXPECT_TRUE(std::ranges::equal(raw, halves.bytes().subspan(first * 2, count * 2)));
+    std::vector<float> values(count);
+    index.read_rows_f32("f16", rows, values);
+    EXPECT_TRUE(std::ranges::equal(values, floats.floats().subspan(first, count)));
+  }
+  std::vector<float> one(1, -1);
+  index.read_rows_f32("scalar", {0, 1}, one);
+  EXPECT_EQ(one[0], 0);
+}
+
+// A file's author may quantise a vector, whose rows are single elements; a kernel may want any of them.
+TEST(WeightIndexTest, RowsAsFloatsMayCutQuantisedBlocks) {
+  std::string blocks(34 * 5, '\0');  // Q8_0: 32 elements in 34 bytes
+  std::mt19937 random(5);
+  for (char& byte : blocks) byte = static_cast<char>(random() & 0x3f);
+  testing::GgufWriter writer;
+  writer.add_tensor("bias", {32 * 5}, 8, blocks);
+  const WeightFile file = read_weight_file(std::make_shared<OwnedSource>(writer.bytes()));
+  WeightIndex index("test");
+  index.add(file.source, file.tensors, map_diffusers(file.tensors));
+  const std::vector<float> all = read_all(index, "bias");
+  for (int64_t begin = 0; begin <= 160; ++begin) {
+    for (int64_t end = begin; end <= 160; end += 7) {
+      std::vector<float> part(static_cast<size_t>(end - begin));
+      index.read_rows_f32("bias", {begin, end}, part);
+      EXPECT_TRUE(std::ranges::equal(part, std::span(all).subspan(static_cast<size_t>(begin), part.size())))
+          << begin << " to " << end;
+    }
+  }
+}
+
 TEST(WeightIndexTest, ThreadsReadAtOnce) {
   const HostTensor floats = counting({100, 100});
   const WeightFile file = file_of({{"w", floats}});
