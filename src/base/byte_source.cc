@@ -66,8 +66,8 @@ class FileSource final : public ByteSource {
   uint64_t size_;
 };
 
-// O_DIRECT wants offset, length and memory aligned to the device's blocks, so everything goes through a buffer
-// that is. 4096 suits every common device; one that wants more refuses the first read, in open_direct.
+// O_DIRECT wants offset, length and memory aligned to the device's blocks, so everything goes through a
+// buffer that is. 4096 suits every common device; one that wants more refuses the first read, in open_direct.
 class DirectFileSource final : public ByteSource {
  public:
   static constexpr uint64_t kBlockBytes = 4096;

@@ -63,7 +63,8 @@ TEST_P(FileBytes, AreTheSameFromAnyOffsetInAnyLength) {
   const auto source = open();
   EXPECT_EQ(source->size(), bytes_.size());
   for (const uint64_t offset : {0UL, 1UL, 511UL, 4095UL, 4096UL, 4097UL, kDirectBufferBytes - 1}) {
-    for (const size_t count : {0UL, 1UL, 4095UL, 4096UL, 4097UL, kDirectBufferBytes, kDirectBufferBytes + 3}) {
+    for (const size_t count :
+         {0UL, 1UL, 4095UL, 4096UL, 4097UL, kDirectBufferBytes, kDirectBufferBytes + 3}) {
       expect_same(*source, offset, count);
     }
   }
