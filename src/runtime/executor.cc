@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "base/check.h"
-#include "base/error.h"
 #include "base/stopwatch.h"
 
 namespace snug {
@@ -43,114 +42,156 @@ size_t index_of(const Plan& plan, const Phase& phase) {
 }  // namespace
 
 Executor::Executor(const Plan& plan, const KernelSet& kernels, Weights weights,
-                   const Cancellation& cancellation)
+                   const Cancellation& cancellation, const std::string& scratch_folder)
     : plan_(plan),
       kernels_(kernels),
       weights_(std::move(weights)),
       cancellation_(cancellation),
       arena_(plan.arena_bytes),
+      scratch_file_(scratch_folder, plan.scratch_file_bytes),
       records_(plan.phases.size()) {
   size_t most = 0;
   for (size_t i = 0; i < plan.phases.size(); ++i) {
     const Phase& phase = plan.phases[i];
-    records_[i].call_seconds.reserve(static_cast<size_t>(phase.calls));
+    records_[i].run_seconds.reserve(static_cast<size_t>(phase.runs()));
+    records_[i].stall_seconds.reserve(static_cast<size_t>(phase.runs()));
     records_[i].kernel_seconds.assign(phase.instructions.size(), 0);
+    records_[i].loads.assign(phase.loads.size(), {});
     for (const Node& node : phase.graph.nodes()) most = std::max(most, node.inputs.size());
   }
   operands_.resize(most);
 }
 
+Executor::~Executor() = default;
+
 const PhaseRecord& Executor::record(const Phase& phase) const { return records_[index_of(plan_, phase)]; }
 
-std::byte* Executor::address(const Location& location, int call) {
+std::byte* Executor::address(const Location& location, Turn turn) {
   if (location.buffer < 0) return nullptr;
   const Buffer& buffer = plan_.buffers[static_cast<size_t>(location.buffer)];
   arena_.touch(buffer.offset, buffer.bytes);
-  return arena_.at(buffer.offset + location.offset + location.call_stride * static_cast<uint64_t>(call));
+  return arena_.at(buffer.offset + location.offset + location.call_stride * static_cast<uint64_t>(turn.call) +
+                   location.pass_stride * static_cast<uint64_t>(turn.pass));
 }
 
-void Executor::load(const Phase& phase) {
-  const Stopwatch watch;
+void Executor::begin(const Phase& phase) {
+  leave_phase();
+  streamer_.reset();
   PhaseRecord& record = records_[index_of(plan_, phase)];
-  for (const Instruction& instruction : phase.instructions) {
-    const auto* load_weight = std::get_if<LoadWeight>(&instruction);
-    if (load_weight == nullptr) continue;
-    cancellation_.check();
-    try {
-      load(phase, *load_weight, *weights_.at(phase.part), record);
-    } catch (Error& error) {
-      error.in_tensor(phase.graph.value(load_weight->value).name);
-      throw;
-    }
+  record.run_seconds.clear();
+  record.stall_seconds.clear();
+  std::fill(record.kernel_seconds.begin(), record.kernel_seconds.end(), 0);
+  std::fill(record.loads.begin(), record.loads.end(), LoadRecord{});
+  record.read_seconds = 0;
+  record.read_bytes = 0;
+  if (!phase.loads.empty()) {
+    const auto weights = weights_.find(phase.part);
+    SNUG_CHECK(weights != weights_.end(), "the weights of every part");
+    std::vector<std::byte*> targets;
+    for (const Load& load : phase.loads) targets.push_back(address(load.target, {}));
+    streamer_.emplace(phase, *weights->second, std::move(targets), cancellation_);
   }
-  record.load_seconds += watch.seconds();
+  phase_ = &phase;
+  run_ = 0;
 }
 
-void Executor::load(const Phase& phase, const LoadWeight& load, const WeightIndex& weights,
-                    PhaseRecord& record) {
-  const Value& value = phase.graph.value(load.value);
-  std::byte* target = address(load.target);
-  record.read_bytes += weights.entry(value.name).bytes;
-  const auto elements = static_cast<size_t>(value.shape.elements());
-  if (load.form.packed) {
-    const std::span<float> dense(reinterpret_cast<float*>(address(load.staging)), elements);
-    weights.read_f32(value.name, 0, dense);
-    kernels_.kernel(load.kernel).pack_weight(load.input, dense, target);
-  } else if (load.form.dtype == value.dtype) {
-    weights.read(value.name, {target, load.form.bytes});
-  } else {
-    SNUG_CHECK(load.form.dtype == DType::kF32, "dense weights are kept as stored or as F32");
-    weights.read_f32(value.name, 0, {reinterpret_cast<float*>(target), elements});
+// Ends the streamer and notes what it did. Its memory stays: nothing is freed in a run.
+void Executor::leave_phase() {
+  if (phase_ == nullptr) return;
+  PhaseRecord& record = records_[index_of(plan_, *phase_)];
+  phase_ = nullptr;
+  if (!streamer_.has_value()) return;
+  streamer_->stop();
+  std::copy(streamer_->records().begin(), streamer_->records().end(), record.loads.begin());
+  for (const LoadRecord& load : record.loads) {
+    record.read_seconds += load.seconds;
+    record.read_bytes += load.bytes;
   }
 }
 
-void Executor::set_input(const Phase& phase, std::string_view name, std::span<const float> values) {
+void Executor::set_input(const Phase& phase, std::string_view name, std::span<const float> values, int call,
+                         int pass) {
   const Port& port = find_port(phase.inputs, name);
   const Value& value = phase.graph.value(port.value);
   SNUG_CHECK(value.dtype == DType::kF32 && static_cast<int64_t>(values.size()) == value.shape.elements(),
              "an input has the planned type and size");
-  auto* stored = reinterpret_cast<float*>(address(port.location));
+  auto* stored = reinterpret_cast<float*>(address(port.location, {call, pass}));
   for_each_element(value.shape,
                    [&](int64_t logical, int64_t at) { stored[at] = values[static_cast<size_t>(logical)]; });
 }
 
-void Executor::set_input(const Phase& phase, std::string_view name, std::span<const int32_t> values) {
+void Executor::set_input(const Phase& phase, std::string_view name, std::span<const int32_t> values, int call,
+                         int pass) {
   const Port& port = find_port(phase.inputs, name);
   const Value& value = phase.graph.value(port.value);
   SNUG_CHECK(value.dtype == DType::kI32 && static_cast<int64_t>(values.size()) == value.shape.elements(),
              "an input has the planned type and size");
-  std::memcpy(address(port.location), values.data(), values.size_bytes());
+  std::memcpy(address(port.location, {call, pass}), values.data(), values.size_bytes());
 }
 
-void Executor::run(const Phase& phase, int call) {
+void Executor::run(const Phase& phase, int call, int pass) {
+  SNUG_CHECK(phase_ == &phase, "a phase begins before it runs, and anew after an error");
+  SNUG_CHECK(0 <= call && call < phase.calls && 0 <= pass && pass < phase.passes, "a planned run");
   const Stopwatch watch;
   PhaseRecord& record = records_[index_of(plan_, phase)];
-  for (size_t i = 0; i < phase.instructions.size(); ++i) {
-    const auto* instruction = std::get_if<RunKernel>(&phase.instructions[i]);
-    if (instruction == nullptr) continue;
-    cancellation_.check();
-    const Stopwatch kernel_watch;
-    run(*instruction, call);
-    record.kernel_seconds[i] += kernel_watch.seconds();
+  record.stall_seconds.push_back(0);
+  try {
+    run_instructions(phase, {call, pass}, record);
+  } catch (...) {
+    record.stall_seconds.pop_back();
+    leave_phase();
+    throw;
   }
-  record.call_seconds.push_back(watch.seconds());
+  record.run_seconds.push_back(watch.seconds());
+  if (++run_ == phase.runs()) leave_phase();
 }
 
-void Executor::run(const RunKernel& instruction, int call) {
-  for (size_t i = 0; i < instruction.inputs.size(); ++i) operands_[i] = address(instruction.inputs[i], call);
+void Executor::run_instructions(const Phase& phase, Turn turn, PhaseRecord& record) {
+  for (size_t i = 0; i < phase.instructions.size(); ++i) {
+    cancellation_.check();
+    const Instruction& instruction = phase.instructions[i];
+    if (const auto* kernel = std::get_if<RunKernel>(&instruction); kernel != nullptr && streamer_) {
+      record.stall_seconds.back() += streamer_->wait_for(run_, kernel->loads_needed);
+    }
+    const Stopwatch watch;
+    std::visit([&](const auto& what) { execute(what, turn); }, instruction);
+    record.kernel_seconds[i] += watch.seconds();
+    if (streamer_) streamer_->instruction_done();
+  }
+}
+
+void Executor::execute(const RunKernel& run, Turn turn) {
+  for (size_t i = 0; i < run.inputs.size(); ++i) {
+    operands_[i] = {address(run.inputs[i].location, turn), run.inputs[i].held};
+  }
   KernelArgs args;
-  args.inputs = {operands_.data(), instruction.inputs.size()};
-  args.output = address(instruction.output, call);
-  args.scratch = address(instruction.scratch);
-  kernels_.kernel(instruction.kernel).run(args);
+  args.inputs = {operands_.data(), run.inputs.size()};
+  args.output = address(run.output.location, turn);
+  args.output_held = run.output.held;
+  args.part = run.part;
+  args.scratch = address(run.scratch, turn);
+  kernels_.kernel(run.kernel).run(args);
 }
 
-void Executor::read_output(const Phase& phase, std::string_view name, std::span<float> values) {
+void Executor::execute(const Move& move, Turn turn) {
+  std::memmove(address(move.to, turn), address(move.from, turn), move.bytes);
+}
+
+void Executor::execute(const Spill& spill, Turn turn) {
+  scratch_file_.write(spill.file_offset, {address(spill.from, turn), spill.bytes}, cancellation_);
+}
+
+void Executor::execute(const Restore& restore, Turn turn) {
+  scratch_file_.read(restore.file_offset, {address(restore.to, turn), restore.bytes}, cancellation_);
+}
+
+void Executor::read_output(const Phase& phase, std::string_view name, std::span<float> values, int call,
+                           int pass) {
   const Port& port = find_port(phase.outputs, name);
   const Value& value = phase.graph.value(port.value);
   SNUG_CHECK(value.dtype == DType::kF32 && static_cast<int64_t>(values.size()) == value.shape.elements(),
              "an output has the planned type and size");
-  const auto* stored = reinterpret_cast<const float*>(address(port.location));
+  const auto* stored = reinterpret_cast<const float*>(address(port.location, {call, pass}));
   for_each_element(value.shape,
                    [&](int64_t logical, int64_t at) { values[static_cast<size_t>(logical)] = stored[at]; });
 }

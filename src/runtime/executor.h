@@ -1,13 +1,19 @@
 // Runs a plan's phases in its arena. Trusts the plan: nothing is checked or allocated here while kernels run.
 //
-// Use, for each phase in order: load(phase) once; then for each call: set_input for its inputs, run(phase,
-// call), read_output. Pictures cross this border in logical order (N C H W) and are stored channels-last
-// inside.
+// Use, for each phase in order: begin(phase) once; then for each run, call by call and in each call pass by
+// pass: set_input for its inputs, run(phase, call, pass), read_output. What an earlier phase left for the
+// host is read before the next one begins. Pictures cross this border in logical order (N C H W) and are
+// stored channels-last inside.
 //
-// One thread at a time. The plan, the kernels and the weights must outlive the executor.
+// Weights come by the streamer's thread (weight_streamer.h), which begins reading in begin() and ends with
+// the phase's last run. A begin or run that throws ends it too: then the phase, or another, begins anew.
+//
+// One thread at a time. The plan, the kernels and the cancellation must outlive the executor.
 #pragma once
 
 #include <map>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,51 +23,76 @@
 #include "plan/plan.h"
 #include "runtime/arena.h"
 #include "runtime/kernel_set.h"
+#include "runtime/scratch_file.h"
+#include "runtime/weight_streamer.h"
 #include "weights/weight_index.h"
 
 namespace snug {
 
-// What happened in one phase.
+// What happened in one phase since it began.
 struct PhaseRecord {
-  double load_seconds = 0;
+  std::vector<double> run_seconds;     // one entry a run, waiting included
+  std::vector<double> stall_seconds;   // of each run: waited for weights
+  std::vector<double> kernel_seconds;  // by instruction, summed over runs, without waiting
+  // Once the phase is over, or was left: by load, summed over runs, and the sums over loads. The streamer's
+  // time, most of it beside the kernels'.
+  std::vector<LoadRecord> loads;
+  double read_seconds = 0;
   uint64_t read_bytes = 0;
-  std::vector<double> call_seconds;    // one entry a call
-  std::vector<double> kernel_seconds;  // by instruction, summed over calls
 };
 
 class Executor {
  public:
   using Weights = std::map<std::string, std::shared_ptr<const WeightIndex>>;  // by part name
-  // Throws out_of_memory.
-  Executor(const Plan& plan, const KernelSet& kernels, Weights weights, const Cancellation& cancellation);
+  // Takes the arena and, where the plan spills, a scratch file in that folder. Throws out_of_memory,
+  // disk_full, io_error.
+  Executor(const Plan& plan, const KernelSet& kernels, Weights weights, const Cancellation& cancellation,
+           const std::string& scratch_folder = default_scratch_folder());
+  ~Executor();
 
-  // Reads, converts and packs the phase's weights. Throws what reading throws (with file and tensor),
-  // cancelled.
-  void load(const Phase& phase);
+  // Starts reading the phase's weights; does not wait for them. Throws out_of_memory.
+  void begin(const Phase& phase);
 
   // F32 inputs in logical order; I32 for token ids. SNUG_CHECK on name, element type and size.
-  void set_input(const Phase& phase, std::string_view name, std::span<const float> values);
-  void set_input(const Phase& phase, std::string_view name, std::span<const int32_t> values);
-  // Throws cancelled, between kernels.
-  void run(const Phase& phase, int call = 0);
+  void set_input(const Phase& phase, std::string_view name, std::span<const float> values, int call = 0,
+                 int pass = 0);
+  void set_input(const Phase& phase, std::string_view name, std::span<const int32_t> values, int call = 0,
+                 int pass = 0);
+  // The next run of the phase that has begun. Throws what reading weights threw (naming file and tensor) or
+  // the scratch file did, and cancelled, between kernels.
+  void run(const Phase& phase, int call = 0, int pass = 0);
   // F32 outputs in logical order.
-  void read_output(const Phase& phase, std::string_view name, std::span<float> values);
+  void read_output(const Phase& phase, std::string_view name, std::span<float> values, int call = 0,
+                   int pass = 0);
 
   const PhaseRecord& record(const Phase& phase) const;
   const Arena& arena() const { return arena_; }
 
  private:
-  void load(const Phase& phase, const LoadWeight& load, const WeightIndex& weights, PhaseRecord& record);
-  void run(const RunKernel& instruction, int call);
-  std::byte* address(const Location& location, int call = 0);
+  // Of one run: for strides.
+  struct Turn {
+    int call = 0, pass = 0;
+  };
+  void run_instructions(const Phase& phase, Turn turn, PhaseRecord& record);
+  void execute(const RunKernel& run, Turn turn);
+  void execute(const Move& move, Turn turn);
+  void execute(const Spill& spill, Turn turn);
+  void execute(const Restore& restore, Turn turn);
+  void leave_phase();
+  std::byte* address(const Location& location, Turn turn);
 
   const Plan& plan_;
   const KernelSet& kernels_;
   Weights weights_;
   const Cancellation& cancellation_;
   Arena arena_;
-  std::vector<PhaseRecord> records_;        // in the plan's order
-  std::vector<const std::byte*> operands_;  // of the kernel that runs; sized once
+  ScratchFile scratch_file_;
+  std::vector<PhaseRecord> records_;   // in the plan's order
+  std::vector<OperandView> operands_;  // of the kernel that runs; sized once
+  const Phase* phase_ = nullptr;       // that has begun
+  int run_ = 0;                        // of it, the next
+  // Last, so that its thread ends before what it writes to goes.
+  std::optional<WeightStreamer> streamer_;
 };
 
 }  // namespace snug

@@ -10,28 +10,24 @@ const KernelFacts& KernelSet::choose(const NodeSpec& node) {
   facts.kernel = static_cast<int>(kernels_.size());
   facts.name = choice.kernel->name();
   facts.scratch_bytes = choice.kernel->scratch_bytes();
-  facts.weight_forms.resize(node.operands.size());
+  facts.weight_dtypes.resize(node.operands.size(), DType::kF32);
+  facts.may_overwrite.resize(node.operands.size(), false);
   for (size_t i = 0; i < node.operands.size(); ++i) {
-    if (node.operands[i].present && node.operands[i].is_weight) {
-      facts.weight_forms[i] = choice.kernel->weight_form(static_cast<int>(i));
+    if (!node.operands[i].present) continue;
+    const int input = static_cast<int>(i);
+    if (node.operands[i].is_weight) {
+      facts.weight_dtypes[i] = choice.kernel->weight_dtype(input);
+    } else {
+      facts.may_overwrite[i] = choice.kernel->may_overwrite(input);
     }
   }
+  const Splits splits = choice.kernel->splits();
+  facts.splits_pixels = splits.pixels;
+  facts.splits_channels = splits.channels;
+  facts.channel_step = splits.channel_step;
   facts.declined = std::move(choice.declined);
   kernels_.push_back(std::move(choice.kernel));
   return facts;
-}
-
-size_t KernelSet::code_bytes() const {
-  size_t bytes = 0;
-  for (const auto& kernel : kernels_) bytes += kernel->code_bytes();
-  return bytes;
-}
-
-void KernelSet::prepare(const Cancellation& cancellation) {
-  for (const auto& kernel : kernels_) {
-    cancellation.check();
-    kernel->prepare();
-  }
 }
 
 }  // namespace snug

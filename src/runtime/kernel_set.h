@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "backend/backend.h"
-#include "base/cancellation.h"
 #include "plan/kernel_source.h"
 
 namespace snug {
@@ -19,10 +18,7 @@ class KernelSet final : public KernelSource {
   explicit KernelSet(const Backend& backend) : backend_(backend) {}
 
   const KernelFacts& choose(const NodeSpec& node) override;
-  size_t code_bytes() const override;
 
-  // Compiles what the kernels need; once, before the first run. Throws cancelled.
-  void prepare(const Cancellation& cancellation);
   const Kernel& kernel(int number) const { return *kernels_[static_cast<size_t>(number)]; }
   size_t size() const { return kernels_.size(); }
   const Backend& backend() const { return backend_; }

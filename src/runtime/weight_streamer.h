@@ -1,0 +1,80 @@
+// Brings the weights of one phase into the arena, on a thread of its own, while the executor runs the phase's
+// instructions. Made by the executor for each execution of a phase; plan.h says what the two wait for.
+//
+// The loads are done in order, run after run: all of them in the first run, in later runs those that are
+// streamed. Before a load the thread waits until enough instructions are done that nobody reads what it
+// overwrites. It ends after the phase's last run, at an error, at a cancellation, or when it is stopped.
+//
+// Threads: one owner, who calls everything here. The thread allocates nothing but for an error.
+#pragma once
+
+#include <pthread.h>
+
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <vector>
+
+#include "base/cancellation.h"
+#include "plan/plan.h"
+#include "weights/weight_index.h"
+
+namespace snug {
+
+// Of one load, summed over runs.
+struct LoadRecord {
+  uint64_t bytes = 0;  // as stored in the file
+  double seconds = 0;  // reading and converting
+};
+
+class WeightStreamer {
+ public:
+  // Of the thread, which counts to the address space of the process. Converting needs 64 KiB of it.
+  static constexpr size_t kStackBytes = size_t{256} << 10;
+
+  // Starts at once. targets[i] is where phase.loads[i] goes. All but `targets` must outlive the streamer.
+  // Throws out_of_memory when the system refuses a thread.
+  WeightStreamer(const Phase& phase, const WeightIndex& weights, std::vector<std::byte*> targets,
+                 const Cancellation& cancellation);
+  ~WeightStreamer();
+  WeightStreamer(const WeightStreamer&) = delete;
+  WeightStreamer& operator=(const WeightStreamer&) = delete;
+
+  // Blocks until the first `loads` loads of that run (from 0) are there; returns for how many seconds. Throws
+  // what reading threw (naming file and tensor) or cancelled; the thread has ended then.
+  double wait_for(int run, int loads);
+  // Called after each instruction, so that what it was the last to read may be overwritten.
+  void instruction_done();
+  // Ends the thread, after the piece that it is reading. May be called again.
+  void stop();
+  // By load. Only after stop().
+  const std::vector<LoadRecord>& records() const { return records_; }
+
+ private:
+  void start();
+  void stream() noexcept;
+  bool wait_until_free(int run, const Load& load);
+  bool read(size_t index);
+  bool stopping();
+  void publish(int64_t loads_done);
+
+  const Phase& phase_;
+  const WeightIndex& weights_;
+  const std::vector<std::byte*> targets_;
+  const Cancellation& cancellation_;
+  std::vector<LoadRecord> records_;  // the thread's, until it has ended
+
+  pthread_t thread_ = {};
+  bool joined_ = false;
+
+  std::mutex mutex_;  // of all below
+  // Something changed for the executor, for the streamer.
+  std::condition_variable for_executor_, for_streamer_;
+  int64_t loads_done_ = 0;         // of all runs, in order; what a run skips counts as done
+  int64_t instructions_done_ = 0;  // of all runs
+  int64_t awaited_ = 0;            // instructions that the streamer waits for
+  bool stop_ = false;
+  std::exception_ptr error_;
+};
+
+}  // namespace snug
