@@ -1,11 +1,7 @@
 // `snug system`: what this machine offers and what Snug makes of it.
 
-#include <array>
 #include <filesystem>
-#include <fstream>
 #include <map>
-#include <set>
-#include <sstream>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -14,6 +10,7 @@
 #include "apps/snug/print_error.h"
 #include "base/machine_memory.h"
 #include "base/parallel.h"
+#include "base/processor.h"
 #include "base/units.h"
 #include "base/version.h"
 #include "pipeline/make_plan.h"
@@ -24,34 +21,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-struct Processor {
-  std::string model;                  // empty when the system does not say
-  std::vector<std::string> features;  // those that kernels ask for
-};
-
-// /proc/cpuinfo's first processor.
-Processor processor() {
-  static constexpr std::array kAsked = {"sse4_2",      "avx",         "avx2",     "fma",      "f16c",
-                                        "avx512f",     "avx512bw",    "avx512dq", "avx512vl", "avx512_vnni",
-                                        "avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16", "amx_int8"};
-  Processor found;
-  std::ifstream file("/proc/cpuinfo");
-  std::string line;
-  while (std::getline(file, line) && !line.empty()) {
-    const size_t colon = line.find(':');
-    if (colon == std::string::npos || colon + 2 > line.size()) continue;
-    const std::string value = line.substr(std::min(colon + 2, line.size()));
-    if (line.starts_with("model name")) found.model = value;
-    if (!line.starts_with("flags")) continue;
-    std::istringstream words(value);
-    const std::set<std::string> flags{std::istream_iterator<std::string>(words), {}};
-    for (const char* name : kAsked) {
-      if (flags.contains(name)) found.features.emplace_back(name);
-    }
-  }
-  return found;
-}
-
 // Which kernels a backend chooses for the embedded model's graphs: operation → kernel → nodes.
 using KernelCounts = std::map<std::string, std::map<std::string, int>>;
 
@@ -60,7 +29,7 @@ KernelCounts count_kernels(const Backend& backend) {
   fields.seed = 0;
   const auto model = open_model(fields);
   const Request request = validate_request(fields, *model, backend);
-  const PlannedRun run = make_plan(request, *model, backend);
+  const PlannedRun run = try_plan(request, *model, backend, {}).run;
   KernelCounts counts;
   for (const Phase& phase : run.plan.phases) {
     for (size_t i = 0; i < phase.kernel_names.size(); ++i) {
