@@ -33,6 +33,7 @@ struct CommandInfo {
 };
 
 // The subcommands, one in each file *_command.cc.
+std::unique_ptr<Command> make_calibrate_command();
 std::unique_ptr<Command> make_generate_command();
 std::unique_ptr<Command> make_inspect_command();
 std::unique_ptr<Command> make_models_command();
@@ -51,6 +52,10 @@ inline constexpr std::string_view kInspectExamples =
     "snug inspect v1-5-pruned.safetensors --json\n"
     "snug inspect snug-42.png\n";
 inline constexpr std::string_view kModelsExamples = "snug models\nsnug models --json\n";
+inline constexpr std::string_view kCalibrateExamples =
+    "snug calibrate\n"
+    "snug calibrate --model models/stable-diffusion-v1-5\n"
+    "snug calibrate --threads 2 --json\n";
 inline constexpr std::string_view kSystemExamples = "snug system\nsnug system --json\n";
 
 }  // namespace snug::cli

@@ -33,6 +33,8 @@ constexpr std::array kCommands = {
                 make_models_command},
     CommandInfo{"system", "", "show processor, kernels, memory and limits", kSystemExamples,
                 make_system_command},
+    CommandInfo{"calibrate", "", "measure how fast this machine is, for predicting times", kCalibrateExamples,
+                make_calibrate_command},
 };
 
 constexpr const char* kConfigurationExample =
