@@ -1,7 +1,7 @@
-// Every kernel that may be cut (Splits), over op_cases(): computed in random parts, on operands that hold no
-// more than the parts need, it gives the bits of the whole; so it does with the output over an input that it
-// may overwrite. And the rules that say what a part needs (graph/op.h), judged by the reference: what lies
-// outside of the stated regions may be anything.
+// Every kernel that may be cut (Splits), over op_cases() and the nodes of random graphs: computed in random
+// parts, on operands that hold no more than the parts need, it gives the bits of the whole; so it does with
+// the output over an input that it may overwrite. And the rules that say what a part needs (graph/op.h),
+// judged by the reference: what lies outside of the stated regions may be anything.
 #include <cmath>
 #include <limits>
 #include <random>
@@ -14,11 +14,31 @@
 #include "backend/op_cases.h"
 #include "backend/reference/kernel_list.h"
 #include "base/parallel.h"
+#include "graph/passes/passes.h"
+#include "tests/random_graph.h"
 
 namespace snug {
 namespace {
 
 constexpr double kMostFlops = 2e7;
+
+// Those of op_cases(), and the nodes of random graphs as the passes leave them.
+const std::vector<OpCase>& cases() {
+  static const std::vector<OpCase> list = [] {
+    std::vector<OpCase> all = op_cases();
+    for (uint32_t seed = 1; seed <= 20; ++seed) {
+      const Graph graph = run_passes(testing::RandomGraph(seed, 40, 24, 14).graph());
+      for (const Node& node : graph.nodes()) {
+        if (op_info(node.op).is_view) continue;
+        const Operand output = graph.operand(node.output);
+        all.push_back({graph.name() + " " + graph.value(node.output).name,
+                       {node.op, node.attrs, graph.operands(node), output}});
+      }
+    }
+    return all;
+  }();
+  return list;
+}
 
 class Chance {
  public:
@@ -142,7 +162,7 @@ class EveryOpInParts : public ::testing::TestWithParam<int> {
 
 TEST_P(EveryOpInParts, HasTheBitsOfTheWhole) {
   uint32_t seed = 1;
-  for (const OpCase& op_case : op_cases()) {
+  for (const OpCase& op_case : cases()) {
     if (op_case.node.op != static_cast<Op>(GetParam())) continue;
     for (const DType dtype : {DType::kF32, DType::kBF16}) {
       const NodeSpec node = with_activations(op_case.node, dtype);
@@ -179,7 +199,7 @@ void poison(const Operand& operand, const Region& needed, std::vector<float>& va
 
 TEST_P(EveryOpInParts, ReadsOnlyWhatItsRegionsSay) {
   uint32_t seed = 1;
-  for (const OpCase& op_case : op_cases()) {
+  for (const OpCase& op_case : cases()) {
     const NodeSpec& node = op_case.node;
     if (node.op != static_cast<Op>(GetParam()) || op_info(node.op).needs == nullptr) continue;
     // The reference takes its time.

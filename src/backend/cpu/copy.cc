@@ -44,13 +44,17 @@ class CopyKernel : public DenseKernel {
   // output from `to_channel`.
   void copy_channels(const KernelArgs& args, const OperandView& from, int64_t from_channel,
                      int64_t to_channel, int64_t channels) const {
-    const auto run_bytes = static_cast<size_t>(channels * element_bytes_);
-    for_each_run(args.part,
-                 std::max<int64_t>(1, kPieceBytes / std::max<int64_t>(1, channels * element_bytes_)),
+    const int64_t run_bytes = channels * element_bytes_;
+    const int64_t from_stride = from.held.channels.size() * element_bytes_;
+    const int64_t to_stride = args.output_held.channels.size() * element_bytes_;
+    for_each_run(args.part, std::max<int64_t>(1, kPieceBytes / std::max<int64_t>(1, run_bytes)),
                  [&](int64_t image, int64_t begin, int64_t end) {
+                   const std::byte* source = element_at(from, image, begin, from_channel, element_bytes_);
+                   std::byte* target = output_at(args, image, begin, to_channel, element_bytes_);
                    for (int64_t pixel = begin; pixel < end; ++pixel) {
-                     std::memcpy(output_at(args, image, pixel, to_channel, element_bytes_),
-                                 element_at(from, image, pixel, from_channel, element_bytes_), run_bytes);
+                     std::memcpy(target, source, static_cast<size_t>(run_bytes));
+                     source += from_stride;
+                     target += to_stride;
                    }
                  });
   }
