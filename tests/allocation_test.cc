@@ -60,7 +60,7 @@ struct Measured {
 
 Measured measure(const Request& request, const Model& model) {
   const Cancellation cancellation;
-  const PlannedRun run = make_plan(request, model, cpu_backend());
+  const PlannedRun run = try_plan(request, model, cpu_backend(), {}).run;
   const auto executor = load_weights(run, model, cancellation);
   const HostTensor conditioning = encode_text(run, request, model, *executor);
   BatchNoise noise(request.seed, static_cast<int>(request.batch));

@@ -47,7 +47,7 @@ struct Outcome {
 Outcome run_stages(const Request& request, const Model& model, const Backend& backend, NoiseSource& noise,
                    const HostTensor* conditioning = nullptr) {
   const Cancellation cancellation;
-  const PlannedRun run = make_plan(request, model, backend);
+  const PlannedRun run = try_plan(request, model, backend, {}).run;
   EXPECT_EQ(prove(run.plan).fault, "");
   const auto executor = load_weights(run, model, cancellation);
   const HostTensor encoded = encode_text(run, request, model, *executor);
@@ -93,7 +93,7 @@ HostTensor conditioning_of(const nlohmann::json& json, const Request& request, c
     one.prompt = json.at("prompt")[i];
     one.negative_prompt = json.at("negative_prompt")[i];
     one.latents = HostTensor();
-    const PlannedRun run = make_plan(one, model, backend);
+    const PlannedRun run = try_plan(one, model, backend, {}).run;
     const auto executor = load_weights(run, model, cancellation);
     const HostTensor pair = encode_text(run, one, model, *executor);
     const Shape& shape = pair.shape();

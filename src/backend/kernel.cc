@@ -1,11 +1,7 @@
 #include "backend/kernel.h"
 
-#include "base/check.h"
-
 namespace snug {
 
-void Kernel::pack_weight(int /*index*/, std::span<const float> /*dense*/, std::byte* /*out*/) const {
-  SNUG_CHECK(false, "only kernels with packed forms pack");
-}
+DType Kernel::weight_dtype(int /*index*/) const { return DType::kF32; }
 
 }  // namespace snug

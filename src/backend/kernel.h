@@ -1,47 +1,81 @@
 // One node of a graph, ready to run: what a backend promises for it.
 //
-// Life of a kernel: the planner asks a Backend for it (backend.h), reads what it needs (scratch, forms of the
-// weights) and puts those bytes into the plan; the loader calls pack_weight for each weight; the executor
-// calls prepare once and run once or many times. A kernel holds no tensor memory of its own: operands, packed
-// weights and scratch are pointers into the arena, handed to run.
+// Life of a kernel: the planner asks a Backend for it (backend.h), reads what it needs and may do (scratch,
+// element types of weights, splits) and puts those bytes and parts into the plan; the executor calls run. A
+// kernel holds no tensor memory of its own: operands and scratch are pointers into the arena, handed to run.
+//
+// A run computes one part of the node's output: all of it, or some pixels, or some channels (graph/region.h).
+// Every output element gets the same bits whatever the part it is computed in, and whatever the number of
+// threads: that is what makes a plan's splits invisible in the picture.
 //
 // Threads: const methods may be called from several threads at once, but run uses all cores itself. run does
-// not allocate (what a library inside allocates for the length of the call is said in the kernel's file).
+// not allocate.
 #pragma once
 
 #include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "graph/node_spec.h"
+#include "graph/region.h"
 
 namespace snug {
 
+// Where an operand lies: `held` is the part of it that is in memory, densely, images outermost and channels
+// innermost; `data` is its first element. A run reads only what input_region (graph/op.h) says its part needs,
+// and `held` contains that. A weight holds rows `held.channels` of dimension 0, dense in its weight_dtype.
+struct OperandView {
+  const std::byte* data = nullptr;  // null for an operand that is absent
+  Region held;
+};
+
 struct KernelArgs {
-  std::span<const std::byte* const> inputs;  // weights in their form; null for absent ones
-  std::byte* output = nullptr;
+  std::span<const OperandView> inputs;  // one for each of the node's
+  std::byte* output = nullptr;          // of the first element held
+  Region output_held;
+  Region part;                   // of the output, to be computed; inside output_held
   std::byte* scratch = nullptr;  // scratch_bytes() of it, 64-byte aligned; null when 0
+};
+
+// How a node's work may be cut. A kernel that allows neither is only ever run on its whole output.
+struct Splits {
+  // One image's pixels [a, b), both multiples of pixel_step (graph/op.h) or the end; all channels.
+  bool pixels = false;
+  // All images and pixels, channels [a, b), both multiples of channel_step or the end. Inputs that are cut
+  // with it (input_region): the weight's rows; for attention also the heads of q, k and v.
+  bool channels = false;
+  int64_t channel_step = 1;
 };
 
 class Kernel {
  public:
   virtual ~Kernel() = default;
 
-  // "onednn_conv2d", "reference_linear": for plans, profiles and tests.
+  // "cpu_conv2d", "reference_linear": for plans, profiles and tests.
   virtual std::string_view name() const = 0;
   virtual size_t scratch_bytes() const { return 0; }
-  // Form of input `index`, which is a weight. Default: dense F32.
-  virtual WeightForm weight_form(int index) const = 0;
-  // Dense F32 → the packed form; only for inputs whose form is packed.
-  virtual void pack_weight(int index, std::span<const float> dense, std::byte* out) const;
-  // Makes what running needs besides memory of the plan (compiled code). Called once before the first run or
-  // pack_weight; may be slow.
-  virtual void prepare() {}
-  // Bytes that prepare adds to the process outside the arena: predicted by the backend.
-  virtual size_t code_bytes() const { return 0; }
+  // Element type in which input `index`, a weight, is to lie in memory, dense and row-major: the type in the
+  // file where the kernel reads that itself, else F32. Default: F32.
+  virtual DType weight_dtype(int index) const;
+  virtual Splits splits() const { return {}; }
+  // True when the output may lie exactly where that input lies (same shape and element type).
+  virtual bool may_overwrite(int /*index*/) const { return false; }
   virtual void run(const KernelArgs& args) const = 0;
 };
+
+// Address of image n, pixel p, channel c of an operand whose elements have that size.
+inline const std::byte* element_at(const OperandView& view, int64_t image, int64_t pixel, int64_t channel,
+                                   int64_t element_bytes) {
+  const Region& held = view.held;
+  const int64_t row =
+      (image - held.images.begin) * held.pixels.size() + (pixel - held.pixels.begin);
+  return view.data + (row * held.channels.size() + (channel - held.channels.begin)) * element_bytes;
+}
+inline std::byte* output_at(const KernelArgs& args, int64_t image, int64_t pixel, int64_t channel,
+                            int64_t element_bytes) {
+  return const_cast<std::byte*>(
+      element_at({args.output, args.output_held}, image, pixel, channel, element_bytes));
+}
 
 }  // namespace snug

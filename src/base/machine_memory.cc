@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <sstream>
@@ -80,6 +81,18 @@ std::vector<std::string> with_parents(std::string path) {
 // Version 1 writes its "unlimited" as a number near 2^63.
 constexpr uint64_t kUnlimited = uint64_t{1} << 60;
 
+// Of a group's usage: cached files, which the system drops when memory is needed.
+uint64_t file_cache_bytes(const std::string& stat_file, bool version_2) {
+  std::ifstream file(stat_file);
+  std::string key;
+  uint64_t bytes = 0, sum = 0;
+  const std::string prefix = version_2 ? "" : "total_";
+  while (file >> key >> bytes) {
+    if (key == prefix + "inactive_file" || key == prefix + "active_file") sum += bytes;
+  }
+  return sum;
+}
+
 void read_cgroups(const std::string& root, MachineMemory& memory) {
   for (const CgroupPath& group : cgroup_paths(root, "memory")) {
     const char* const limit_file = group.version_2 ? "memory.max" : "memory.limit_in_bytes";
@@ -89,8 +102,9 @@ void read_cgroups(const std::string& root, MachineMemory& memory) {
       const std::string folder = mount + path + "/";
       const auto limit = whole_number(first_line(folder + limit_file));
       if (!limit || *limit >= kUnlimited) continue;
-      memory.limits.push_back({fmt::format("cgroup {} {}", path.empty() ? "/" : path, limit_file), *limit,
-                               whole_number(first_line(folder + usage_file))});
+      auto used = whole_number(first_line(folder + usage_file));
+      if (used) *used -= std::min(*used, file_cache_bytes(folder + "memory.stat", group.version_2));
+      memory.limits.push_back({fmt::format("cgroup {} {}", path.empty() ? "/" : path, limit_file), *limit, used});
     }
   }
 }

@@ -16,7 +16,8 @@ namespace snug {
 struct MemoryLimit {
   std::string name;  // "cgroup /user.slice memory.max", "address space (ulimit -v)"
   uint64_t bytes = 0;
-  std::optional<uint64_t> used_bytes;  // what already counts against it, where the system says
+  // What already counts against it and cannot be dropped (cached files can), where the system says.
+  std::optional<uint64_t> used_bytes;
 };
 
 struct MachineMemory {

@@ -1,5 +1,7 @@
 #include "base/process_memory.h"
 
+#include <malloc.h>
+
 #include <cstdio>
 #include <cstring>
 
@@ -17,11 +19,14 @@ ProcessMemory process_memory() {
   while (std::fgets(line, sizeof line, file) != nullptr) {
     unsigned long long kib = 0;
     if (std::sscanf(line, "VmRSS: %llu kB", &kib) == 1) memory.resident_bytes = kib * 1024;
+    if (std::sscanf(line, "VmSize: %llu kB", &kib) == 1) memory.mapped_bytes = kib * 1024;
     if (std::sscanf(line, "VmHWM: %llu kB", &kib) == 1) memory.peak_bytes = kib * 1024;
   }
   std::fclose(file);
   return memory;
 }
+
+void release_freed_memory() { ::malloc_trim(0); }
 
 bool reset_peak_memory() {
   std::FILE* file = std::fopen("/proc/self/clear_refs", "we");

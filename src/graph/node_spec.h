@@ -22,16 +22,6 @@ struct NodeSpec {
   std::string key() const;
 };
 
-// The form in which a kernel wants a weight to lie in memory.
-struct WeightForm {
-  // Not packed: dense row-major elements of `dtype`; the loader converts them itself. Packed: opaque bytes
-  // that the kernel writes from dense F32.
-  bool packed = false;
-  DType dtype = DType::kF32;
-  size_t bytes = 0;
-  bool operator==(const WeightForm&) const = default;
-};
-
 struct Declined {
   std::string kernel;
   std::string reason;

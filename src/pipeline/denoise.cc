@@ -10,11 +10,18 @@ namespace snug {
 namespace {
 
 // Sets the inputs that a phase happens to have: hoisting decides which phase reads the conditioning.
-void set_if_read(Executor& executor, const Phase& phase, std::string_view name,
-                 std::span<const float> values) {
+void set_if_read(Executor& executor, const Phase& phase, std::string_view name, std::span<const float> values,
+                 int call, int pass) {
   for (const Port& port : phase.inputs) {
-    if (port.name == name) executor.set_input(phase, name, values);
+    if (port.name == name) executor.set_input(phase, name, values, call, pass);
   }
+}
+
+// What one pass takes of the whole batch's values.
+template <typename T>
+std::span<T> rows_of_pass(std::span<T> values, const Phase& phase, int pass) {
+  const size_t rows = values.size() / static_cast<size_t>(phase.passes);
+  return values.subspan(static_cast<size_t>(pass) * rows, rows);
 }
 
 // Everything that the calls need, allocated before the first.
@@ -43,12 +50,14 @@ class Denoiser {
     for (const char* name : {phase::kTimesteps, phase::kPrepare}) {
       if (!run_.plan.has_phase(name)) continue;
       const Phase& once = run_.plan.phase(name);
-      executor_.load(once);
-      set_if_read(executor_, once, "timestep", timesteps);
-      set_if_read(executor_, once, "conditioning", conditioning_.floats());
-      executor_.run(once);
+      executor_.begin(once);
+      for (int pass = 0; pass < once.passes; ++pass) {
+        set_if_read(executor_, once, "timestep", timesteps, 0, pass);
+        set_if_read(executor_, once, "conditioning", rows_of_pass(conditioning_.floats(), once, pass), 0, pass);
+        executor_.run(once, 0, pass);
+      }
     }
-    executor_.load(step_);
+    executor_.begin(step_);
   }
 
   void call(int index) {
@@ -58,11 +67,16 @@ class Denoiser {
     const float factor = sampler.input_factor(call);
     for (size_t i = 0; i < model_input_.size(); ++i) model_input_[i] = latents[i % size_] * factor;
     const float timestep = sampler.timestep(call);
-    executor_.set_input(step_, "latents", std::span<const float>(model_input_));
-    set_if_read(executor_, step_, "timestep", {&timestep, 1});
-    set_if_read(executor_, step_, "conditioning", conditioning_.floats());
-    executor_.run(step_, index);
-    executor_.read_output(step_, "model_output", model_output_);
+    for (int pass = 0; pass < step_.passes; ++pass) {
+      executor_.set_input(step_, "latents", rows_of_pass(std::span<const float>(model_input_), step_, pass), index,
+                          pass);
+      set_if_read(executor_, step_, "timestep", {&timestep, 1}, index, pass);
+      set_if_read(executor_, step_, "conditioning", rows_of_pass(conditioning_.floats(), step_, pass), index,
+                  pass);
+      executor_.run(step_, index, pass);
+      executor_.read_output(step_, "model_output", rows_of_pass(std::span<float>(model_output_), step_, pass), index,
+                            pass);
+    }
     const std::span<float> output(model_output_);
     if (request_.guided()) {
       combine_guidance(output.first(size_), output.last(size_), static_cast<float>(request_.guidance_scale),

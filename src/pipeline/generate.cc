@@ -10,6 +10,7 @@
 #include "pipeline/denoise.h"
 #include "pipeline/encode_text.h"
 #include "pipeline/load_weights.h"
+#include "pipeline/fit_request.h"
 #include "pipeline/make_plan.h"
 #include "pipeline/open_model.h"
 #include "pipeline/record_run.h"
@@ -30,12 +31,16 @@ class Run {
 
   std::vector<std::vector<std::byte>> stages() {
     const auto model = stage("open", report.load_seconds, [&] { return open_model(fields_); });
-    const Request request =
+    Request asked =
         stage("plan", report.plan_seconds, [&] { return validate_request(fields_, *model, backend_); });
+    note(asked, *model);
+    const FittedRun fitted = stage("plan", report.plan_seconds, [&] {
+      return fit_request(std::move(asked), *model, backend_, options_.rates);
+    });
+    const Request& request = fitted.request;
+    const PlannedRun& run = fitted.run;
     note(request, *model);
-    const PlannedRun run =
-        stage("plan", report.plan_seconds, [&] { return make_plan(request, *model, backend_); });
-    note(run);
+    note(fitted);
     measured_ = reset_peak_memory();
     const auto executor =
         stage("load", report.load_seconds, [&] { return load_weights(run, *model, cancellation_); });
@@ -103,7 +108,11 @@ class Run {
     report.seed = request.seed;
   }
 
-  void note(const PlannedRun& run) {
+  void note(const FittedRun& fitted) {
+    const PlannedRun& run = fitted.run;
+    report.changes = fitted.changes;
+    report.budget_bytes = run.budget.bytes;
+    report.predicted_seconds = run.predicted_seconds();
     report.tokens = run.positive.token_count;
     report.dropped_tokens = run.positive.dropped_tokens;
     report.planned_arena_bytes = run.plan.arena_bytes;

@@ -7,6 +7,7 @@
 #include "base/cancellation.h"
 #include "pipeline/request.h"
 #include "pipeline/run_report.h"
+#include "plan/rates.h"
 
 namespace snug {
 
@@ -19,6 +20,7 @@ struct Progress {
 };
 
 struct GenerateOptions {
+  Rates rates;                                 // of this machine, for choosing and predicting
   const Backend* backend = nullptr;            // null: the CPU
   const Cancellation* cancellation = nullptr;  // null: never cancelled
   std::function<void(const Progress&)> progress;

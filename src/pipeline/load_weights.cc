@@ -5,13 +5,12 @@ namespace snug {
 std::unique_ptr<Executor> load_weights(const PlannedRun& run, const Model& model,
                                        const Cancellation& cancellation) {
   const ModelDescription& description = model.description;
-  run.kernels->prepare(cancellation);
   auto executor = std::make_unique<Executor>(run.plan, *run.kernels,
                                              Executor::Weights{{"text_encoder", description.text_weights},
                                                                {"unet", description.unet_weights},
                                                                {"vae", description.vae_weights}},
-                                             cancellation);
-  executor->load(run.plan.phases.front());
+                                             cancellation, run.scratch_folder);
+  executor->begin(run.plan.phases.front());
   return executor;
 }
 

@@ -1,6 +1,6 @@
-// The load stage: takes the plan's arena from the system, compiles kernels, and reads the weights of the
-// first phase. Later phases read theirs when they begin (Executor::load), in the place that earlier phases
-// have left: a decoder never waits in memory for its turn.
+// The load stage: takes the plan's arena from the system, and the scratch file if it spills, and starts
+// reading the first phase's weights. Later phases read theirs when they begin (Executor::begin), in the place
+// that earlier phases have left: a decoder never waits in memory for its turn.
 #pragma once
 
 #include <memory>

@@ -1,12 +1,16 @@
-// The plan stage: from a validated request to everything that will run, laid out. No weights are read.
+// The plan stage: from a validated request to everything that will run, laid out inside the budget. No
+// weights are read.
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "backend/backend.h"
+#include "pipeline/memory_budget.h"
 #include "pipeline/open_model.h"
 #include "pipeline/request.h"
 #include "plan/plan.h"
+#include "plan/rates.h"
 #include "runtime/kernel_set.h"
 
 namespace snug {
@@ -24,15 +28,31 @@ inline constexpr const char* kDecode = "decode";
 
 struct PlannedRun {
   Plan plan;
+  MemoryBudget budget;
+  RatesSource rates_source = RatesSource::kBuiltIn;  // what the predicted times rest on
+  std::string scratch_folder;
   std::unique_ptr<KernelSet> kernels;
   std::unique_ptr<Sampler> sampler;
   int first_call = 0;
   PromptChunks positive, negative;  // negative: no chunks when not guided
 
   int calls() const { return sampler->calls() - first_call; }
+  double predicted_seconds() const {
+    double seconds = 0;
+    for (const Phase& phase : plan.phases) seconds += phase.predicted_seconds();
+    return seconds;
+  }
 };
 
-// Throws invalid_argument (a prompt that is not UTF-8), missing_tensor, shape_mismatch.
-PlannedRun make_plan(const Request& request, const Model& model, const Backend& backend);
+// A request planned, whether it fits or not.
+struct PlanAttempt {
+  PlannedRun run;  // when it does not fit: the plan with the smallest peak
+  bool fits = false;
+  uint64_t smallest_budget_bytes = 0;  // when it does not fit: the budget with which it should
+};
+
+// Throws invalid_argument (a prompt that is not UTF-8, a budget larger than the machine), missing_tensor,
+// shape_mismatch.
+PlanAttempt try_plan(const Request& request, const Model& model, const Backend& backend, const Rates& rates);
 
 }  // namespace snug

@@ -24,6 +24,9 @@ struct RunReport {
   uint64_t read_bytes = 0;     // of weights
   uint64_t written_bytes = 0;  // of pictures
 
+  std::vector<std::string> changes;  // what had to change to fit the budget, with the user's leave
+  uint64_t budget_bytes = 0;         // configured, or what was available
+  double predicted_seconds = 0;      // of all phases, by the plan
   uint64_t planned_arena_bytes = 0, used_arena_bytes = 0;  // used: the high-water mark
   uint64_t planned_peak_bytes = 0;
   std::optional<uint64_t> peak_bytes;  // of the process, by the kernel; absent when the run did not begin it

@@ -18,7 +18,7 @@ HostTensor encode_image(const PlannedRun& run, const Request& request, const Mod
                         Executor& executor, const Shape& latents_shape) {
   const ModelDescription& description = model.description;
   const Phase& encode = run.plan.phase(phase::kEncodeImage);
-  executor.load(encode);
+  executor.begin(encode);
   executor.set_input(encode, "image", request.image.floats());
   executor.run(encode);
   const auto one = static_cast<size_t>(latents_shape.elements() / latents_shape[0]);

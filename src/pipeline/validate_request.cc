@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/units.h"
 #include "media/atomic_file.h"
 #include "media/decode_picture.h"
 #include "pipeline/request_picture.h"
@@ -117,6 +118,21 @@ HostTensor read_latents(const ByteSource& source, const Shape& wanted) {
   return latents.to_f32();
 }
 
+void set_budget(const RequestFields& fields, Request& request) {
+  if (fields.memory.has_value()) request.memory_bytes = parse_bytes(*fields.memory, "--memory");
+  request.scratch_folder = fields.scratch_folder;
+  for (const std::string& measure : fields.allow) {
+    if (measure == "precision") {
+      request.allow_precision = true;
+    } else if (measure == "size") {
+      request.allow_size = true;
+    } else if (measure != "steps") {
+      // Fewer steps take less time and no less memory: allowed, and never needed for a budget of memory.
+      throw invalid(fmt::format("--allow has '{}'", measure), "give any of precision, steps, size");
+    }
+  }
+}
+
 void set_output(const RequestFields& fields, Request& request) {
   request.output = fields.output;
   request.quality = fields.quality;
@@ -194,6 +210,7 @@ Request validate_request(const RequestFields& fields, const Model& model, const 
     request.latents = read_latents(*fields.latents, Shape{request.batch, model.description.latent_channels,
                                                           request.height / factor, request.width / factor});
   }
+  set_budget(fields, request);
   set_output(fields, request);
   return request;
 }

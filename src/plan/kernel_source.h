@@ -13,17 +13,18 @@ struct KernelFacts {
   int kernel = -1;  // the source's own number for it; equal specs share one
   std::string name;
   size_t scratch_bytes = 0;
-  // Form of each input that is a weight; empty forms for the others.
-  std::vector<WeightForm> weight_forms;
+  std::vector<DType> weight_dtypes;  // by input; of those that are weights
+  std::vector<bool> may_overwrite;   // by input: the output may take its place
+  bool splits_pixels = false, splits_channels = false;
+  int64_t channel_step = 1;
   std::vector<Declined> declined;
 };
 
 class KernelSource {
  public:
   virtual ~KernelSource() = default;
+  // The reference stays valid as long as the source.
   virtual const KernelFacts& choose(const NodeSpec& node) = 0;
-  // Bytes that the chosen kernels will add to the process outside the arena (compiled code).
-  virtual size_t code_bytes() const = 0;
 };
 
 }  // namespace snug

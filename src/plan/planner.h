@@ -1,14 +1,18 @@
-// Lays a request's graphs out in time and memory. Called by pipeline/make_plan.cc.
+// Lays a request's graphs out in time and memory, within a budget. Called by pipeline/make_plan.cc.
 //
-// The first planner: every weight of a phase is resident while the phase runs and gone after it; activations
-// take and leave the arena by their first and last use. What depends on a budget comes on top of this.
+// What is decided here, phase by phase (search.h): how many passes the batch takes, which weights stay and
+// which are streamed, which stretches of the graph run band by band, which nodes run by output channels, what
+// is written to a scratch file. None of it changes a bit of the result. The fastest combination that fits by
+// the cost model wins.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "plan/kernel_source.h"
 #include "plan/plan.h"
+#include "plan/rates.h"
 
 namespace snug {
 
@@ -17,22 +21,35 @@ struct PhaseLink {
   ValueId input = kNoValue;   // in this phase's graph
   int source_phase = -1;      // index of the earlier phase
   size_t source_output = 0;   // into its graph's outputs()
-  bool row_per_call = false;  // call i reads row i of it
+  bool row_per_call = false;  // call i reads row i of it; else pass i reads what pass i of the source made
+};
+
+// One way to cut a phase's batch. The graphs of a phase's ways differ in their batch alone.
+struct PhaseWay {
+  int passes = 1;
+  Graph graph;  // of one pass
+  std::vector<PhaseLink> links;
 };
 
 struct PhaseRequest {
   std::string name, stage, part;
-  Graph graph;
   int calls = 1;
-  std::vector<PhaseLink> links;
+  // One, or as many as every other phase that has several: those take the same way together.
+  std::vector<PhaseWay> ways;
 };
 
-struct Footprint {
-  uint64_t process_bytes = 0;
-  uint64_t host_bytes = 0;
+struct Budget {
+  uint64_t arena_bytes = UINT64_MAX;
+  uint64_t scratch_file_bytes = 0;  // most that may be spilled; 0: nothing
+};
+
+struct PlanOutcome {
+  Plan plan;          // the fastest that fits; when none fits, the smallest there is
+  bool fits = false;  // plan.arena_bytes <= budget
 };
 
 // Throws nothing of its own: a graph that was built can be planned. Every plan it returns passes prove().
-Plan make_plan(std::vector<PhaseRequest> requests, KernelSource& kernels, const Footprint& footprint);
+PlanOutcome make_plan(const std::vector<PhaseRequest>& requests, KernelSource& kernels, const Budget& budget,
+                      const Rates& rates);
 
 }  // namespace snug

@@ -29,10 +29,9 @@ std::vector<uint64_t> peak_by_kind(const Plan& plan) {
 }
 
 std::string print_plan(const Plan& plan) {
-  std::string out = fmt::format(
-      "peak {} (predicted): arena {}, program {}, compiled code {}, pictures and latents {}\n",
-      format_bytes(plan.peak_bytes()), format_bytes(plan.arena_bytes), format_bytes(plan.process_bytes),
-      format_bytes(plan.code_bytes), format_bytes(plan.host_bytes));
+  std::string out = fmt::format("peak {} (predicted): arena {}, program {}, pictures and latents {}\n",
+                                format_bytes(plan.peak_bytes()), format_bytes(plan.arena_bytes),
+                                format_bytes(plan.process_bytes), format_bytes(plan.host_bytes));
   const std::vector<uint64_t> kinds = peak_by_kind(plan);
   out += "in the arena at its fullest:";
   for (size_t i = 0; i < kinds.size(); ++i) {
@@ -41,15 +40,9 @@ std::string print_plan(const Plan& plan) {
   }
   out += "\n";
   for (const Phase& phase : plan.phases) {
-    uint64_t weights = 0;
-    for (const Instruction& instruction : phase.instructions) {
-      if (const auto* load = std::get_if<LoadWeight>(&instruction)) weights += load->form.bytes;
-    }
-    out += fmt::format(
-        "{:>12} × {:<3} {:>5} kernels  {:>8.2f} GFLOP a call  weights {}\n", phase.name, phase.calls,
-        std::count_if(phase.instructions.begin(), phase.instructions.end(),
-                      [](const Instruction& i) { return std::holds_alternative<RunKernel>(i); }),
-        phase.flops_per_call / 1e9, format_bytes(weights));
+    out += fmt::format("{:>12} × {:<3} {:>5} instructions  {:>8.2f} GFLOP a run  {:.2f} s\n", phase.name,
+                       phase.runs(), phase.instructions.size(), phase.flops_per_run / 1e9,
+                       phase.predicted_seconds());
   }
   return out;
 }

@@ -2,25 +2,28 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include <fmt/format.h>
+
+#include "plan/byte_contents.h"
 
 namespace snug {
 namespace {
 
+// A later run meets what the one before left behind, and the third what the second did.
+constexpr int kReplayedRuns = 3;
+
 // Replays a plan and keeps the first fault it meets.
 class Replay {
  public:
-  explicit Replay(const Plan& plan) : plan_(plan), contents_(plan.buffers.size()) {}
+  explicit Replay(const Plan& plan) : plan_(plan) {}
 
   Proof run() {
     check_buffers();
     sweep();
-    int time = 0;
     for (const Phase& phase : plan_.phases) {
-      if (!proof_.fault.empty()) break;
-      replay(phase, time);
-      time += static_cast<int>(phase.instructions.size());
+      if (proof_.fault.empty()) replay(phase);
     }
     if (proof_.peak_bytes != plan_.arena_bytes) {
       fail("buffers reach byte {} of an arena of {}", proof_.peak_bytes, plan_.arena_bytes);
@@ -29,31 +32,26 @@ class Replay {
   }
 
  private:
-  // What was written into a buffer last.
-  struct Content {
-    const Phase* phase = nullptr;  // whose value it is; null: nothing
-    ValueId value = kNoValue;
-    int kernel = -1, input = -1;  // of a packed weight: who reads it, and as what
-    bool operator==(const Content&) const = default;
-  };
-
   template <typename... Args>
   void fail(fmt::format_string<Args...> format, Args&&... args) {
     if (proof_.fault.empty()) proof_.fault = fmt::format(format, std::forward<Args>(args)...);
   }
 
-  int instruction_count() const {
-    size_t count = 0;
-    for (const Phase& phase : plan_.phases) count += phase.instructions.size();
-    return static_cast<int>(count);
+  int instant_count() const {
+    int count = 0;
+    for (const Phase& phase : plan_.phases) {
+      count = std::max(count, phase.first_instruction + std::max(1, size_of(phase)));
+    }
+    return count;
   }
+  static int size_of(const Phase& phase) { return static_cast<int>(phase.instructions.size()); }
 
   void check_buffers() {
-    const int instructions = instruction_count();
+    const int instants = instant_count();
     for (const Buffer& buffer : plan_.buffers) {
-      if (buffer.first_use < 0 || buffer.last_use < buffer.first_use || buffer.last_use >= instructions) {
+      if (buffer.first_use < 0 || buffer.last_use < buffer.first_use || buffer.last_use >= instants) {
         fail("'{}' lives from {} to {} in a plan of {}", buffer.name, buffer.first_use, buffer.last_use,
-             instructions);
+             instants);
       }
       if (buffer.offset % kBufferAlignment != 0) {
         fail("'{}' begins at byte {}, off its alignment", buffer.name, buffer.offset);
@@ -64,8 +62,8 @@ class Replay {
   // Goes over time with the live buffers ordered by offset; neighbours must not touch.
   void sweep() {
     if (!proof_.fault.empty()) return;
-    const auto instructions = static_cast<size_t>(instruction_count());
-    std::vector<std::vector<size_t>> begins(instructions), ends(instructions);
+    const auto instants = static_cast<size_t>(instant_count());
+    std::vector<std::vector<size_t>> begins(instants), ends(instants);
     for (size_t i = 0; i < plan_.buffers.size(); ++i) {
       const Buffer& buffer = plan_.buffers[i];
       if (buffer.bytes == 0) continue;
@@ -75,7 +73,7 @@ class Replay {
     }
     std::map<uint64_t, size_t> live;
     uint64_t live_bytes = 0;
-    for (size_t time = 0; time < instructions; ++time) {
+    for (size_t time = 0; time < instants; ++time) {
       for (const size_t i : begins[time]) {
         insert(live, i);
         live_bytes += plan_.buffers[i].bytes;
@@ -102,186 +100,311 @@ class Replay {
     live.emplace(buffer.offset, index);
   }
 
-  void replay(const Phase& phase, int begin) {
-    if (phase.first_instruction != begin) {
-      return fail("'{}' begins at {}, not at {}", phase.name, phase.first_instruction, begin);
-    }
+  void replay(const Phase& phase) {
     phase_ = &phase;
-    end_ = begin + static_cast<int>(phase.instructions.size()) - 1;
-    linked_.clear();
-    int first_kernel = begin;
-    for (const Instruction& instruction : phase.instructions) {
-      const auto* load = std::get_if<LoadWeight>(&instruction);
-      if (load == nullptr) break;
-      replay(*load, first_kernel++);
+    root_.resize(phase.graph.values().size());
+    for (size_t i = 0; i < root_.size(); ++i) root_[i] = static_cast<ValueId>(i);
+    for (const Node& node : phase.graph.nodes()) {
+      if (op_info(node.op).is_view) {
+        root_[static_cast<size_t>(node.output)] = root_[static_cast<size_t>(node.inputs[0])];
+      }
     }
-    // The second call meets what the first one left behind; later ones meet the same.
-    for (int call = 0; call < std::min(phase.calls, 2); ++call) replay_call(first_kernel);
+    // All passes of a call: what each leaves behind is read later.
+    const int runs = std::min(phase.runs(), std::max(kReplayedRuns, phase.passes));
+    for (int run = 0; run < runs; ++run) replay_run(run, run + 1 < runs);
   }
 
-  void replay_call(int first_kernel) {
-    for (const Port& port : phase_->inputs) write_input(port, first_kernel);
-    for (int time = first_kernel; time <= end_; ++time) {
-      const Instruction& instruction =
-          phase_->instructions[static_cast<size_t>(time - phase_->first_instruction)];
-      const auto* run = std::get_if<RunKernel>(&instruction);
-      if (run == nullptr) return fail("'{}' loads a weight after its first kernel", phase_->name);
-      replay(*run, time);
+  void replay_run(int run, bool another) {
+    call_ = run / phase_->passes;
+    pass_ = run % phase_->passes;
+    first_run_ = run == 0;
+    now_ = phase_->first_instruction;
+    for (const Port& port : phase_->inputs) {
+      write(port.location, 0, phase_->graph.value(port.value).bytes(), number(port.value), 0);
     }
-    for (const Port& port : phase_->outputs) check_output(port);
+    if (first_run_) begin_loads(0, false);
+    for (int i = 0; i < size_of(*phase_); ++i) {
+      now_ = phase_->first_instruction + i;
+      std::visit([&](const auto& instruction) { replay(instruction); },
+                 phase_->instructions[static_cast<size_t>(i)]);
+      begin_loads(i + 1, another);
+    }
+    for (const Port& port : phase_->outputs) {
+      const Value& value = phase_->graph.value(port.value);
+      expect(port.location, 0, value.bytes(), number(port.value), own_base(port), value.name);
+    }
   }
 
-  void replay(const LoadWeight& load, int time) {
-    const Value& value = phase_->graph.value(load.value);
-    use(load.target, load.form.bytes, time, value.name);
-    if (load.form.packed) use(load.staging, staging_bytes(value), time, "staging");
-    if (load.form.packed && load.staging.buffer == load.target.buffer)
-      fail("'{}' is packed in place", value.name);
-    write(load.target,
-          {phase_, load.value, load.form.packed ? load.kernel : -1, load.form.packed ? load.input : -1});
+  // Loads that may begin once `done` instructions are done.
+  void begin_loads(int done, bool another) {
+    for (const Load& load : phase_->loads) {
+      const bool now = first_run_ && (load.after_previous_run || !load.every_run)
+                           ? done == 0
+                           : load.every_run && !load.after_previous_run && load.after == done;
+      const bool for_next = another && load.every_run && load.after_previous_run && load.after == done;
+      if (!now && !for_next) continue;
+      const int64_t rows = std::max<int64_t>(1, whole_rows(phase_->graph.value(load.value).shape).channels.size());
+      const int64_t row_bytes = bytes_of(load.dtype, phase_->graph.value(load.value).shape.elements() / rows);
+      if (static_cast<int64_t>(load.bytes) != row_bytes * load.rows.size()) fail("a load of the wrong size");
+      write(load.target, 0, static_cast<int64_t>(load.bytes), number(load.value), load.rows.begin * row_bytes);
+    }
   }
 
-  // The host writes every input before the first kernel of a call.
-  void write_input(const Port& port, int time) {
-    const Value& value = phase_->graph.value(port.value);
-    use(port.location, static_cast<uint64_t>(value.bytes()), time, value.name);
-    write(port.location, {phase_, port.value});
-  }
-
-  void replay(const RunKernel& run, int time) {
+  void replay(const RunKernel& run) {
     const Node& node = phase_->graph.node(run.node);
-    const Value& out = phase_->graph.value(node.output);
+    const std::vector<Operand> operands = phase_->graph.operands(node);
+    const Operand output = phase_->graph.operand(node.output);
+    for (int i = 0; i < run.loads_needed; ++i) check_begun(phase_->loads[static_cast<size_t>(i)]);
     for (size_t i = 0; i < node.inputs.size(); ++i) {
-      if (node.inputs[i] != kNoValue) read(run, i, node.inputs[i], time);
-    }
-    use(run.output, static_cast<uint64_t>(out.bytes()), time, out.name);
-    if (run.scratch_bytes > 0) {
-      use(run.scratch, run.scratch_bytes, time, "scratch");
-      write(run.scratch, {phase_, kNoValue});
-      if (run.scratch.buffer == run.output.buffer) fail("the scratch of '{}' is its output", out.name);
-    }
-    for (const Location& input : run.inputs) {
-      if (input.buffer < 0) continue;
-      if (input.buffer == run.output.buffer || input.buffer == run.scratch.buffer) {
-        fail("'{}' overwrites its own operand", out.name);
+      if (node.inputs[i] == kNoValue) continue;
+      const Region need = input_region(node.op, node.attrs, operands, output, i, run.part);
+      if (operands[i].is_weight) {
+        expect_weight(run.inputs[i], node.inputs[i], need);
+      } else {
+        expect_activation(run.inputs[i], node.inputs[i], need, run);
       }
     }
-    write(run.output, {phase_, node.output});
+    if (run.scratch_bytes > 0) write(run.scratch, 0, static_cast<int64_t>(run.scratch_bytes), -1, 0);
+    write_part(run, node.output);
   }
 
-  void read(const RunKernel& run, size_t index, ValueId id, int time) {
-    const ValueId base = base_of(id);
-    const Value& value = phase_->graph.value(base);
-    const Location& location = run.inputs[index];
-    if (value.kind == ValueKind::kWeight) {
-      use(location, 0, time, value.name);
-      const Content packed{phase_, base, run.kernel, static_cast<int>(index)};
-      if (!holds(location, packed) && !holds(location, {phase_, base})) {
-        fail("'{}' is read from where it was not loaded", value.name);
+  // An instruction waits for loads that something before it has let begin.
+  void check_begun(const Load& load) {
+    if (load.every_run && !load.after_previous_run && load.after > now_ - phase_->first_instruction) {
+      fail("instruction {} waits for a load that waits for {}", now_, load.after);
+    }
+  }
+
+  void expect_weight(const Place& place, ValueId id, const Region& need) {
+    const Value& value = phase_->graph.value(id);
+    if (!place.held.channels.contains(need.channels)) return fail("rows of '{}' are not there", value.name);
+    // In which element type it lies is the load's to say.
+    const auto load = std::find_if(phase_->loads.begin(), phase_->loads.end(), [&](const Load& l) {
+      return l.value == id && l.target.buffer == place.location.buffer &&
+             l.target.offset == place.location.offset && l.rows == place.held.channels;
+    });
+    if (load == phase_->loads.end()) return fail("'{}' is not loaded where it is read", value.name);
+    const auto row_bytes = static_cast<int64_t>(load->bytes) / std::max<int64_t>(1, load->rows.size());
+    expect(place.location, (need.channels.begin - load->rows.begin) * row_bytes, need.channels.size() * row_bytes,
+           number(id), need.channels.begin * row_bytes, value.name);
+  }
+
+  void expect_activation(const Place& place, ValueId id, Region need, const RunKernel& run) {
+    const Value& value = phase_->graph.value(id);
+    const Region whole = whole_region(value.shape);
+    const int64_t pixel_bytes = bytes_of(value.dtype, whole.channels.size());
+    const bool by_channels = !(run.part.channels == whole_region(phase_->graph.operand(
+                                   phase_->graph.node(run.node).output).shape).channels);
+    if (!place.held.contains({need.images, need.pixels, place.held.channels})) {
+      return fail("'{}' is read where it is not held", value.name);
+    }
+    for (int64_t image = need.images.begin; image < need.images.end; ++image) {
+      const int64_t at = ((image - place.held.images.begin) * place.held.pixels.size() +
+                          need.pixels.begin - place.held.pixels.begin) * pixel_bytes;
+      const int64_t logical = (image * whole.pixels.size() + need.pixels.begin) * pixel_bytes;
+      expect(place.location, at, need.pixels.size() * pixel_bytes, source_number(id),
+             logical + source_base(id), value.name, by_channels ? need.channels.begin : -1);
+    }
+  }
+
+  void write_part(const RunKernel& run, ValueId id) {
+    const Value& value = phase_->graph.value(id);
+    const Region whole = whole_region(value.shape);
+    const int64_t pixel_bytes = bytes_of(value.dtype, whole.channels.size());
+    if (!run.output.held.contains(run.part)) return fail("'{}' is written where it is not held", value.name);
+    for (int64_t image = run.part.images.begin; image < run.part.images.end; ++image) {
+      const int64_t at = ((image - run.output.held.images.begin) * run.output.held.pixels.size() +
+                          run.part.pixels.begin - run.output.held.pixels.begin) * pixel_bytes;
+      const int64_t logical = (image * whole.pixels.size() + run.part.pixels.begin) * pixel_bytes;
+      const int64_t bytes = run.part.pixels.size() * pixel_bytes;
+      const int64_t base = pass_ * static_cast<int64_t>(run.output.location.pass_stride);
+      if (run.part.channels == whole.channels) {
+        write(run.output.location, at, bytes, number(id), logical + base);
+      } else {
+        write_channels(run, id, at, bytes, logical + base, whole.channels);
       }
-      check_kept(location, value.name);
-      return;
     }
-    use(location, static_cast<uint64_t>(value.bytes()), time, value.name);
-    if (holds(location, {phase_, base})) return;
-    if (value.kind == ValueKind::kComputed || is_port(base)) {
-      return fail("'{}' is read from where it is not", value.name);
-    }
-    check_link(location, base, value);
   }
 
-  // An input that the host does not write is an output of an earlier phase: whole, or a row for each call.
-  void check_link(const Location& location, ValueId id, const Value& value) {
-    const auto [found, fresh] = linked_.try_emplace(id, location);
-    if (!fresh && found->second != location) {
-      fail("'{}' is read from two places", value.name);
-    } else if (!is_earlier_output(location)) {
-      fail("'{}' is read from where no earlier phase left it", value.name);
-    } else if (location.call_stride != 0 && location.call_stride != static_cast<uint64_t>(value.bytes())) {
-      fail("'{}' is read by rows of another size", value.name);
-    }
-    check_kept(location, value.name);
-  }
-
-  bool is_earlier_output(const Location& location) const {
-    for (const Phase& earlier : plan_.phases) {
-      if (&earlier == phase_) break;
-      for (const Port& port : earlier.outputs) {
-        if (port.location.buffer != location.buffer || port.location.offset != location.offset) continue;
-        const Content& content = contents_[static_cast<size_t>(location.buffer)];
-        if (content.phase == &earlier && content.value == base_of(earlier.graph, port.value)) return true;
+  // Channels come in order, over nothing or over the value that they replace.
+  void write_channels(const RunKernel& run, ValueId id, int64_t at, int64_t bytes, int64_t logical,
+                      const Interval& all) {
+    const uint64_t begin = address(run.output.location, at, bytes);
+    if (!proof_.fault.empty()) return;
+    const Interval part = run.part.channels;
+    const int64_t shift = logical - static_cast<int64_t>(begin);
+    Content content{number(id), shift, part.end == all.end ? -1 : part.end, -1, 0};
+    if (part.begin == all.begin) {
+      const std::vector<ByteContents::Piece> under = contents_.read(begin, 1);
+      if (!under.empty()) {
+        content.under = under[0].content.value;
+        content.under_shift = under[0].content.shift - static_cast<int64_t>(begin);
       }
+    } else {
+      const std::vector<ByteContents::Piece> before = contents_.read(begin, 1);
+      const bool next = contents_.all(begin, static_cast<uint64_t>(bytes), [&](const Content& c) {
+        return c.value == number(id) && c.shift == shift && c.channels_done == part.begin;
+      });
+      if (!next || before.empty()) return fail("channels of '{}' come out of order", phase_->graph.value(id).name);
+      content.under = before[0].content.under;
+      content.under_shift = before[0].content.under_shift - static_cast<int64_t>(begin);
     }
-    return false;
+    if (content.channels_done < 0) content.under = -1, content.under_shift = 0;
+    contents_.write(begin, static_cast<uint64_t>(bytes), content);
   }
 
-  // What one call leaves for the next must outlive the call.
-  void check_kept(const Location& location, const std::string& what) {
-    if (location.buffer < 0 || phase_->calls == 1) return;
-    if (plan_.buffers[static_cast<size_t>(location.buffer)].last_use < end_) {
-      fail("'{}' is gone before '{}' has run all its calls", what, phase_->name);
+  void replay(const Move& move) {
+    const auto bytes = static_cast<int64_t>(move.bytes);
+    const uint64_t from = address(move.from, 0, bytes), to = address(move.to, 0, bytes);
+    if (proof_.fault.empty()) contents_.put(to, contents_.read(from, move.bytes));
+  }
+  void replay(const Spill& spill) {
+    const uint64_t from = address(spill.from, 0, static_cast<int64_t>(spill.bytes));
+    if (spill.file_offset + spill.bytes > plan_.scratch_file_bytes) fail("a spill beyond the scratch file");
+    if (proof_.fault.empty()) file_.write(spill.file_offset, spill.bytes, {});
+    if (proof_.fault.empty()) file_.put(spill.file_offset, contents_.read(from, spill.bytes));
+  }
+  void replay(const Restore& restore) {
+    const uint64_t to = address(restore.to, 0, static_cast<int64_t>(restore.bytes));
+    if (proof_.fault.empty()) contents_.put(to, file_.read(restore.file_offset, restore.bytes));
+  }
+
+  // Where `bytes` from byte `at` of a location lie; checks that the buffer holds them now.
+  uint64_t address(const Location& location, int64_t at, int64_t bytes) {
+    if (location.buffer < 0 || location.buffer >= static_cast<int>(plan_.buffers.size())) {
+      fail("instruction {} uses no buffer", now_);
+      return 0;
     }
-  }
-
-  void check_output(const Port& port) {
-    const Value& value = phase_->graph.value(port.value);
-    use(port.location, static_cast<uint64_t>(value.bytes()), end_, value.name);
-    const ValueId base = base_of(port.value);
-    const bool is_link = phase_->graph.value(base).kind == ValueKind::kInput && !is_port(base);
-    if (!is_link && !holds(port.location, {phase_, base}))
-      fail("the output '{}' was not written", value.name);
-  }
-
-  bool is_port(ValueId id) const {
-    return std::any_of(phase_->inputs.begin(), phase_->inputs.end(),
-                       [&](const Port& port) { return port.value == id; });
-  }
-
-  // The value whose bytes these are, through views.
-  static ValueId base_of(const Graph& graph, ValueId id) {
-    for (NodeId maker = graph.value(id).producer; maker != kNoNode; maker = graph.value(id).producer) {
-      const Node& node = graph.node(maker);
-      if (!op_info(node.op).is_view) break;
-      id = node.inputs[0];
-    }
-    return id;
-  }
-  ValueId base_of(ValueId id) const { return base_of(phase_->graph, id); }
-
-  bool is_buffer(const Location& location) const {
-    return location.buffer >= 0 && static_cast<size_t>(location.buffer) < plan_.buffers.size();
-  }
-
-  // Values are written at their buffer's start, one to a buffer.
-  bool holds(const Location& location, const Content& content) const {
-    return is_buffer(location) && location.offset == 0 && location.call_stride == 0 &&
-           contents_[static_cast<size_t>(location.buffer)] == content;
-  }
-
-  void write(const Location& location, const Content& content) {
-    if (!is_buffer(location)) return;
-    if (location.offset != 0 || location.call_stride != 0)
-      fail("a value is written beside its buffer's start");
-    contents_[static_cast<size_t>(location.buffer)] = content;
-  }
-
-  void use(const Location& location, uint64_t bytes, int time, const std::string& what) {
-    if (!is_buffer(location)) return fail("'{}' has no buffer", what);
     const Buffer& buffer = plan_.buffers[static_cast<size_t>(location.buffer)];
-    const uint64_t last_call = location.call_stride * static_cast<uint64_t>(phase_->calls - 1);
-    if (location.offset + last_call + bytes > buffer.bytes)
-      fail("'{}' leaves the buffer '{}'", what, buffer.name);
-    if (time < buffer.first_use || time > buffer.last_use) {
-      fail("'{}' is used at {}, outside the life of '{}'", what, time, buffer.name);
+    const uint64_t offset = location.offset + location.call_stride * static_cast<uint64_t>(call_) +
+                            location.pass_stride * static_cast<uint64_t>(pass_) + static_cast<uint64_t>(at);
+    if (at < 0 || offset + static_cast<uint64_t>(bytes) > buffer.bytes) {
+      fail("instruction {} reaches beyond '{}'", now_, buffer.name);
     }
+    if (now_ < buffer.first_use || now_ > buffer.last_use) {
+      fail("'{}' is used at {} but lives from {} to {}", buffer.name, now_, buffer.first_use, buffer.last_use);
+    }
+    return buffer.offset + offset;
+  }
+
+  void write(const Location& location, int64_t at, int64_t bytes, int64_t value, int64_t logical) {
+    const uint64_t begin = address(location, at, bytes);
+    if (!proof_.fault.empty()) return;
+    contents_.write(begin, static_cast<uint64_t>(bytes), {value, logical - static_cast<int64_t>(begin), -1, -1, 0});
+  }
+
+  // `from_channel`: only channels from there on are read (-1: all).
+  void expect(const Location& location, int64_t at, int64_t bytes, int64_t value, int64_t logical,
+              const std::string& name, int64_t from_channel = -1) {
+    const uint64_t begin = address(location, at, bytes);
+    if (!proof_.fault.empty()) return;
+    const int64_t shift = logical - static_cast<int64_t>(begin);
+    const bool there = contents_.all(begin, static_cast<uint64_t>(bytes), [&](const Content& content) {
+      if (content.value == value && content.channels_done < 0) return content.shift == shift;
+      return content.under == value && content.under_shift == shift && from_channel >= content.channels_done;
+    });
+    if (!there) fail("'{}' is not where instruction {} of '{}' reads it", name, now_, phase_->name);
+  }
+
+  // One number for each value that has bytes of its own, over all phases.
+  int64_t number(ValueId id) { return number(*phase_, root_[static_cast<size_t>(id)]); }
+  int64_t number(const Phase& phase, ValueId root) {
+    return numbers_.try_emplace({&phase, root}, static_cast<int64_t>(numbers_.size())).first->second;
+  }
+
+  // Linked inputs are outputs of other phases: found by the buffer that they share.
+  const Port* source_of(ValueId id, const Phase*& source) const {
+    const ValueId root = root_[static_cast<size_t>(id)];
+    const Value& value = phase_->graph.value(root);
+    if (value.kind != ValueKind::kInput) return nullptr;
+    for (const Port& port : phase_->inputs) {
+      if (port.value == root) return nullptr;
+    }
+    const int buffer = linked_buffer(root);
+    for (const Phase& phase : plan_.phases) {
+      if (&phase == phase_) break;
+      for (const Port& port : phase.outputs) {
+        if (port.location.buffer == buffer) {
+          source = &phase;
+          return &port;
+        }
+      }
+    }
+    return nullptr;
+  }
+  int linked_buffer(ValueId root) const {
+    for (const Instruction& instruction : phase_->instructions) {
+      const auto* run = std::get_if<RunKernel>(&instruction);
+      if (run == nullptr) continue;
+      const Node& node = phase_->graph.node(run->node);
+      for (size_t i = 0; i < node.inputs.size(); ++i) {
+        if (node.inputs[i] != kNoValue && root_[static_cast<size_t>(node.inputs[i])] == root) {
+          return run->inputs[i].location.buffer;
+        }
+      }
+    }
+    return -1;
+  }
+  int64_t source_number(ValueId id) {
+    const Linked& linked = linked_of(id);
+    return linked.number >= 0 ? linked.number : number(id);
+  }
+  int64_t source_base(ValueId id) {
+    const Linked& linked = linked_of(id);
+    if (linked.number < 0) return 0;
+    return static_cast<int64_t>(linked.location.call_stride) * call_ +
+           static_cast<int64_t>(linked.location.pass_stride) * pass_;
+  }
+  struct Linked {
+    int64_t number = -1;
+    Location location;  // as this phase reads it
+  };
+  const Linked& linked_of(ValueId id) {
+    const ValueId root = root_[static_cast<size_t>(id)];
+    const auto [found, fresh] = linked_.try_emplace({phase_, root});
+    if (!fresh) return found->second;
+    const Phase* source = nullptr;
+    if (const Port* port = source_of(id, source); port != nullptr) {
+      // The output's own root, in its phase.
+      ValueId own = port->value;
+      for (bool moved = true; moved;) {
+        const NodeId producer = source->graph.value(own).producer;
+        moved = producer != kNoNode && op_info(source->graph.node(producer).op).is_view;
+        if (moved) own = source->graph.node(producer).inputs[0];
+      }
+      found->second.number = number(*source, own);
+      found->second.location = linked_location(root);
+    }
+    return found->second;
+  }
+  Location linked_location(ValueId root) const {
+    for (const Instruction& instruction : phase_->instructions) {
+      const auto* run = std::get_if<RunKernel>(&instruction);
+      if (run == nullptr) continue;
+      const Node& node = phase_->graph.node(run->node);
+      for (size_t i = 0; i < node.inputs.size(); ++i) {
+        if (node.inputs[i] != kNoValue && root_[static_cast<size_t>(node.inputs[i])] == root) {
+          return run->inputs[i].location;
+        }
+      }
+    }
+    return {};
+  }
+  int64_t own_base(const Port& port) {
+    return source_base(port.value) + (linked_of(port.value).number >= 0
+                                          ? 0
+                                          : pass_ * static_cast<int64_t>(port.location.pass_stride));
   }
 
   const Plan& plan_;
   Proof proof_;
-  std::vector<Content> contents_;  // by buffer
-  const Phase* phase_ = nullptr;   // under replay, and its last instruction
-  int end_ = 0;
-  std::map<ValueId, Location> linked_;  // inputs that earlier phases make, where they were first read
+  const Phase* phase_ = nullptr;
+  std::vector<ValueId> root_;
+  int call_ = 0, pass_ = 0, now_ = 0;
+  bool first_run_ = false;
+  ByteContents contents_, file_;
+  std::map<std::pair<const Phase*, ValueId>, int64_t> numbers_;
+  std::map<std::pair<const Phase*, ValueId>, Linked> linked_;
 };
 
 }  // namespace

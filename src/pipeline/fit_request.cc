@@ -1,0 +1,144 @@
+#include "pipeline/fit_request.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/units.h"
+
+namespace snug {
+namespace {
+
+// Pictures come out best at multiples of this many latents (the UNet halves three times).
+constexpr int64_t kSizeStepLatents = 8;
+
+bool has_bf16(const Backend& backend) {
+  const std::vector<DType> available = backend.precisions();
+  return std::find(available.begin(), available.end(), DType::kBF16) != available.end();
+}
+
+// The largest size of about the request's shape that fits, or nothing.
+std::optional<Request> largest_size(const Request& request, const Model& model, const Backend& backend,
+                                    const Rates& rates) {
+  // Pictures that the request brings have its size.
+  if (!request.image.empty() || !request.latents.empty()) return std::nullopt;
+  const int64_t step = kSizeStepLatents * model.description.latent_factor;
+  const int64_t edge = std::max(request.width, request.height);
+  const auto sized = [&](int64_t long_edge) {
+    Request smaller = request;
+    const auto round = [&](int64_t pixels) {
+      const double scaled = static_cast<double>(pixels) * static_cast<double>(long_edge) / static_cast<double>(edge);
+      return std::max(step, static_cast<int64_t>(scaled) / step * step);
+    };
+    smaller.width = round(request.width);
+    smaller.height = round(request.height);
+    return smaller;
+  };
+  std::optional<Request> best;
+  int64_t fits = 0, too_large = (edge + step - 1) / step;
+  while (too_large - fits > 1) {
+    const int64_t middle = (fits + too_large) / 2;
+    Request candidate = sized(middle * step);
+    if (try_plan(candidate, model, backend, rates).fits) {
+      fits = middle;
+      best = std::move(candidate);
+    } else {
+      too_large = middle;
+    }
+  }
+  return best;
+}
+
+// Rounded up to whole MiB, and to where a plan is found again.
+std::optional<uint64_t> smallest_budget(const Request& request, const Model& model, const Backend& backend,
+                                        const Rates& rates, uint64_t guess) {
+  Request larger = request;
+  for (int i = 0; i < 4; ++i) {
+    larger.memory_bytes = (guess + kMiB - 1) / kMiB * kMiB;
+    const PlanAttempt attempt = try_plan(larger, model, backend, rates);
+    if (attempt.fits) return larger.memory_bytes;
+    // A limit of the machine is in the way: no budget helps.
+    if (attempt.run.budget.bytes < *larger.memory_bytes) return std::nullopt;
+    guess = std::max(attempt.smallest_budget_bytes, guess + kMiB);
+  }
+  return std::nullopt;
+}
+
+Error refusal(const Request& request, const PlanAttempt& failed, const std::vector<WayOut>& ways) {
+  std::string fix;
+  for (const WayOut& way : ways) {
+    fix += fmt::format("{}{} ({})", fix.empty() ? "use " : ", or ", way.flag, way.meaning);
+  }
+  if (fix.empty()) fix = "use a machine with more memory";
+  const MemoryBudget& budget = failed.run.budget;
+  return Error(ErrorCode::kOverBudget,
+               fmt::format("{}x{} in {} needs at least {}; the budget is {} ({})", request.width, request.height,
+                           request.precision == DType::kBF16 ? "bf16" : "f32",
+                           format_bytes(failed.smallest_budget_bytes), format_bytes(budget.bytes),
+                           budget.limited_by),
+               fix);
+}
+
+}  // namespace
+
+std::vector<WayOut> ways_out(const Request& request, const Model& model, const Backend& backend,
+                             const Rates& rates, const PlanAttempt& failed) {
+  std::vector<WayOut> ways;
+  try {
+    if (const auto bytes = smallest_budget(request, model, backend, rates, failed.smallest_budget_bytes)) {
+      ways.push_back({fmt::format("--memory {}MiB", *bytes / kMiB), "the smallest budget for this request", *bytes,
+                      request.width, request.height, request.precision});
+    }
+  } catch (const Error& error) {
+    // More than the machine has is no way out.
+    if (error.code() != ErrorCode::kInvalidArgument) throw;
+  }
+  if (request.precision == DType::kF32 && has_bf16(backend)) {
+    Request narrower = request;
+    narrower.precision = DType::kBF16;
+    if (try_plan(narrower, model, backend, rates).fits) {
+      ways.push_back({"--precision bf16", "fits this budget at this size, with small differences",
+                      request.memory_bytes.value_or(0), request.width, request.height, DType::kBF16});
+    }
+  }
+  if (const auto smaller = largest_size(request, model, backend, rates)) {
+    ways.push_back({fmt::format("--size {}x{}", smaller->width, smaller->height),
+                    "the largest size in this budget", request.memory_bytes.value_or(0), smaller->width,
+                    smaller->height, request.precision});
+  }
+  return ways;
+}
+
+FittedRun fit_request(Request request, const Model& model, const Backend& backend, const Rates& rates) {
+  PlanAttempt attempt = try_plan(request, model, backend, rates);
+  if (attempt.fits) return {std::move(request), std::move(attempt.run), {}};
+  FittedRun fitted{request, {}, {}};
+  if (request.allow_precision && request.precision == DType::kF32 && has_bf16(backend)) {
+    fitted.request.precision = DType::kBF16;
+    fitted.changes.emplace_back("precision f32 → bf16");
+    PlanAttempt narrower = try_plan(fitted.request, model, backend, rates);
+    if (narrower.fits) {
+      fitted.run = std::move(narrower.run);
+      return fitted;
+    }
+  }
+  if (request.allow_size) {
+    if (auto smaller = largest_size(fitted.request, model, backend, rates)) {
+      fitted.changes.push_back(fmt::format("size {}x{} → {}x{}", request.width, request.height, smaller->width,
+                                           smaller->height));
+      fitted.request = std::move(*smaller);
+      PlanAttempt fits = try_plan(fitted.request, model, backend, rates);
+      if (fits.fits) {
+        fitted.run = std::move(fits.run);
+        return fitted;
+      }
+    }
+  }
+  throw refusal(request, attempt, ways_out(request, model, backend, rates, attempt));
+}
+
+}  // namespace snug

@@ -1,0 +1,305 @@
+#include "plan/phase_builder.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "base/check.h"
+
+namespace snug {
+namespace {
+
+class PhaseBuilder {
+ public:
+  PhaseBuilder(Plan& plan, const PhaseFacts& facts, const PhaseChoice& choice)
+      : plan_(plan), facts_(facts), choice_(choice), homes_(facts.values.size()) {}
+
+  PhaseOutputs build(const PhaseRequest& request, const PhaseWay& way,
+                     const std::vector<PhaseOutputs>& earlier, const std::vector<bool>& linked_later) {
+    plan_.phases.emplace_back();
+    Phase& phase = plan_.phases.back();
+    phase_ = &phase;
+    phase.name = request.name;
+    phase.stage = request.stage;
+    phase.part = request.part;
+    phase.graph = way.graph;
+    phase.calls = request.calls;
+    phase.passes = way.passes;
+    phase.first_instruction = start_ = next_instruction();
+    last_ = start_ + static_cast<int>(choice_.sequence.steps.size()) - 1;
+    if (choice_.sequence.steps.empty()) last_ = start_;
+    describe();
+    place_inputs(way, earlier);
+    mark_outputs(linked_later);
+    place_weights();
+    add_instructions();
+    return finish_outputs();
+  }
+
+ private:
+  int next_instruction() const {
+    int next = 0;
+    for (const Phase& phase : plan_.phases) {
+      if (&phase == phase_) continue;
+      // A phase without instructions still has an instant of its own, for its inputs and outputs.
+      next = std::max(next, phase.first_instruction +
+                                std::max(1, static_cast<int>(phase.instructions.size())));
+    }
+    return next;
+  }
+
+  void describe() {
+    const size_t nodes = phase_->graph.nodes().size();
+    phase_->kernel_names.assign(nodes, {});
+    phase_->declined.assign(nodes, {});
+    for (const NodeFacts& node : facts_.nodes) {
+      phase_->kernel_names[static_cast<size_t>(node.id)] = node.kernel->name;
+      phase_->declined[static_cast<size_t>(node.id)] = node.kernel->declined;
+      phase_->flops_per_run += node.flops;
+    }
+    phase_->first_run_seconds = choice_.times.first_run_seconds;
+    phase_->later_run_seconds = choice_.times.later_run_seconds;
+    PhaseMeasures& measures = phase_->measures;
+    measures.passes = phase_->passes;
+    measures.resident_bytes = choice_.loads.resident_bytes;
+    measures.streamed_bytes = phase_->runs() > 1 ? choice_.loads.streamed_bytes : 0;
+    measures.ring_bytes = choice_.ring_bytes;
+    measures.spilled_bytes = choice_.sequence.spilled_bytes;
+    std::vector<bool> sliced(facts_.nodes.size(), false);
+    for (const auto& plan : choice_.plans) {
+      if (plan->bands > 1) measures.banded_nodes += static_cast<int>(plan->values.size());
+      measures.most_bands = std::max(measures.most_bands, plan->bands);
+      for (const SegmentStep& step : plan->steps) {
+        if (step.slices > 1) sliced[static_cast<size_t>(step.node)] = true;
+      }
+    }
+    measures.sliced_nodes = static_cast<int>(std::count(sliced.begin(), sliced.end(), true));
+  }
+
+  int add_buffer(std::string name, BufferKind kind, uint64_t bytes, int first, int last) {
+    plan_.buffers.push_back({std::move(name), kind, bytes, first, last, 0});
+    return static_cast<int>(plan_.buffers.size() - 1);
+  }
+  Buffer& buffer(const Location& location) { return plan_.buffers[static_cast<size_t>(location.buffer)]; }
+  void extend(const Location& location, int time) {
+    buffer(location).last_use = std::max(buffer(location).last_use, time);
+  }
+  Location& home(ValueId id) { return homes_[static_cast<size_t>(facts_.root[static_cast<size_t>(id)])]; }
+
+  void place_inputs(const PhaseWay& way, const std::vector<PhaseOutputs>& earlier) {
+    for (const ValueId id : way.graph.inputs()) {
+      const Value& value = way.graph.value(id);
+      const auto link = std::find_if(way.links.begin(), way.links.end(),
+                                     [&](const PhaseLink& l) { return l.input == id; });
+      if (link == way.links.end()) {
+        home(id) = {add_buffer(phase_->name + " " + value.name, BufferKind::kInput,
+                               static_cast<uint64_t>(value.bytes()), start_, start_)};
+        phase_->inputs.push_back({value.name, id, home(id)});
+        continue;
+      }
+      Location place = earlier[static_cast<size_t>(link->source_phase)].places[link->source_output];
+      place.pass_stride = place.call_stride = 0;
+      const auto bytes = static_cast<uint64_t>(value.bytes());
+      if (link->row_per_call) {
+        place.call_stride = bytes;
+      } else if (plan_.phases[static_cast<size_t>(link->source_phase)].passes > 1) {
+        place.pass_stride = bytes;
+      }
+      buffer(place).kind = BufferKind::kHoisted;
+      home(id) = place;
+      // Read again in every run.
+      if (phase_->runs() > 1) extend(place, last_);
+    }
+  }
+
+  void mark_outputs(const std::vector<bool>& linked_later) {
+    const std::vector<ValueId>& outputs = facts_.graph->outputs();
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      const ValueId root = facts_.root[static_cast<size_t>(outputs[i])];
+      if (phase_->passes > 1 && linked_later[i]) kept_of_each_pass_.insert(root);
+    }
+  }
+
+  void place_weights() {
+    phase_->loads = choice_.loads.loads;
+    int ring = -1;
+    if (choice_.ring_bytes > 0) {
+      ring = add_buffer(phase_->name + " weight ring", BufferKind::kStaging, choice_.ring_bytes, start_, last_);
+    }
+    int resident = -1;
+    if (choice_.loads.resident_bytes > 0) {
+      resident = add_buffer(phase_->name + " weights", BufferKind::kWeight, choice_.loads.resident_bytes, start_,
+                            last_);
+    }
+    uint64_t offset = 0;
+    for (Load& load : phase_->loads) {
+      load.target.buffer = load.every_run ? ring : resident;
+      if (!load.every_run) {
+        load.target.offset = offset;
+        offset += (load.bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+      }
+      weights_[{load.value, load.dtype, load.rows.begin, load.rows.end}] = load.target;
+    }
+  }
+
+  void add_instructions() {
+    for (size_t i = 0; i < choice_.sequence.steps.size(); ++i) {
+      const SequenceStep& step = choice_.sequence.steps[i];
+      time_ = start_ + static_cast<int>(i);
+      switch (step.kind) {
+        case SequenceStep::Kind::kRun: add_run(i, step); break;
+        case SequenceStep::Kind::kMove: add_move(step); break;
+        case SequenceStep::Kind::kSpill: add_spill(step.value); break;
+        case SequenceStep::Kind::kRestore: add_restore(step.value); break;
+      }
+    }
+  }
+
+  const SegmentPlan& segment(const SequenceStep& step) const {
+    return *choice_.plans[static_cast<size_t>(step.segment)];
+  }
+
+  void add_run(size_t index, const SequenceStep& at) {
+    const SegmentPlan& plan = segment(at);
+    const SegmentStep& step = plan.steps[static_cast<size_t>(at.step)];
+    const NodeFacts& node = facts_.nodes[static_cast<size_t>(step.node)];
+    RunKernel run;
+    run.node = node.id;
+    run.kernel = node.kernel->kernel;
+    run.part = step.part;
+    run.predicted_seconds = choice_.sequence.seconds[index];
+    run.loads_needed = choice_.loads.loads_needed[index];
+    run.inputs.resize(node.inputs.size());
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      if (facts_.is_activation(node, i)) run.inputs[i] = input_place(node.inputs[i], step, i);
+    }
+    for (const WeightUse& use : choice_.sequence.uses[index]) {
+      const Location place = weights_.at({use.value, use.dtype, use.rows.begin, use.rows.end});
+      run.inputs[use.input] = {place, {{0, 1}, {0, 1}, use.rows}};
+      extend(place, time_);
+    }
+    run.output = output_place(plan, step, node);
+    run.scratch_bytes = node.kernel->scratch_bytes;
+    if (run.scratch_bytes > 0) run.scratch = scratch_place(plan, at.segment, node);
+    phase_->instructions.emplace_back(std::move(run));
+  }
+
+  // Of its own for a node that runs whole; in bands, one for all of the segment.
+  Location scratch_place(const SegmentPlan& plan, int segment, const NodeFacts& node) {
+    const std::string name = facts_.graph->value(node.output).name + " scratch";
+    if (plan.bands == 1) {
+      return {add_buffer(name, BufferKind::kScratch, node.kernel->scratch_bytes, time_, time_)};
+    }
+    if (shared_scratch_segment_ != segment) {
+      shared_scratch_segment_ = segment;
+      shared_scratch_ = {
+          add_buffer(name, BufferKind::kScratch, shared_scratch_bytes(facts_, plan), time_, time_)};
+    }
+    extend(shared_scratch_, time_);
+    return shared_scratch_;
+  }
+
+  Place input_place(ValueId id, const SegmentStep& step, size_t input) {
+    Place place{home(id), whole_region(facts_.graph->value(id).shape)};
+    const Interval pixels = step.input_pixels[input];
+    if (pixels.size() > 0) {
+      place.held.images = step.part.images;
+      place.held.pixels = pixels;
+    }
+    extend(place.location, time_);
+    return place;
+  }
+
+  Place output_place(const SegmentPlan& plan, const SegmentStep& step, const NodeFacts& node) {
+    Location& own = home(node.output);
+    if (own.buffer < 0) {
+      const auto made = std::find_if(plan.values.begin(), plan.values.end(),
+                                     [&](const SegmentValue& value) { return value.id == node.output; });
+      own = made->overwrites != kNoValue ? home(made->overwrites) : new_home(*made);
+    }
+    extend(own, time_);
+    Place place{own, node.whole};
+    if (step.output_pixels.size() > 0) {
+      place.held.images = step.part.images;
+      place.held.pixels = step.output_pixels;
+    }
+    return place;
+  }
+
+  Location new_home(const SegmentValue& made) {
+    const std::string& name = facts_.graph->value(made.id).name;
+    const bool each_pass = kept_of_each_pass_.contains(made.id);
+    const auto passes = static_cast<uint64_t>(each_pass ? phase_->passes : 1);
+    Location place{add_buffer(name, BufferKind::kActivation, made.bytes * passes, time_, time_)};
+    if (each_pass) {
+      place.pass_stride = made.bytes;
+      // What an earlier pass left must not be overwritten by what comes first in a later one.
+      buffer(place).first_use = start_;
+    }
+    return place;
+  }
+
+  void add_move(const SequenceStep& at) {
+    const SegmentStep& step = segment(at).steps[static_cast<size_t>(at.step)];
+    Location from = home(step.moved);
+    const Location to = from;
+    from.offset += step.move_from;
+    extend(from, time_);
+    phase_->instructions.emplace_back(Move{from, to, step.move_bytes});
+  }
+
+  uint64_t file_offset(ValueId id) {
+    const auto [found, fresh] = file_offsets_.try_emplace(id, file_bytes_);
+    if (fresh) file_bytes_ += facts_.value_of(id).bytes;
+    plan_.scratch_file_bytes = std::max(plan_.scratch_file_bytes, file_bytes_);
+    return found->second;
+  }
+
+  void add_spill(ValueId id) {
+    extend(home(id), time_);
+    phase_->instructions.emplace_back(Spill{home(id), file_offset(id), facts_.value_of(id).bytes});
+  }
+
+  void add_restore(ValueId id) {
+    const uint64_t bytes = facts_.value_of(id).bytes;
+    home(id) = {add_buffer(facts_.graph->value(id).name + " restored", BufferKind::kActivation, bytes, time_,
+                           time_)};
+    phase_->instructions.emplace_back(Restore{home(id), file_offset(id), bytes});
+  }
+
+  PhaseOutputs finish_outputs() {
+    PhaseOutputs outputs;
+    for (const ValueId id : facts_.graph->outputs()) {
+      const Location place = home(id);
+      phase_->outputs.push_back({facts_.graph->value(id).name, id, place});
+      extend(place, last_);
+      if (buffer(place).kind == BufferKind::kActivation) buffer(place).kind = BufferKind::kOutput;
+      outputs.places.push_back(place);
+    }
+    return outputs;
+  }
+
+  Plan& plan_;
+  const PhaseFacts& facts_;
+  const PhaseChoice& choice_;
+  Phase* phase_ = nullptr;
+  int start_ = 0, last_ = 0, time_ = 0;
+  std::vector<Location> homes_;  // by root value
+  std::set<ValueId> kept_of_each_pass_;
+  std::map<std::tuple<ValueId, DType, int64_t, int64_t>, Location> weights_;
+  int shared_scratch_segment_ = -1;
+  Location shared_scratch_;
+  std::map<ValueId, uint64_t> file_offsets_;
+  uint64_t file_bytes_ = 0;
+};
+
+}  // namespace
+
+PhaseOutputs build_phase(Plan& plan, const PhaseRequest& request, const PhaseWay& way, const PhaseFacts& facts,
+                         const PhaseChoice& choice, const std::vector<PhaseOutputs>& earlier,
+                         const std::vector<bool>& linked_later) {
+  return PhaseBuilder(plan, facts, choice).build(request, way, earlier, linked_later);
+}
+
+}  // namespace snug

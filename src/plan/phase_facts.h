@@ -1,0 +1,59 @@
+// What the planner knows of one way of a phase before it decides anything: the nodes that run, in order, each
+// with its kernel and its costs; and the values, seen through views, each with who makes and who reads it.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "graph/graph.h"
+#include "graph/node_spec.h"
+#include "plan/kernel_source.h"
+#include "plan/rates.h"
+
+namespace snug {
+
+// A node that runs (views do not).
+struct NodeFacts {
+  NodeId id = kNoNode;
+  NodeSpec spec;
+  const KernelFacts* kernel = nullptr;
+  std::vector<ValueId> inputs;  // as the graph has them; kNoValue for absent ones
+  ValueId output = kNoValue;
+  Region whole;            // of the output
+  int64_t pixel_step = 1;  // parts begin and end at its multiples
+  double flops = 0;
+  WorkKind kind = WorkKind::kMemory;
+};
+
+// A value that has memory of its own: not a weight, and not a view of another.
+struct ValueFacts {
+  uint64_t bytes = 0;        // of a whole pass
+  uint64_t pixel_bytes = 0;  // of one pixel of one image
+  Region whole;
+  int producer = -1;         // position in PhaseFacts::nodes; -1: an input of the phase
+  std::vector<int> readers;  // positions, rising, each once
+  bool is_output = false;    // of the phase
+
+  int last_reader() const { return readers.empty() ? producer : readers.back(); }
+};
+
+struct PhaseFacts {
+  const Graph* graph = nullptr;
+  std::vector<NodeFacts> nodes;    // in the order in which they will run
+  std::vector<ValueId> root;       // by value: whose memory it is
+  std::vector<ValueFacts> values;  // by value; of roots
+
+  const ValueFacts& value_of(ValueId id) const {
+    return values[static_cast<size_t>(root[static_cast<size_t>(id)])];
+  }
+  bool is_weight(ValueId id) const { return graph->value(id).kind == ValueKind::kWeight; }
+  // Input `input` of a node is an activation that is there.
+  bool is_activation(const NodeFacts& node, size_t input) const {
+    return node.inputs[input] != kNoValue && !is_weight(node.inputs[input]);
+  }
+};
+
+// Asks for a kernel for each node. The facts refer to `graph` and to `kernels`.
+PhaseFacts gather_facts(const Graph& graph, KernelSource& kernels);
+
+}  // namespace snug

@@ -1,0 +1,162 @@
+#include "plan/phase_sequence.h"
+
+#include <algorithm>
+
+#include "plan/cost_model.h"
+
+namespace snug {
+namespace {
+
+// The rows of each weight that a run reads.
+std::vector<WeightUse> weight_uses(const PhaseFacts& facts, const NodeFacts& node, const SegmentStep& step) {
+  std::vector<WeightUse> uses;
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    if (node.inputs[i] == kNoValue || !facts.is_weight(node.inputs[i])) continue;
+    Interval rows = whole_rows(facts.graph->value(node.inputs[i]).shape).channels;
+    // Vectors come whole: they are small, and slicing them would only make more pieces.
+    if (step.slices > 1 && node.spec.operands[i].shape.rank() > 1) {
+      rows = input_region(node.spec.op, node.spec.attrs, node.spec.operands, node.spec.output, i, step.part)
+                 .channels;
+    }
+    uses.push_back({i, node.inputs[i], node.kernel->weight_dtypes[i], rows});
+  }
+  return uses;
+}
+
+class Sequencer {
+ public:
+  Sequencer(const PhaseFacts& facts, const SegmentPlans& plans, const Rates& rates)
+      : facts_(facts), plans_(plans), rates_(rates) {}
+
+  void add_segment(int number) {
+    const SegmentPlan& plan = *plans_[static_cast<size_t>(number)];
+    for (size_t i = 0; i < plan.steps.size(); ++i) {
+      const SegmentStep& step = plan.steps[i];
+      if (step.node < 0) {
+        add({SequenceStep::Kind::kMove, number, static_cast<int>(i), kNoValue},
+            2 * static_cast<double>(step.move_bytes) / rates_.memory_bytes);
+        continue;
+      }
+      const NodeFacts& node = facts_.nodes[static_cast<size_t>(step.node)];
+      add({SequenceStep::Kind::kRun, number, static_cast<int>(i), kNoValue},
+          predict_seconds(facts_, node, step.part, rates_));
+      sequence.uses.back() = weight_uses(facts_, node, step);
+    }
+  }
+
+  void add_transfer(SequenceStep::Kind kind, int segment, ValueId value) {
+    const auto bytes = static_cast<double>(facts_.value_of(value).bytes);
+    add({kind, segment, 0, value}, bytes / rates_.spill_bytes);
+    if (kind == SequenceStep::Kind::kSpill) sequence.spilled_bytes += facts_.value_of(value).bytes;
+  }
+
+  PhaseSequence sequence;
+
+ private:
+  void add(SequenceStep step, double seconds) {
+    sequence.steps.push_back(step);
+    sequence.uses.emplace_back();
+    sequence.seconds.push_back(seconds);
+  }
+
+  const PhaseFacts& facts_;
+  const SegmentPlans& plans_;
+  const Rates& rates_;
+};
+
+struct Transfer {
+  SequenceStep::Kind kind;
+  ValueId value;
+};
+
+}  // namespace
+
+std::vector<int> segment_of_nodes(const PhaseFacts& facts, const std::vector<Segment>& segments) {
+  std::vector<int> of(facts.nodes.size(), 0);
+  for (size_t s = 0; s < segments.size(); ++s) {
+    for (int i = segments[s].first; i <= segments[s].last; ++i) of[static_cast<size_t>(i)] = static_cast<int>(s);
+  }
+  return of;
+}
+
+std::vector<Stay> stays_of(const PhaseFacts& facts, const std::vector<int>& segment_of, ValueId id,
+                           bool spilled) {
+  const ValueFacts& value = facts.values[static_cast<size_t>(id)];
+  const int made = value.producer < 0 ? 0 : segment_of[static_cast<size_t>(value.producer)];
+  std::vector<Stay> stays = {{made, made}};
+  for (const int reader : value.readers) {
+    const int segment = segment_of[static_cast<size_t>(reader)];
+    if (!spilled || segment <= stays.back().last + 1) {
+      stays.back().last = segment;
+    } else {
+      stays.push_back({segment, segment});
+    }
+  }
+  if (value.is_output && !segment_of.empty()) stays.back().last = segment_of.back();
+  return stays;
+}
+
+std::vector<uint64_t> passing_bytes(const PhaseFacts& facts, const std::vector<Segment>& segments,
+                                    const SegmentPlans& plans, const std::vector<bool>& spilled,
+                                    const std::vector<bool>& linked) {
+  const std::vector<int> segment_of = segment_of_nodes(facts, segments);
+  std::vector<int64_t> change(segments.size() + 1, 0);
+  const auto count = [&](uint64_t bytes, int first, int last) {
+    change[static_cast<size_t>(first)] += static_cast<int64_t>(bytes);
+    change[static_cast<size_t>(last) + 1] -= static_cast<int64_t>(bytes);
+  };
+  for (size_t id = 0; id < facts.values.size(); ++id) {
+    const ValueFacts& value = facts.values[id];
+    const bool input = value.producer < 0 && !value.readers.empty();
+    if (facts.root[id] != static_cast<ValueId>(id) || linked[id]) continue;
+    if (value.producer < 0 && !input) continue;
+    for (const Stay& stay : stays_of(facts, segment_of, static_cast<ValueId>(id), spilled[id])) {
+      count(value.bytes, stay.first, stay.last);
+    }
+  }
+  // What a segment makes or reads is counted with it, except the phase's inputs.
+  for (size_t s = 0; s < segments.size(); ++s) {
+    const auto at = static_cast<int>(s);
+    for (const auto& [id, step] : plans[s]->read) {
+      const ValueFacts& value = facts.value_of(id);
+      if (value.producer >= 0) count(-value.bytes, at, at);
+    }
+    for (const SegmentValue& made : plans[s]->values) count(-facts.value_of(made.id).bytes, at, at);
+  }
+  std::vector<uint64_t> bytes;
+  int64_t now = 0;
+  for (size_t s = 0; s < segments.size(); ++s) bytes.push_back(static_cast<uint64_t>(now += change[s]));
+  return bytes;
+}
+
+PhaseSequence make_sequence(const PhaseFacts& facts, const std::vector<Segment>& segments,
+                            const SegmentPlans& plans, const std::vector<bool>& spilled,
+                            const std::vector<bool>& linked, const Rates& rates) {
+  const std::vector<int> segment_of = segment_of_nodes(facts, segments);
+  std::vector<std::vector<Transfer>> before(segments.size()), after(segments.size());
+  for (size_t id = 0; id < spilled.size(); ++id) {
+    if (!spilled[id]) continue;
+    const auto value = static_cast<ValueId>(id);
+    const std::vector<Stay> stays = stays_of(facts, segment_of, value, true);
+    if (stays.size() < 2) continue;
+    after[static_cast<size_t>(stays.front().last)].push_back({SequenceStep::Kind::kSpill, value});
+    for (size_t i = 1; i < stays.size(); ++i) {
+      before[static_cast<size_t>(stays[i].first)].push_back({SequenceStep::Kind::kRestore, value});
+    }
+  }
+  Sequencer sequencer(facts, plans, rates);
+  const std::vector<uint64_t> passing = passing_bytes(facts, segments, plans, spilled, linked);
+  for (size_t s = 0; s < segments.size(); ++s) {
+    const auto at = static_cast<int>(s);
+    for (const Transfer& transfer : before[s]) sequencer.add_transfer(transfer.kind, at, transfer.value);
+    sequencer.add_segment(at);
+    for (const Transfer& transfer : after[s]) sequencer.add_transfer(transfer.kind, at, transfer.value);
+    const std::vector<uint64_t> live = live_bytes(facts, segments[s], *plans[s]);
+    const uint64_t own = live.empty() ? 0 : *std::max_element(live.begin(), live.end());
+    uint64_t& peak = sequencer.sequence.values_peak_bytes;
+    peak = std::max(peak, passing[s] + own);
+  }
+  return std::move(sequencer.sequence);
+}
+
+}  // namespace snug

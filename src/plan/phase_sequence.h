@@ -1,0 +1,56 @@
+// A whole phase in order, for given decisions on its segments: the runs, moves, spills and restores of one
+// run, what weights each reads, how long each should take, and the most memory that values need. Built many
+// times while searching, so it has no offsets and no buffers; planner.cc makes those from the one that won.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "plan/phase_facts.h"
+#include "plan/rates.h"
+#include "plan/segment_plan.h"
+#include "plan/weight_loads.h"
+
+namespace snug {
+
+struct SequenceStep {
+  enum class Kind : uint8_t { kRun, kMove, kSpill, kRestore } kind = Kind::kRun;
+  int segment = 0;
+  int step = 0;              // of the segment's plan: runs and moves
+  ValueId value = kNoValue;  // spilled or restored
+};
+
+// From which to which segment a value is in memory, both included. Values that are never spilled have one
+// stay, from producer to last reader.
+struct Stay {
+  int first = 0, last = 0;
+};
+
+struct PhaseSequence {
+  std::vector<SequenceStep> steps;
+  std::vector<std::vector<WeightUse>> uses;  // by step
+  std::vector<double> seconds;               // by step, predicted
+  uint64_t values_peak_bytes = 0;            // without weights and without linked inputs
+  uint64_t spilled_bytes = 0;
+};
+
+using SegmentPlans = std::vector<std::shared_ptr<const SegmentPlan>>;
+
+// Segment of each node position.
+std::vector<int> segment_of_nodes(const PhaseFacts& facts, const std::vector<Segment>& segments);
+
+// When a spilled value is in memory: where it is made and where it is read, gaps left out.
+std::vector<Stay> stays_of(const PhaseFacts& facts, const std::vector<int>& segment_of, ValueId id,
+                           bool spilled);
+
+// Bytes of values that only pass by each segment. `linked` inputs are not counted: they are another phase's.
+std::vector<uint64_t> passing_bytes(const PhaseFacts& facts, const std::vector<Segment>& segments,
+                                    const SegmentPlans& plans, const std::vector<bool>& spilled,
+                                    const std::vector<bool>& linked);
+
+PhaseSequence make_sequence(const PhaseFacts& facts, const std::vector<Segment>& segments,
+                            const SegmentPlans& plans, const std::vector<bool>& spilled,
+                            const std::vector<bool>& linked, const Rates& rates);
+
+}  // namespace snug

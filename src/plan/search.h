@@ -1,0 +1,80 @@
+// Finds how to run one way of a phase inside a limit: the fastest combination, by the cost model, of bands,
+// slices, streamed weights and spilled values.
+//
+// The measures are not modes. For a falling series of sizes that values may take, every segment gets the
+// fewest bands that bring it under that size; what memory is then left goes to weights: those with the least
+// work per byte stay first, the rest is streamed through the largest ring that pays. Each combination is
+// simulated (timeline.h); spilling is tried when nothing else fits.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "plan/phase_sequence.h"
+#include "plan/timeline.h"
+
+namespace snug {
+
+// The decisions for one way of a phase, with what they lead to.
+struct PhaseChoice {
+  SegmentPlans plans;
+  std::vector<bool> spilled;  // by value
+  PhaseSequence sequence;
+  LoadPlan loads;
+  uint64_t ring_bytes = 0;
+  RunTimes times;
+  int runs = 1;
+
+  // Of the arena, without linked inputs.
+  uint64_t peak_bytes() const { return sequence.values_peak_bytes + loads.resident_bytes + ring_bytes; }
+  double seconds() const { return times.first_run_seconds + (runs - 1) * times.later_run_seconds; }
+};
+
+struct PhaseLimit {
+  uint64_t bytes = UINT64_MAX;
+  uint64_t spill_bytes = 0;  // of the scratch file
+};
+
+class PhaseSearch {
+ public:
+  // `linked[value]`: an input that an earlier phase made. Everything must outlive the search.
+  PhaseSearch(const PhaseFacts& facts, std::vector<bool> linked, int runs, const Rates& rates);
+
+  // The fastest choice with peak_bytes() <= limit.bytes, or nothing.
+  std::optional<PhaseChoice> fastest(const PhaseLimit& limit);
+  // The choice with the smallest peak.
+  PhaseChoice smallest(uint64_t spill_bytes);
+
+ private:
+  struct Weights {
+    LoadPlan loads;
+    uint64_t ring_bytes = 0;
+    RunTimes times;
+  };
+
+  std::shared_ptr<const SegmentPlan> plan_of(size_t segment, int bands, uint64_t slice_bytes);
+  uint64_t own_peak(size_t segment, int bands, uint64_t slice_bytes);
+  // Fewest bands for each segment so that it stays under `bytes`, or as small as it gets.
+  SegmentPlans choose_bands(uint64_t bytes, uint64_t slice_bytes, const std::vector<uint64_t>& passing);
+  // Whole plans, and what passes by when nothing is spilled.
+  SegmentPlans whole_plans(uint64_t slice_bytes);
+  std::vector<bool> choose_spilled(uint64_t bytes, uint64_t slice_bytes, uint64_t most_spill_bytes);
+  std::optional<Weights> choose_weights(const PhaseSequence& sequence, uint64_t bytes,
+                                        uint64_t small_limit_bytes);
+  Weights weights_with(const PhaseSequence& sequence, const std::vector<WeightPiece>& pieces,
+                       const std::vector<bool>& resident, uint64_t ring_bytes);
+  PhaseChoice choice_of(SegmentPlans plans, std::vector<bool> spilled);
+
+  const PhaseFacts& facts_;
+  std::vector<bool> linked_;
+  int runs_;
+  const Rates& rates_;
+  std::vector<Segment> segments_;
+  // By segment, bands and slice size.
+  std::map<std::tuple<size_t, int, uint64_t>, std::pair<std::shared_ptr<const SegmentPlan>, uint64_t>> known_;
+};
+
+}  // namespace snug

@@ -1,0 +1,149 @@
+#include "plan/weight_loads.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "base/check.h"
+
+namespace snug {
+namespace {
+
+uint64_t aligned(uint64_t bytes) { return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment; }
+
+struct Slot {
+  uint64_t begin = 0, end = 0;
+  int released = 0;  // instructions that must be done before the bytes are free
+};
+
+bool overlap(const Slot& a, const Slot& b) { return a.begin < b.end && b.begin < a.end; }
+
+// Lays pieces in the ring, in order.
+class Ring {
+ public:
+  explicit Ring(uint64_t bytes) : bytes_(bytes) {}
+
+  // False when the piece would have to be there before its bytes are free.
+  bool add(const WeightPiece& piece, Load& load) {
+    const uint64_t size = aligned(piece.bytes);
+    if (size > bytes_) return false;
+    if (head_ + size > bytes_) head_ = 0;
+    const Slot slot{head_, head_ + size, piece.last + 1};
+    head_ += size;
+    int after = 0;
+    // Slots are laid round and round: the oldest ones still there are the first to be overlapped.
+    while (oldest_ < slots_.size() && overlaps_one_from_oldest(slot)) {
+      after = std::max(after, slots_[oldest_].released);
+      ++oldest_;
+    }
+    wrapped_ = wrapped_ || after > 0;
+    after_ = std::max(after_, after);
+    load.target.offset = slot.begin;
+    load.every_run = true;
+    load.after = after_;
+    load.after_previous_run = !wrapped_;
+    slots_.push_back(slot);
+    return after_ <= piece.first;
+  }
+
+  // What the first loads of a run must wait for in the run before, now that all slots are known.
+  int previous_run_release(uint64_t begin, uint64_t bytes) const {
+    const Slot slot{begin, begin + aligned(bytes), 0};
+    int after = 0;
+    for (const Slot& other : slots_) {
+      if (overlap(slot, other)) after = std::max(after, other.released);
+    }
+    return after;
+  }
+
+ private:
+  bool overlaps_one_from_oldest(const Slot& slot) const {
+    return std::any_of(slots_.begin() + static_cast<std::ptrdiff_t>(oldest_), slots_.end(),
+                       [&](const Slot& other) { return overlap(slot, other); });
+  }
+
+  uint64_t bytes_;
+  uint64_t head_ = 0;
+  size_t oldest_ = 0;
+  int after_ = 0;
+  bool wrapped_ = false;
+  std::vector<Slot> slots_;
+};
+
+}  // namespace
+
+std::vector<WeightPiece> gather_pieces(const PhaseFacts& facts,
+                                       const std::vector<std::vector<WeightUse>>& uses) {
+  std::map<std::tuple<ValueId, DType, int64_t, int64_t>, size_t> known;
+  std::vector<WeightPiece> pieces;
+  for (size_t i = 0; i < uses.size(); ++i) {
+    for (const WeightUse& use : uses[i]) {
+      const auto at = static_cast<int>(i);
+      const auto [found, fresh] =
+          known.try_emplace({use.value, use.dtype, use.rows.begin, use.rows.end}, pieces.size());
+      if (!fresh) {
+        pieces[found->second].last = at;
+        continue;
+      }
+      const Value& value = facts.graph->value(use.value);
+      const int64_t rows = std::max<int64_t>(1, whole_rows(value.shape).channels.size());
+      const int64_t elements = value.shape.elements() / rows * use.rows.size();
+      pieces.push_back({use.value, use.dtype, use.rows,
+                        static_cast<uint64_t>(bytes_of(use.dtype, elements)),
+                        static_cast<uint64_t>(bytes_of(value.dtype, elements)), at, at});
+    }
+  }
+  return pieces;
+}
+
+LoadPlan plan_loads(const std::vector<WeightPiece>& pieces, const std::vector<bool>& resident,
+                    uint64_t ring_bytes, int instructions) {
+  LoadPlan plan;
+  plan.pieces = pieces;
+  plan.loads_needed.assign(static_cast<size_t>(instructions), 0);
+  Ring ring(ring_bytes);
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    const WeightPiece& piece = pieces[i];
+    Load load{piece.value, piece.rows, piece.dtype, piece.bytes, {}, false, 0, false};
+    if (resident[i]) {
+      plan.resident_bytes += aligned(piece.bytes);
+    } else {
+      plan.streamed_bytes += piece.file_bytes;
+      if (!ring.add(piece, load)) return plan;
+    }
+    plan.loads.push_back(load);
+    int& needed = plan.loads_needed[static_cast<size_t>(piece.first)];
+    needed = std::max(needed, static_cast<int>(i) + 1);
+  }
+  for (Load& load : plan.loads) {
+    if (load.after_previous_run) load.after = ring.previous_run_release(load.target.offset, load.bytes);
+  }
+  // Loads are done in order: what one waits for, all after it wait for, too.
+  int after = 0;
+  for (Load& load : plan.loads) {
+    if (load.every_run && load.after_previous_run) load.after = after = std::max(after, load.after);
+  }
+  for (size_t i = 1; i < plan.loads_needed.size(); ++i) {
+    plan.loads_needed[i] = std::max(plan.loads_needed[i], plan.loads_needed[i - 1]);
+  }
+  plan.feasible = true;
+  return plan;
+}
+
+uint64_t smallest_ring(const std::vector<WeightPiece>& pieces, const std::vector<bool>& resident,
+                       int instructions) {
+  // At least what lives at once.
+  std::vector<int64_t> change(static_cast<size_t>(instructions) + 1, 0);
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    if (resident[i]) continue;
+    const auto bytes = static_cast<int64_t>(aligned(pieces[i].bytes));
+    change[static_cast<size_t>(pieces[i].first)] += bytes;
+    change[static_cast<size_t>(pieces[i].last) + 1] -= bytes;
+  }
+  int64_t now = 0, most = 0;
+  for (const int64_t step : change) most = std::max(most, now += step);
+  auto ring = static_cast<uint64_t>(most);
+  while (ring > 0 && !plan_loads(pieces, resident, ring, instructions).feasible) ring += aligned(ring / 8);
+  return ring;
+}
+
+}  // namespace snug

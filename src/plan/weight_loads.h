@@ -1,0 +1,55 @@
+// Which weights are loaded when, and where they lie: some stay from the first run on, the others pass through
+// a ring. The ring is one buffer; pieces of weights are laid in it one behind the other in the order of their
+// first use, from its start again when the end is reached and at the start of each run. So every piece has
+// one place, and may be read into it as soon as what lay there before is done with: the streamer reads ahead
+// exactly as far as the ring allows.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "plan/phase_facts.h"
+#include "plan/plan.h"
+
+namespace snug {
+
+// Rows of a weight, as some instructions of a run read them.
+struct WeightPiece {
+  ValueId value = kNoValue;
+  DType dtype = DType::kF32;  // in memory
+  Interval rows;
+  uint64_t bytes = 0, file_bytes = 0;
+  int first = 0, last = 0;  // instructions of the run
+};
+
+// What an instruction reads: which rows of which weight, as which of its inputs.
+struct WeightUse {
+  size_t input = 0;
+  ValueId value = kNoValue;
+  DType dtype = DType::kF32;
+  Interval rows;
+};
+
+// The pieces that a run reads, by their first use.
+std::vector<WeightPiece> gather_pieces(const PhaseFacts& facts,
+                                       const std::vector<std::vector<WeightUse>>& uses);
+
+struct LoadPlan {
+  bool feasible = false;  // the ring holds whatever one instruction needs at once
+  std::vector<WeightPiece> pieces;
+  std::vector<Load> loads;         // target.buffer is not set; offset: in the ring when every_run
+  std::vector<int> loads_needed;   // by instruction
+  uint64_t resident_bytes = 0, streamed_bytes = 0;
+};
+
+// `resident` by piece. `ring_bytes` may be 0 when all are.
+LoadPlan plan_loads(const std::vector<WeightPiece>& pieces, const std::vector<bool>& resident,
+                    uint64_t ring_bytes, int instructions);
+
+// The smallest ring through which the pieces that are not resident can be streamed.
+uint64_t smallest_ring(const std::vector<WeightPiece>& pieces, const std::vector<bool>& resident,
+                       int instructions);
+
+}  // namespace snug

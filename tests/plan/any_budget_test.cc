@@ -1,0 +1,160 @@
+// The promise: whatever the budget, the same picture, bit for bit, from a plan that its proof accepts and
+// whose arena is used to its last byte and no further.
+#include <algorithm>
+#include <cstdlib>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "base/cancellation.h"
+#include "base/parallel.h"
+#include "pipeline/decode_latents.h"
+#include "pipeline/denoise.h"
+#include "pipeline/encode_text.h"
+#include "pipeline/host_bytes.h"
+#include "pipeline/load_weights.h"
+#include "pipeline/make_plan.h"
+#include "pipeline/phase_requests.h"
+#include "pipeline/validate_request.h"
+#include "plan/planner.h"
+#include "plan/proof.h"
+#include "tests/fixtures.h"
+
+namespace snug {
+namespace {
+
+struct Made {
+  std::vector<float> picture;
+  uint64_t arena_bytes = 0;
+  std::string measures;
+};
+
+// Plans and runs with exactly this much arena: the process beside it is not what is tested here.
+class Bench {
+ public:
+  explicit Bench(const RequestFields& fields)
+      : model_(open_model(fields)), request_(validate_request(fields, *model_, cpu_backend())) {}
+
+  PlannedRun plan(uint64_t arena_bytes, uint64_t scratch_file_bytes, bool& fits) const {
+    PlanAttempt attempt = try_plan(request_, *model_, cpu_backend(), {});
+    PlannedRun run = std::move(attempt.run);
+    run.kernels = std::make_unique<KernelSet>(cpu_backend());
+    PlanOutcome outcome = make_plan(phase_requests(request_, model_->description, run), *run.kernels,
+                                    {arena_bytes, scratch_file_bytes}, {});
+    fits = outcome.fits;
+    run.plan = std::move(outcome.plan);
+    return run;
+  }
+
+  Made make(const PlannedRun& run) const {
+    const Cancellation never;
+    const auto executor = load_weights(run, *model_, never);
+    const HostTensor conditioning = encode_text(run, request_, *model_, *executor);
+    BatchNoise noise(request_.seed, static_cast<int>(request_.batch));
+    const HostTensor latents =
+        denoise(run, request_, *model_, conditioning, noise, *executor, {}, nullptr);
+    const HostTensor images = decode_latents(run, request_, *model_, latents, *executor);
+    EXPECT_EQ(executor->arena().high_water_bytes(), run.plan.arena_bytes);
+    const std::span<const float> values = images.floats();
+    return {{values.begin(), values.end()}, run.plan.arena_bytes, {}};
+  }
+
+ private:
+  std::shared_ptr<const Model> model_;
+  Request request_;
+};
+
+void expect_same_picture_for_every_budget(const RequestFields& fields, uint64_t scratch_file_bytes) {
+  const Bench bench(fields);
+  bool fits = false;
+  const PlannedRun free_run = bench.plan(UINT64_MAX, 0, fits);
+  ASSERT_TRUE(fits);
+  ASSERT_EQ(prove(free_run.plan).fault, "");
+  const Made expected = bench.make(free_run);
+  const PlannedRun least = bench.plan(0, scratch_file_bytes, fits);
+  ASSERT_FALSE(fits);
+  const uint64_t floor = least.plan.arena_bytes, top = free_run.plan.arena_bytes;
+  ASSERT_LT(floor, top * 2 / 3) << "measures should save at least a third";
+  std::set<uint64_t> tried;
+  constexpr int kBudgets = 8;
+  for (int i = 0; i < kBudgets; ++i) {
+    const uint64_t budget = floor + (top - floor) * static_cast<uint64_t>(i * i) / (kBudgets * kBudgets);
+    const PlannedRun run = bench.plan(budget, scratch_file_bytes, fits);
+    ASSERT_TRUE(fits) << budget << " of " << floor << " to " << top;
+    EXPECT_LE(run.plan.arena_bytes, budget);
+    ASSERT_EQ(prove(run.plan).fault, "") << budget;
+    const Made made = bench.make(run);
+    EXPECT_EQ(made.picture == expected.picture, true) << "budget " << budget;
+    tried.insert(made.arena_bytes);
+    for (const Phase& phase : run.plan.phases) {
+      if (phase.name != phase::kStep && phase.name != phase::kDecode) continue;
+      const PhaseMeasures& m = phase.measures;
+      std::printf("[ budget ] %8.2f MiB %-7s passes %d resident %8zu streamed %8zu ring %8zu banded %d x%d sliced %d spilled %zu\n",
+                  static_cast<double>(budget) / 1048576.0, phase.name.c_str(), m.passes,
+                  static_cast<size_t>(m.resident_bytes), static_cast<size_t>(m.streamed_bytes),
+                  static_cast<size_t>(m.ring_bytes), m.banded_nodes, m.most_bands, m.sliced_nodes,
+                  static_cast<size_t>(m.spilled_bytes));
+    }
+  }
+  EXPECT_GE(tried.size(), 4u) << "budgets should lead to different plans";
+}
+
+RequestFields landscape() {
+  RequestFields fields;
+  fields.prompt = "a red sailboat on the sea";
+  fields.seed = 11;
+  fields.steps = 3;
+  fields.width = 256;
+  fields.height = 192;
+  return fields;
+}
+
+TEST(AnyBudget, TheEmbeddedModelMakesTheSamePicture) { expect_same_picture_for_every_budget(landscape(), 0); }
+
+TEST(AnyBudget, ABatchMakesTheSamePictures) {
+  RequestFields fields = landscape();
+  fields.batch = 2;
+  fields.width = 128;
+  fields.steps = 2;
+  expect_same_picture_for_every_budget(fields, 0);
+}
+
+TEST(AnyBudget, SpillingMakesTheSamePicture) {
+  expect_same_picture_for_every_budget(landscape(), uint64_t{1} << 30);
+}
+
+TEST(AnyBudget, RealArchitecturesMakeTheSamePicture) {
+  RequestFields fields = landscape();
+  fields.model = testing::fixtures_dir() + "/sd15-tiny/model";
+  fields.width = 128;
+  fields.height = 128;
+  expect_same_picture_for_every_budget(fields, 0);
+}
+
+TEST(AnyBudget, Bf16MakesTheSamePicture) {
+  const std::vector<DType> available = cpu_backend().precisions();
+  if (std::find(available.begin(), available.end(), DType::kBF16) == available.end()) {
+    GTEST_SKIP() << "this machine does not compute in bf16";
+  }
+  RequestFields fields = landscape();
+  fields.precision = "bf16";
+  expect_same_picture_for_every_budget(fields, 0);
+}
+
+TEST(AnyBudget, ThreadsDoNotMatterEither) {
+  const Bench bench(landscape());
+  bool fits = false;
+  const int before = thread_count();
+  std::vector<std::vector<float>> pictures;
+  for (const int threads : {1, 2, 4}) {
+    set_thread_count(threads);
+    const PlannedRun least = bench.plan(0, 0, fits);
+    pictures.push_back(bench.make(least).picture);
+  }
+  set_thread_count(before);
+  EXPECT_TRUE(pictures[0] == pictures[1]);
+  EXPECT_TRUE(pictures[0] == pictures[2]);
+}
+
+}  // namespace
+}  // namespace snug
