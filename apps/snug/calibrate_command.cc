@@ -118,9 +118,9 @@ class CalibrateCommand final : public Command {
   }
 
   static void print_text(const RatesKey& key, const Calibration& found, const std::string& path) {
-    fmt::print("{}, {}, {} threads: measured in {}\n",
+    fmt::print("{}, {}, {} thread{}: measured in {}\n",
                printable(key.processor.empty() ? "unknown processor" : key.processor), key.instruction_set,
-               key.threads, format_seconds(found.seconds));
+               key.threads, key.threads == 1 ? "" : "s", format_seconds(found.seconds));
     for (const MeasuredRate& rate : found.table) {
       fmt::print("  {:<24}{:>16}  {}\n", rate.name, value_text(rate), printable(rate.how));
     }

@@ -16,24 +16,28 @@ namespace snug {
 namespace {
 
 // Shares of the budget. The rest is for making operands and for warming up.
-constexpr double kProductShare = 0.12, kConvolutionShare = 0.2, kAttentionShare = 0.18, kMemoryShare = 0.06,
-                 kDiskShare = 0.25;
+constexpr double kProductShare = 0.12, kConvolutionShare = 0.26, kAttentionShare = 0.22, kMemoryShare = 0.06,
+                 kDiskShare = 0.2;
 constexpr int64_t kWidth = 1280;  // of the product
-// Next to nothing but expanding; and what the timestep's products have.
+// Next to nothing but expanding; and what the timestep's products have. With so many outputs the weights are
+// 50 MB, which no cache has from one run to the next: a model's come from memory each time.
 constexpr int64_t kFewRows = 2;
-constexpr int kFewRowsRuns = 8;  // in a sample, which would be too short for a clock and a busy machine
-// Faster than any machine expands: where nothing is expanded, the difference that it is taken from is noise.
-constexpr double kMostExpandElements = 1e12;
+constexpr int64_t kManyOutputs = 16 * kWidth;
+// Of the time of a product of few rows, the least that counts as expanding: what it is taken from is a small
+// difference where a kernel expands nothing, or the machine is busy.
+constexpr double kLeastExpandingShare = 0.25;
+// Rows for a first idea of a product's time, and the most that are measured.
+constexpr int64_t kProbeRows = 64, kManyRows = 1024;
 constexpr int64_t kMemoryElements = int64_t{1} << 24;  // 64 MiB of F32, beyond every cache
 constexpr int kTinyRuns = 1000;
 
 constexpr const char* kFlops = "FLOP/s";
 
-NodeSpec product_node(DType dtype, int64_t rows) {
+NodeSpec product_node(DType dtype, int64_t rows, int64_t outputs = kWidth) {
   return node_of(Op::kLinear, LinearAttrs{},
                  {{dtype, {rows, kWidth}},
-                  {DType::kF16, {kWidth, kWidth}, true, true},
-                  {DType::kF32, {kWidth}, true, true},
+                  {DType::kF16, {outputs, kWidth}, true, true},
+                  {DType::kF32, {outputs}, true, true},
                   {dtype, {}, false}});
 }
 
@@ -77,8 +81,8 @@ class Calibrator {
     result_.rates.source = RatesSource::kMeasured;
     const auto precisions = backend.precisions();
     bf16_ = std::find(precisions.begin(), precisions.end(), DType::kBF16) != precisions.end();
-    // Both precisions share what one alone would have.
-    kernel_seconds_ = options.budget_seconds * (bf16_ ? 0.5 : 1);
+    // Both precisions share about what one alone would have.
+    kernel_seconds_ = options.budget_seconds * (bf16_ ? 0.6 : 1);
   }
 
   Calibration run() {
@@ -101,45 +105,50 @@ class Calibrator {
   void add(std::string name, std::optional<double> value, std::string unit, std::string how) {
     result_.table.push_back({std::move(name), value, std::move(unit), std::move(how)});
   }
-  double seconds_of(const NodeSpec& node, double share, int repeats = 1) const {
-    return median_kernel_seconds(backend_, node, share * kernel_seconds_, repeats);
+  double seconds_of(const NodeSpec& node, double share) const {
+    return kernel_run_seconds(backend_, node, share * kernel_seconds_);
   }
 
   // A kernel that computes next to nothing, and waking the threads, which such a small one leaves asleep.
   void overhead() {
     tell("kernel overhead");
-    const double tiny = median_kernel_seconds(backend_, add_node(64), 0.1, kTinyRuns);
-    const double threads = median_parallel_seconds();
+    const double tiny = kernel_run_seconds(backend_, add_node(64), 0.1, kTinyRuns, Statistic::kLeast);
+    const double threads = parallel_seconds();
     result_.rates.kernel_seconds = tiny + threads;
     add("kernel_seconds", result_.rates.kernel_seconds, "s",
-        fmt::format("addition of 64 elements, {} times, and handing work to {} threads", kTinyRuns,
-                    thread_count()));
+        fmt::format("addition of 64 elements, {} times, and handing work to all threads", kTinyRuns));
   }
 
   // Time over rows is a line: its slope is arithmetic, what few rows take beyond it is the expanding of
   // weights.
   void products() {
     tell("matrix products");
-    const NodeSpec few = product_node(DType::kF32, kFewRows);
-    const double few_seconds = seconds_of(few, kProductShare / 2, kFewRowsRuns);
-    int64_t rows = 1024;
-    while (rows > 4 * kFewRows &&
-           few_seconds * static_cast<double>(rows / kFewRows) > options_.budget_seconds * kProductShare) {
+    int64_t rows = kManyRows;
+    const double probe_seconds = seconds_of(product_node(DType::kF32, kProbeRows), 0);
+    while (rows > kProbeRows &&
+           probe_seconds * static_cast<double>(rows / kProbeRows) > kernel_seconds_ * kProductShare) {
       rows /= 2;
     }
     const NodeSpec many = product_node(DType::kF32, rows);
+    const NodeSpec few = product_node(DType::kF32, kFewRows, kManyOutputs);
     const double many_seconds = seconds_of(many, kProductShare);
-    const double more = std::max(many_seconds - few_seconds, many_seconds / 2);
-    const double row_seconds = more / static_cast<double>(rows - kFewRows);
-    const double expanding =
-        few_seconds - static_cast<double>(kFewRows) * row_seconds - result_.rates.kernel_seconds;
-    const double elements = weight_elements(few);
-    result_.rates.expand_elements = elements / std::max(expanding, elements / kMostExpandElements);
-    flops_of(WorkKind::kProduct, DType::kF32) =
-        cost_of(many).flops / (row_seconds * static_cast<double>(rows));
+    const double few_seconds =
+        kernel_run_seconds(backend_, few, kProductShare * kernel_seconds_ / 2, 1, Statistic::kLeast);
+    // Two unknowns, seconds for a FLOP and for an element, in two equations. Where expanding is lost in
+    // noise, its least share decides.
+    const double many_elements = weight_elements(many), few_elements = weight_elements(few);
+    const double overhead = result_.rates.kernel_seconds;
+    const double flop_seconds =
+        ((many_seconds - overhead) - (few_seconds - overhead) * many_elements / few_elements) /
+        (cost_of(many).flops - cost_of(few).flops * many_elements / few_elements);
+    const double arithmetic = std::max(flop_seconds, many_seconds / cost_of(many).flops / 2);
+    const double expanding = std::max(few_seconds - overhead - cost_of(few).flops * arithmetic,
+                                      kLeastExpandingShare * few_seconds);
+    result_.rates.expand_elements = few_elements / expanding;
+    flops_of(WorkKind::kProduct, DType::kF32) = 1 / arithmetic;
     product_rows_ = rows;
     add("expand_elements", result_.rates.expand_elements, "elements/s",
-        fmt::format("F16 weights of a product of {} rows, less its arithmetic", kFewRows));
+        fmt::format("50 MB of F16 weights, by a product of {} rows less its arithmetic", kFewRows));
     add_flops(WorkKind::kProduct, DType::kF32, product_text());
   }
 
@@ -183,7 +192,7 @@ class Calibrator {
   void memory() {
     tell("memory");
     const NodeSpec node = add_node(kMemoryElements);
-    const double seconds = median_kernel_seconds(backend_, node, kMemoryShare * options_.budget_seconds);
+    const double seconds = kernel_run_seconds(backend_, node, kMemoryShare * options_.budget_seconds);
     result_.rates.memory_bytes = cost_of(node).bytes / seconds;
     add("memory_bytes", result_.rates.memory_bytes, "bytes/s", "addition of 64 MiB to 64 MiB");
   }

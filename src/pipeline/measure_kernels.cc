@@ -14,7 +14,8 @@
 namespace snug {
 namespace {
 
-constexpr int kMostSamples = 15;
+// The least of many is what the machine does when nothing else runs, however seldom that is.
+constexpr int kMostSamples = 15, kMostSamplesForLeast = 200;
 
 // As an arena would hold it. Zeros where nothing else is written: pages are there before anything is timed.
 class AlignedBytes {
@@ -83,7 +84,7 @@ class WholeRun {
   KernelArgs args_;
 };
 
-double median_seconds(double budget_seconds, const std::function<void()>& body) {
+double sampled_seconds(double budget_seconds, Statistic statistic, const std::function<void()>& body) {
   const auto timed = [&] {
     const Stopwatch watch;
     body();
@@ -91,11 +92,12 @@ double median_seconds(double budget_seconds, const std::function<void()>& body) 
   };
   const double first = timed();
   if (first > budget_seconds) return first;
-  const int samples = std::clamp(static_cast<int>(budget_seconds / first), 1, kMostSamples);
+  const int most = statistic == Statistic::kLeast ? kMostSamplesForLeast : kMostSamples;
+  const int samples = static_cast<int>(std::clamp(budget_seconds / first, 1.0, static_cast<double>(most)));
   std::vector<double> seconds;
   for (int i = 0; i < samples; ++i) seconds.push_back(timed());
-  std::nth_element(seconds.begin(), seconds.begin() + samples / 2, seconds.end());
-  return seconds[static_cast<size_t>(samples / 2)];
+  std::sort(seconds.begin(), seconds.end());
+  return statistic == Statistic::kLeast ? seconds.front() : seconds[seconds.size() / 2];
 }
 
 }  // namespace
@@ -106,25 +108,21 @@ NodeSpec node_of(Op op, Attrs attrs, std::vector<Operand> operands) {
   return node;
 }
 
-double median_kernel_seconds(const Backend& backend, const NodeSpec& node, double budget_seconds,
-                             int repeats) {
+double kernel_run_seconds(const Backend& backend, const NodeSpec& node, double budget_seconds, int repeats,
+                          Statistic statistic) {
   const WholeRun whole(backend, node);
-  return median_seconds(budget_seconds,
-                        [&] {
-                          for (int i = 0; i < repeats; ++i) whole.run();
-                        }) /
-         repeats;
+  const auto body = [&] {
+    for (int i = 0; i < repeats; ++i) whole.run();
+  };
+  return sampled_seconds(budget_seconds, statistic, body) / repeats;
 }
 
-double median_parallel_seconds() {
-  constexpr int kRepeats = 100;
-  return median_seconds(0.05,
-                        [] {
-                          for (int i = 0; i < kRepeats; ++i) {
-                            parallel_for(thread_count(), 1, [](int64_t, int64_t) {});
-                          }
-                        }) /
-         kRepeats;
+double parallel_seconds() {
+  constexpr int kRepeats = 10;
+  const auto body = [] {
+    for (int i = 0; i < kRepeats; ++i) parallel_for(thread_count(), 1, [](int64_t, int64_t) {});
+  };
+  return sampled_seconds(0.1, Statistic::kLeast, body) / kRepeats;
 }
 
 }  // namespace snug

@@ -11,12 +11,15 @@ namespace snug {
 // A node with its output inferred.
 NodeSpec node_of(Op op, Attrs attrs, std::vector<Operand> operands);
 
-// Seconds of one run: the median of several in about `budget_seconds`, after one that is not counted; that
-// one when it takes the budget alone. Every sample is the mean of `repeats` runs. Throws out_of_memory.
-double median_kernel_seconds(const Backend& backend, const NodeSpec& node, double budget_seconds,
-                             int repeats = 1);
+// Of several samples. What is short is taken at its least: other programs only ever add to it.
+enum class Statistic { kMedian, kLeast };
 
-// Seconds to hand work to all threads and wait for them.
-double median_parallel_seconds();
+// Seconds of one run, from several samples in about `budget_seconds` after one that is not counted; from that
+// one when it takes the budget alone. A sample is the mean of `repeats` runs. Throws out_of_memory.
+double kernel_run_seconds(const Backend& backend, const NodeSpec& node, double budget_seconds,
+                          int repeats = 1, Statistic statistic = Statistic::kMedian);
+
+// Seconds to hand work to all threads and wait for them, at the least.
+double parallel_seconds();
 
 }  // namespace snug
