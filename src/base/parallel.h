@@ -1,5 +1,4 @@
-// The one way in which Snug's own code uses several cores. The threads are OpenMP's, shared with oneDNN,
-// so that the two never fight over the cores.
+// The one way in which Snug's own code uses several cores. The threads are OpenMP's.
 //
 // Results must not depend on the thread count: cut work so that each output element is computed whole by
 // one call, and keep reductions in fixed-size blocks combined in a fixed order.

@@ -1,7 +1,6 @@
 // parallel.h on std::thread, for builds under ThreadSanitizer (which cannot see into libgomp and would
-// report its hand-overs as races) and with clang (which would bring a second OpenMP run-time into a process
-// where oneDNN already uses libgomp). Chosen instead of parallel.cc by src/base/CMakeLists.txt; every other
-// build shares OpenMP's threads with oneDNN.
+// report its hand-overs as races) and with clang (whose OpenMP run-time is another library). Chosen instead of
+// parallel.cc by src/base/CMakeLists.txt.
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>

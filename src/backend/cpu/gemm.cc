@@ -22,8 +22,8 @@ namespace {
 // its ends; and rows of a tile times this must stay in the first-level cache. Bits depend on these two.
 constexpr int64_t kBlockOfOneTap = 384;
 constexpr int64_t kBlockOfTaps = 576;
-// Of panels at a time: half of a small second-level cache.
-constexpr int64_t kPanelsBytes = 256 * 1024;
+// Of panels at a time: half of the second-level cache, which is 1 MiB or more beside AVX-512.
+constexpr int64_t kPanelsBytes = 256 * 1024, kPanelsBytesAvx512 = 512 * 1024;
 // Rows of a task: enough that expanding the panels costs little beside multiplying by them. For BF16 the sums
 // of a task's rows are scratch.
 constexpr int64_t kTaskRowsF32 = 768, kTaskRowsBf16 = 256;
@@ -81,7 +81,8 @@ ProductKernel::ProductKernel(const ProductShape& shape)
       threads_(thread_count()) {
   const int64_t bytes = element_bytes(shape.type);
   panel_bytes_ = shape.taps * rounded_up(block_channels_, 2) * tiles_.wide * bytes;
-  block_panels_ = std::clamp<int64_t>(kPanelsBytes / panel_bytes_, 1, pieces(shape.outputs, tiles_.wide));
+  const int64_t panels_bytes = used_isa() >= Isa::kAvx512 ? kPanelsBytesAvx512 : kPanelsBytes;
+  block_panels_ = std::clamp<int64_t>(panels_bytes / panel_bytes_, 1, pieces(shape.outputs, tiles_.wide));
   copies_rows_ = shape.channels * bytes % kCacheWayBytes == 0;
 }
 
@@ -227,12 +228,39 @@ void ProductKernel::multiply(const Run& run, const Task& task, const Tile& tile,
       sums[r] = apart ? beyond[r].data() : ends[r].sums + column;
       if (apart) std::fill(std::copy_n(ends[r].sums + column, there, sums[r]), sums[r] + width, 0.0F);
     }
+    prefetch(run, tile, column, columns, ends, scratch);
     tiles_.multiply(tile.rows, width, call);
     for (size_t r = 0; apart && r < static_cast<size_t>(tile.rows); ++r) {
       std::copy_n(sums[r], there, ends[r].sums + column);
     }
   }
   for (size_t r = 0; last && r < static_cast<size_t>(tile.rows); ++r) finish_row(ends[r]);
+}
+
+// While one panel is multiplied, memory brings what the next tile will need: its sums behind that panel, and
+// a share of its rows. (A convolution's next rows are neighbours of these, mostly there already.) The
+// addresses are guesses, wrong where a picture ends; a prefetch may be wrong.
+void ProductKernel::prefetch(const Run& run, const Tile& tile, int64_t column, int64_t columns,
+                             std::span<const RowCall> ends, const Scratch& scratch) const {
+  constexpr int64_t kLineBytes = 64;
+  const auto line = [](const void* base, int64_t offset) {
+    return reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(base) + static_cast<uintptr_t>(offset));
+  };
+  const int64_t sums_ahead = tile.rows * run.args.output_held.channels.size() * run.element_bytes;
+  const int64_t row_ahead = tile.rows * run.args.inputs[kProductX].held.channels.size() * run.element_bytes;
+  const int64_t lines = shape_.taps == 1 ? tile.channels * run.element_bytes / kLineBytes : 0;
+  const int64_t first = lines * column / columns;
+  const int64_t last = lines * std::min(column + tiles_.wide, columns) / columns;
+  for (size_t r = 0; r < static_cast<size_t>(tile.rows); ++r) {
+    if (shape_.type == DType::kF32) {
+      for (int64_t at = 0; at < tiles_.wide; at += kLineBytes / 4) {
+        __builtin_prefetch(line(ends[r].sums, (column + at) * 4 + sums_ahead), 1);
+      }
+    }
+    for (int64_t i = first; i < last; ++i) {
+      __builtin_prefetch(line(scratch.pointers[r], i * kLineBytes + row_ahead), 0, 2);
+    }
+  }
 }
 
 RowCall ProductKernel::row_call(const Run& run, const Task& task, int64_t row, const Scratch& scratch) const {

@@ -4,9 +4,10 @@
 // Each kernel says where the inputs of a pixel lie, tap by tap; the rest is here. Weights are expanded panel
 // by panel in scratch (gemm_tile.h), never as a whole.
 //
-// Order of summation: bias plus residual first, then the inner indices in blocks of channels, in a block tap
-// by tap, one chain of fused multiply-adds. It follows from the node's shape alone, so every part of the
-// output has the bits that it has in the whole, with any number of threads.
+// Order of summation: the inner indices in blocks of channels, in a block tap by tap, one chain of
+// multiply-adds that begins at 0; bias plus residual, and to it the sums of the blocks in their order.
+// (Chains that go on from what is there lose more to rounding.) It follows from the node's shape alone, so
+// every part of the output has the bits that it has in the whole, with any number of threads.
 //
 // Element types: activations all F32 or all BF16; sums are F32 in both. Weights F32, F16 or BF16; with BF16
 // activations they are rounded to BF16. Bias F32.
@@ -15,6 +16,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 
 #include "backend/cpu/gemm_rows.h"
@@ -63,6 +65,8 @@ class ProductKernel : public Kernel {
   void compute(const Run& run, const Task& task, std::byte* memory) const;
   void expand(const Run& run, const Task& task, int64_t channel, int64_t channels, const Scratch& to) const;
   void multiply(const Run& run, const Task& task, const Tile& tile, const Scratch& scratch) const;
+  void prefetch(const Run& run, const Tile& tile, int64_t column, int64_t columns,
+                std::span<const RowCall> ends, const Scratch& scratch) const;
   RowCall row_call(const Run& run, const Task& task, int64_t row, const Scratch& scratch) const;
   void copy_rows(const Tile& tile, const Scratch& scratch) const;
 

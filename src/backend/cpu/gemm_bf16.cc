@@ -38,7 +38,7 @@ SNUG_BF16 void multiply_tile(const TileCall& call) {
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v) sums[r][v] = _mm512_loadu_ps(call.sums[r] + v * kLanes);
+    for (int v = 0; v < kVectors; ++v) sums[r][v] = _mm512_setzero_ps();
   }
   const std::byte* __restrict b = call.panel;
   const std::byte* const* a = call.a;
@@ -72,7 +72,10 @@ SNUG_BF16 void multiply_tile(const TileCall& call) {
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v) _mm512_storeu_ps(call.sums[r] + v * kLanes, sums[r][v]);
+    for (int v = 0; v < kVectors; ++v) {
+      float* const to = call.sums[r] + v * kLanes;
+      _mm512_storeu_ps(to, _mm512_add_ps(_mm512_loadu_ps(to), sums[r][v]));
+    }
   }
 }
 

@@ -35,6 +35,7 @@ struct TileVector {
   }
   static void store(Vector v, float* to) { std::memcpy(to, &v, sizeof(v)); }
   static Vector splat(float x) { return Vector{x, x, x, x}; }
+  static Vector add(Vector a, Vector b) { return a + b; }
   static Vector multiply_add(Vector a, Vector b, Vector sum) { return sum + a * b; }
 };
 constexpr int kTileRows = 4;  // 8 sums, 2 of a panel, of 16 registers
@@ -45,6 +46,7 @@ struct TileVector {
   static HWY_INLINE Vector load(const float* from) { return hn::LoadU(Floats(), from); }
   static HWY_INLINE void store(Vector v, float* to) { hn::StoreU(v, Floats(), to); }
   static HWY_INLINE Vector splat(float x) { return hn::Set(Floats(), x); }
+  static HWY_INLINE Vector add(Vector a, Vector b) { return hn::Add(a, b); }
   static HWY_INLINE Vector multiply_add(Vector a, Vector b, Vector sum) { return hn::MulAdd(a, b, sum); }
 };
 constexpr int kTileRows = HWY_TARGET <= HWY_AVX3 ? 14 : 6;
@@ -58,7 +60,7 @@ void multiply_tile(const TileCall& call) {
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v) sums[r][v] = V::load(call.sums[r] + v * kW);
+    for (int v = 0; v < kVectors; ++v) sums[r][v] = V::splat(0);
   }
   const float* HWY_RESTRICT b = reinterpret_cast<const float*>(call.panel);
   const std::byte* const* a = call.a;
@@ -81,7 +83,8 @@ void multiply_tile(const TileCall& call) {
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v) V::store(sums[r][v], call.sums[r] + v * kW);
+    for (int v = 0; v < kVectors; ++v)
+      V::store(V::add(V::load(call.sums[r] + v * kW), sums[r][v]), call.sums[r] + v * kW);
   }
 }
 

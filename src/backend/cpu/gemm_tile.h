@@ -39,7 +39,8 @@ struct TileCall {
   float* const* sums = nullptr;  // [rows]: the panel's width of sums, to which the products are added
 };
 
-// One instruction set's. Every sum is a chain over the inner index in its order, whatever the rows beside it.
+// One instruction set's. Every sum of products is one chain over the inner index in its order, whatever the
+// rows beside it, and is then added to what is there.
 struct TileKernels {
   int rows = 0;        // most that multiply takes
   int64_t wide = 0;    // width of a panel
