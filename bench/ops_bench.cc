@@ -1,13 +1,17 @@
 // How fast each distinct convolution, matrix product and attention of an SD1.5 UNet step is (batch 2, 64×64
 // latents; shapes and counts from the real checkpoint's), and the largest of its VAE decoder, as a share of
-// this machine's F32 matrix rate measured in the same run; then what the whole step would reach.
+// this machine's F32 matrix rate measured in the same run; then what the whole step would reach. Weights are
+// F16, as in the file.
 //
-// `ops_bench [f32|bf16] [one-thread] [only TEXT]`: only the nodes whose line has the text. one-thread
+// `ops_bench [f32|bf16] [one-thread] [onednn] [only TEXT]`: only the nodes whose line has the text. onednn:
+// also the time of oneDNN with weights packed beforehand, taken in turn with ours, and its share. one-thread
 // measures the processor time of one thread, which stays comparable while the machine is busy with other
 // work.
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -18,6 +22,7 @@
 #include "backend/op_cases.h"
 #include "base/error.h"
 #include "base/parallel.h"
+#include "bench/onednn_product.h"
 
 namespace snug::bench {
 namespace {
@@ -77,7 +82,7 @@ NodeSpec node_of(const Convolution& c, int64_t images) {
   const int64_t pad = c.kernel / 2;
   return make_node(Op::kConv2d, Conv2dAttrs{c.stride, pad, pad, pad, pad, Activation::kNone},
                    {{DType::kF32, {images, c.inputs, c.side, c.side}},
-                    {DType::kF32, {c.outputs, c.inputs, c.kernel, c.kernel}, true, true},
+                    {DType::kF16, {c.outputs, c.inputs, c.kernel, c.kernel}, true, true},
                     {DType::kF32, {c.outputs}, true, true},
                     {DType::kF32, {}, false}});
 }
@@ -85,7 +90,7 @@ NodeSpec node_of(const Convolution& c, int64_t images) {
 NodeSpec node_of(const Product& p) {
   return make_node(Op::kLinear, LinearAttrs{},
                    {{DType::kF32, {p.rows, p.inputs}},
-                    {DType::kF32, {p.outputs, p.inputs}, true, true},
+                    {DType::kF16, {p.outputs, p.inputs}, true, true},
                     {DType::kF32, {p.outputs}, true, true},
                     {DType::kF32, {}, false}});
 }
@@ -104,14 +109,22 @@ class Clock {
   // Best of three calls or more, for a quarter of a second.
   template <typename Body>
   double best_seconds(const Body& body) const {
-    body();
-    double best = 1e9, total = 0;
+    return best_of_each({body})[0];
+  }
+
+  // The same of several, called in turn, so that what else the machine does disturbs all alike.
+  std::vector<double> best_of_each(const std::vector<std::function<void()>>& bodies) const {
+    std::vector<double> best(bodies.size(), 1e9);
+    for (const auto& body : bodies) body();
+    double total = 0;
     for (int i = 0; i < 3 || (total < 0.25 && i < 1000); ++i) {
-      const double begin = now();
-      body();
-      const double seconds = now() - begin;
-      best = std::min(best, seconds);
-      total += seconds;
+      for (size_t b = 0; b < bodies.size(); ++b) {
+        const double begin = now();
+        bodies[b]();
+        const double seconds = now() - begin;
+        best[b] = std::min(best[b], seconds);
+        total += seconds / static_cast<double>(bodies.size());
+      }
     }
     return best;
   }
@@ -146,27 +159,60 @@ std::string shapes_of(const NodeSpec& node) {
   return text;
 }
 
-void measure(const std::vector<Measured>& list, DType dtype, bool one_thread, const std::string& only) {
-  const Clock clock(one_thread);
+struct Words {
+  DType dtype = DType::kF32;
+  bool one_thread = false, onednn = false;
+  std::string only;
+};
+
+// Seconds of our kernel, and of oneDNN where it is asked for (the faster of two layouts of pictures); else 0.
+struct Times {
+  double ours = 0, onednn = 0;
+};
+Times time_of(const NodeSpec& node, KernelTrial& trial, const Clock& clock, bool with_onednn) {
+  std::vector<std::function<void()>> bodies = {[&] { trial.run_only(); }};
+  std::vector<std::unique_ptr<OnednnProduct>> others;
+  if (with_onednn && node.op != Op::kAttention) {
+    others.push_back(std::make_unique<OnednnProduct>(node, false));
+    if (node.op == Op::kConv2d) others.push_back(std::make_unique<OnednnProduct>(node, true));
+  }
+  for (const auto& other : others) bodies.emplace_back([&other] { other->run(); });
+  const std::vector<double> seconds = clock.best_of_each(bodies);
+  if (others.empty()) return {seconds[0], 0};
+  return {seconds[0], *std::min_element(seconds.begin() + 1, seconds.end())};
+}
+
+void measure(const std::vector<Measured>& list, const Words& words) {
+  const Clock clock(words.one_thread);
   const double rate = matrix_rate(clock);
-  std::printf("f32 4096³ product: %.1f GFLOP/s; %s, %d threads\n", rate / 1e9, dtype_info(dtype).name.data(),
-              thread_count());
-  double all_seconds = 0, all_flops = 0;
+  std::printf("f32 4096³ product: %.1f GFLOP/s; %s, %d threads\n", rate / 1e9,
+              dtype_info(words.dtype).name.data(), thread_count());
+  double all_seconds = 0, all_flops = 0, ours_beside = 0, onednn_seconds = 0;
   for (const Measured& measured : list) {
-    const NodeSpec node = with_activations(measured.node, dtype);
-    if (shapes_of(node).find(only) == std::string::npos) continue;
+    const NodeSpec node = with_activations(measured.node, words.dtype);
+    if (shapes_of(node).find(words.only) == std::string::npos) continue;
     KernelTrial trial(node, cpu_backend().choose(node).kernel, made_up_operands(node));
-    const double seconds = clock.best_seconds([&] { trial.run_only(); });
+    const Times times = time_of(node, trial, clock, words.onednn);
     const double flops = op_cost(node.op, node.attrs, node.operands, node.output).flops;
-    std::printf("%-62s %-20s %9.3f ms  %7.1f GFLOP/s  %.2f  x%d\n", shapes_of(node).c_str(),
-                trial.kernel().name().data(), seconds * 1e3, flops / seconds / 1e9, flops / seconds / rate,
-                measured.count);
+    std::printf("%-62s %-20s %9.3f ms  %7.1f GFLOP/s  %.2f  x%d", shapes_of(node).c_str(),
+                trial.kernel().name().data(), times.ours * 1e3, flops / times.ours / 1e9,
+                flops / times.ours / rate, measured.count);
+    if (times.onednn > 0) {
+      std::printf("  oneDNN %9.3f ms, %.2f of ours", times.onednn * 1e3, times.onednn / times.ours);
+      ours_beside += times.ours * measured.count;
+      onednn_seconds += times.onednn * measured.count;
+    }
+    std::printf("\n");
     std::fflush(stdout);
-    all_seconds += seconds * measured.count;
+    all_seconds += times.ours * measured.count;
     all_flops += flops * measured.count;
   }
   std::printf("one UNet step of these: %.3f TFLOP in %.0f ms, %.2f of the product's rate\n", all_flops / 1e12,
               all_seconds * 1e3, all_flops / all_seconds / rate);
+  if (onednn_seconds > 0) {
+    std::printf("convolutions and products: %.0f ms, oneDNN %.0f ms, %.3f of ours\n", ours_beside * 1e3,
+                onednn_seconds * 1e3, onednn_seconds / ours_beside);
+  }
 }
 
 std::vector<Measured> nodes() {
@@ -191,8 +237,8 @@ int main(int argc, char** argv) {
     snug::cpu_backend();
     const auto only = std::find(words.begin(), words.end(), "only");
     const std::string text = only == words.end() || only + 1 == words.end() ? "" : *(only + 1);
-    snug::bench::measure(snug::bench::nodes(), has("bf16") ? snug::DType::kBF16 : snug::DType::kF32,
-                         has("one-thread"), text);
+    snug::bench::measure(snug::bench::nodes(), {has("bf16") ? snug::DType::kBF16 : snug::DType::kF32,
+                                                has("one-thread"), has("onednn"), text});
   } catch (const snug::Error& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

@@ -14,10 +14,13 @@ pkg_check_modules(HWY REQUIRED IMPORTED_TARGET libhwy)
 pkg_check_modules(SPNG REQUIRED IMPORTED_TARGET spng)
 pkg_check_modules(JPEG REQUIRED IMPORTED_TARGET libjpeg)
 pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp libwebpmux)
-# Debian's dnnl-config.cmake insists on OpenCL, which the CPU engine does not use: find the library itself.
-find_library(DNNL_LIBRARY dnnl REQUIRED)
-find_path(DNNL_INCLUDE_DIR dnnl.h REQUIRED)
-# Threads: OpenMP's, shared with oneDNN; our own where that will not do (why: src/base/parallel_threads.cc).
+# What bench/ compares with. Debian's dnnl-config.cmake insists on OpenCL, which the CPU engine does not use:
+# find the library itself.
+if(SNUG_BENCH)
+  find_library(DNNL_LIBRARY dnnl REQUIRED)
+  find_path(DNNL_INCLUDE_DIR dnnl.h REQUIRED)
+endif()
+# Threads: OpenMP's; our own where that will not do (why: src/base/parallel_threads.cc).
 if(SNUG_SANITIZE MATCHES "thread" OR SNUG_FUZZ)
   set(SNUG_OWN_THREADS ON)
 else()
