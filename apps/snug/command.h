@@ -37,6 +37,7 @@ std::unique_ptr<Command> make_calibrate_command();
 std::unique_ptr<Command> make_generate_command();
 std::unique_ptr<Command> make_inspect_command();
 std::unique_ptr<Command> make_models_command();
+std::unique_ptr<Command> make_plan_command();
 std::unique_ptr<Command> make_system_command();
 
 inline constexpr std::string_view kGenerateExamples =
@@ -51,6 +52,12 @@ inline constexpr std::string_view kInspectExamples =
     "snug inspect models/stable-diffusion-v1-5\n"
     "snug inspect v1-5-pruned.safetensors --json\n"
     "snug inspect snug-42.png\n";
+inline constexpr std::string_view kPlanExamples =
+    "snug plan --memory 200MiB\n"
+    "snug plan \"a castle on a hill\" --size 192x128 --batch 4 --explain\n"
+    "snug plan --memory 160MiB --svg memory.svg\n"
+    "snug plan --curve --svg curve.svg\n"
+    "snug plan --manifest manifests/sd15 --memory 1GiB --json\n";
 inline constexpr std::string_view kModelsExamples = "snug models\nsnug models --json\n";
 inline constexpr std::string_view kCalibrateExamples =
     "snug calibrate\n"

@@ -27,6 +27,8 @@ namespace {
 constexpr std::array kCommands = {
     CommandInfo{"generate", "[PROMPT]", "make pictures from a prompt", kGenerateExamples,
                 make_generate_command},
+    CommandInfo{"plan", "[PROMPT]", "say what a picture would take, memory and time", kPlanExamples,
+                make_plan_command},
     CommandInfo{"inspect", "PATH", "say what a model is, or how a picture was made", kInspectExamples,
                 make_inspect_command},
     CommandInfo{"models", "", "list the models that can be used by name", kModelsExamples,

@@ -50,6 +50,18 @@ constexpr std::array kSettings = {
             .default_text = "0",
             .meaning = "cores to use; 0 is all that the process may use. The picture does not depend on it",
             .most = kMostThreads},
+    Setting{.key = "memory",
+            .environment = "SNUG_MEMORY",
+            .member = &Configuration::memory,
+            .default_text = "what is free",
+            .meaning = "most that the process may hold, weights and everything, as in 700MiB or 1.5GB",
+            .is_size = true},
+    Setting{.key = "scratch_folder",
+            .environment = "SNUG_SCRATCH_FOLDER",
+            .member = &Configuration::scratch_folder,
+            .default_text = "$TMPDIR or /var/tmp",
+            .meaning = "where activations go that do not fit in memory",
+            .is_path = true},
     Setting{.key = "output_folder",
             .environment = "SNUG_OUTPUT_FOLDER",
             .member = &Configuration::output_folder,
@@ -87,11 +99,21 @@ bool is_choice(const Setting& setting, std::string_view value) {
   return false;
 }
 
+std::string fault_of_size(const std::string& text) {
+  try {
+    parse_bytes(text, "is");
+  } catch (const Error& error) {
+    return fmt::format("{}; {}", error.problem(), error.fix());
+  }
+  return {};
+}
+
 // What is wrong with a value of the right type; empty when nothing is.
 std::string fault(const Setting& setting, const Value& value) {
   if (const auto* text = std::get_if<std::string>(&value)) {
     if (!is_choice(setting, *text))
       return fmt::format("is '{}' and must be one of: {}", *text, setting.choices);
+    if (setting.is_size) return fault_of_size(*text);
   } else if (const auto* number = std::get_if<int64_t>(&value)) {
     if (*number < setting.least || *number > setting.most) {
       return fmt::format("is {} and must be from {} to {}", *number, setting.least, setting.most);

@@ -25,8 +25,10 @@ struct Configuration {
   std::vector<std::string> model_folders;  // where names of models are looked up
   std::string tokenizer;                   // folder, for single-file checkpoints
   std::string precision = "f32";
-  int64_t threads = 0;        // 0: all cores that the process may use
-  std::string output_folder;  // empty: the current folder
+  int64_t threads = 0;         // 0: all cores that the process may use
+  std::string memory;          // "700MiB": most that the process may hold; empty: what is free
+  std::string scratch_folder;  // for activations that do not fit; empty: $TMPDIR or /var/tmp
+  std::string output_folder;   // empty: the current folder
   std::string log_level = "warn";
 
   std::string file;  // what was read; empty when there was no file
@@ -43,6 +45,7 @@ struct Setting {
   std::string_view choices = {};  // "auto f32 bf16"; empty: anything
   bool is_path = false;           // expand "~/"
   int64_t least = 0, most = 0;    // of an integer
+  bool is_size = false;           // a number of bytes with a unit
 };
 
 std::span<const Setting> configuration_settings();

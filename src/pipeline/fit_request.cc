@@ -68,22 +68,33 @@ std::optional<uint64_t> smallest_budget(const Request& request, const Model& mod
   return std::nullopt;
 }
 
-Error refusal(const Request& request, const PlanAttempt& failed, const std::vector<WayOut>& ways) {
+OverBudget refusal(const Request& request, const PlanAttempt& failed, std::vector<WayOut> ways) {
   std::string fix;
+  uint64_t smallest_bytes = failed.smallest_budget_bytes;
   for (const WayOut& way : ways) {
+    // The one that was planned, where there is one.
+    if (way.flag.starts_with("--memory")) smallest_bytes = way.memory_bytes;
     fix += fmt::format("{}{} ({})", fix.empty() ? "use " : ", or ", way.flag, way.meaning);
   }
   if (fix.empty()) fix = "use a machine with more memory";
   const MemoryBudget& budget = failed.run.budget;
-  return Error(ErrorCode::kOverBudget,
-               fmt::format("{}x{} in {} needs at least {}; the budget is {} ({})", request.width, request.height,
+  std::string problem =
+      fmt::format("{}x{} in {} needs at least {}; the budget is {} ({})", request.width, request.height,
                            request.precision == DType::kBF16 ? "bf16" : "f32",
-                           format_bytes(failed.smallest_budget_bytes), format_bytes(budget.bytes),
-                           budget.limited_by),
-               fix);
+                           format_bytes(smallest_bytes), format_bytes(budget.bytes),
+                           budget.limited_by);
+  return OverBudget(std::move(problem), std::move(fix), std::move(ways), budget,
+                    smallest_bytes);
 }
 
 }  // namespace
+
+OverBudget::OverBudget(std::string problem, std::string fix, std::vector<WayOut> list, MemoryBudget limit,
+                       uint64_t smallest_bytes)
+    : Error(ErrorCode::kOverBudget, std::move(problem), std::move(fix)),
+      ways(std::move(list)),
+      budget(std::move(limit)),
+      smallest_budget_bytes(smallest_bytes) {}
 
 std::vector<WayOut> ways_out(const Request& request, const Model& model, const Backend& backend,
                              const Rates& rates, const PlanAttempt& failed) {

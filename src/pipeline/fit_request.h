@@ -6,17 +6,21 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "pipeline/make_plan.h"
+#include "pipeline/way_out.h"
 
 namespace snug {
 
-// What would fit, found by planning it.
-struct WayOut {
-  std::string flag;     // "--memory 413MiB", "--size 256x256", "--precision bf16"
-  std::string meaning;  // "the smallest budget at this size"
-  uint64_t memory_bytes = 0;
-  int64_t width = 0, height = 0;
-  DType precision = DType::kF32;
+// The refusal: over_budget, with the ways out in its fix and as a list.
+class OverBudget : public Error {
+ public:
+  OverBudget(std::string problem, std::string fix, std::vector<WayOut> ways, MemoryBudget budget,
+             uint64_t smallest_budget_bytes);
+
+  std::vector<WayOut> ways;
+  MemoryBudget budget;
+  uint64_t smallest_budget_bytes = 0;
 };
 
 struct FittedRun {
@@ -25,7 +29,7 @@ struct FittedRun {
   std::vector<std::string> changes;  // "precision f32 → bf16"; empty: exactly what was asked for
 };
 
-// Throws over_budget, with the ways out in its fix; and what try_plan throws.
+// Throws OverBudget, and what try_plan throws.
 FittedRun fit_request(Request request, const Model& model, const Backend& backend, const Rates& rates);
 
 // The shortest list: a larger budget at this size, a smaller size at this budget, a narrower precision.

@@ -77,7 +77,7 @@ PlanAttempt try_plan(const Request& request, const Model& model, const Backend& 
   const ProcessSize process = process_size();
   run.budget = memory_budget(request.memory_bytes, machine_memory(), process);
   Budget budget;
-  budget.scratch_file_bytes = spillable_bytes(run.scratch_folder);
+  budget.scratch_file_bytes = run.spillable_bytes = spillable_bytes(run.scratch_folder);
   const auto plan_beside = [&](uint64_t resident_bytes) {
     const uint64_t taken = beside + resident_bytes;
     budget.arena_bytes = run.budget.bytes > taken ? run.budget.bytes - taken : 0;

@@ -31,6 +31,7 @@ struct PlannedRun {
   MemoryBudget budget;
   RatesSource rates_source = RatesSource::kBuiltIn;  // what the predicted times rest on
   std::string scratch_folder;
+  uint64_t spillable_bytes = 0;  // of that folder
   std::unique_ptr<KernelSet> kernels;
   std::unique_ptr<Sampler> sampler;
   int first_call = 0;

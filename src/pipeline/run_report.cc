@@ -4,8 +4,42 @@
 
 namespace snug {
 
+using nlohmann::ordered_json;
+
+namespace {
+
+ordered_json phases_json(const std::vector<PhaseReport>& phases) {
+  ordered_json list = ordered_json::array();
+  for (const PhaseReport& phase : phases) {
+    list.push_back({{"name", phase.name},
+                    {"stage", phase.stage},
+                    {"runs", phase.runs},
+                    {"predicted_seconds", phase.predicted_seconds},
+                    {"seconds", phase.seconds},
+                    {"predicted_waiting_seconds", phase.predicted_stall_seconds},
+                    {"waiting_seconds", phase.stall_seconds},
+                    {"read_bytes", phase.read_bytes},
+                    {"measures", phase.measures}});
+  }
+  return list;
+}
+
+}  // namespace
+
+ordered_json ways_out_json(const std::vector<WayOut>& ways) {
+  ordered_json list = ordered_json::array();
+  for (const WayOut& way : ways) {
+    list.push_back({{"flag", way.flag},
+                    {"meaning", way.meaning},
+                    {"memory_bytes", way.memory_bytes},
+                    {"width", way.width},
+                    {"height", way.height},
+                    {"precision", way.precision == DType::kBF16 ? "bf16" : "f32"}});
+  }
+  return list;
+}
+
 std::string to_json(const RunReport& r) {
-  using nlohmann::ordered_json;
   ordered_json json;
   json["status"] = r.error_code.empty() ? "done" : "failed";
   json["outputs"] = r.outputs;
@@ -29,13 +63,20 @@ std::string to_json(const RunReport& r) {
   json["step_seconds"] = r.step_seconds;
   json["read_bytes"] = r.read_bytes;
   json["written_bytes"] = r.written_bytes;
-  json["planned"] = {{"arena_bytes", r.planned_arena_bytes}, {"peak_bytes", r.planned_peak_bytes}};
-  json["measured"] = {
-      {"arena_bytes", r.used_arena_bytes},
-      {"peak_bytes", r.peak_bytes.has_value() ? ordered_json(*r.peak_bytes) : ordered_json()}};
+  json["budget"] = {{"bytes", r.budget_bytes}, {"limited_by", r.budget_limited_by}};
+  json["changes"] = r.changes;
+  json["planned"] = {{"arena_bytes", r.planned_arena_bytes},
+                     {"peak_bytes", r.planned_peak_bytes},
+                     {"seconds", r.predicted_seconds},
+                     {"rates", r.rates}};
+  json["measured"] = {{"arena_bytes", r.used_arena_bytes},
+                      {"peak_bytes", r.peak_bytes.has_value() ? ordered_json(*r.peak_bytes) : ordered_json()},
+                      {"seconds", r.phase_seconds()}};
+  json["phases"] = phases_json(r.phases);
   json["assumptions"] = r.assumptions;
   if (!r.error_code.empty()) {
     json["error"] = {{"code", r.error_code}, {"message", r.error}, {"stage", r.stage}};
+    if (!r.ways_out.empty()) json["error"]["ways_out"] = ways_out_json(r.ways_out);
   }
   return json.dump(2, ' ', false, ordered_json::error_handler_t::replace);
 }

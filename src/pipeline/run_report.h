@@ -7,7 +7,21 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
+#include "pipeline/way_out.h"
+
 namespace snug {
+
+// One phase of the plan. Predicted when the plan was made; the rest measured, of runs that were done.
+struct PhaseReport {
+  std::string name, stage;
+  int runs = 0;  // planned
+  double predicted_seconds = 0, seconds = 0;
+  double predicted_stall_seconds = 0, stall_seconds = 0;  // kernels waiting for weights
+  uint64_t read_bytes = 0;
+  std::vector<std::string> measures;  // "bands: 34 operators by rows, in up to 12 bands"
+};
 
 struct RunReport {
   std::string model, architecture, sampler, precision, backend;
@@ -26,7 +40,10 @@ struct RunReport {
 
   std::vector<std::string> changes;  // what had to change to fit the budget, with the user's leave
   uint64_t budget_bytes = 0;         // configured, or what was available
+  std::string budget_limited_by;     // "--memory", "available memory", ...
   double predicted_seconds = 0;      // of all phases, by the plan
+  std::string rates;                 // what that rests on: "built_in", "measured", "refined"
+  std::vector<PhaseReport> phases;   // in the plan's order
   uint64_t planned_arena_bytes = 0, used_arena_bytes = 0;  // used: the high-water mark
   uint64_t planned_peak_bytes = 0;
   std::optional<uint64_t> peak_bytes;  // of the process, by the kernel; absent when the run did not begin it
@@ -36,9 +53,20 @@ struct RunReport {
   std::string error_code;                // the error's word; empty when the run succeeded
   std::string error;                     // its line
   std::string stage;                     // where it happened
+  std::vector<WayOut> ways_out;          // of over_budget
+
+  // Of all phases, to compare with predicted_seconds: what lies between them is in no prediction.
+  double phase_seconds() const {
+    double sum = 0;
+    for (const PhaseReport& phase : phases) sum += phase.seconds;
+    return sum;
+  }
 };
 
 // One JSON object; what is unknown is null.
 std::string to_json(const RunReport& report);
+
+// [{"flag", "meaning", "memory_bytes", "width", "height", "precision"}].
+nlohmann::ordered_json ways_out_json(const std::vector<WayOut>& ways);
 
 }  // namespace snug

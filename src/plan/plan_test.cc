@@ -12,7 +12,6 @@
 #include "graph/passes/passes.h"
 #include "plan/offsets.h"
 #include "plan/planner.h"
-#include "plan/print_plan.h"
 #include "plan/proof.h"
 #include "tests/random_graph.h"
 
@@ -373,21 +372,6 @@ TEST(Proof, FindsAWeightThatIsGoneBeforeTheLastCall) {
     plan.buffers[static_cast<size_t>(load->target.buffer)].last_use = last_read;
     return true;
   });
-}
-
-TEST(PrintPlan, SaysPeakKindsAndPhases) {
-  const Plan plan = random_plan(3);
-  const std::string text = print_plan(plan);
-  EXPECT_NE(text.find("peak "), std::string::npos);
-  EXPECT_NE(text.find("weights "), std::string::npos);
-  for (const Phase& phase : plan.phases) EXPECT_NE(text.find(phase.name), std::string::npos) << text;
-  const std::vector<uint64_t> kinds = peak_by_kind(plan);
-  uint64_t sum = 0;
-  for (const uint64_t bytes : kinds) sum += bytes;
-  EXPECT_EQ(sum, most_live_bytes(plan.buffers));
-  EXPECT_TRUE(plan.has_phase("step"));
-  EXPECT_FALSE(plan.has_phase("dream"));
-  EXPECT_EQ(plan.peak_bytes(), plan.arena_bytes + 1000 + 100 + plan.code_bytes);
 }
 
 }  // namespace

@@ -1,0 +1,247 @@
+#include "apps/snug/request_options.h"
+
+#include <array>
+#include <filesystem>
+#include <random>
+
+#include <fmt/format.h>
+
+#include "apps/snug/find_model.h"
+#include "apps/snug/flags.h"
+#include "base/error.h"
+#include "base/parallel.h"
+#include "pipeline/parameters.h"
+
+namespace snug::cli {
+namespace {
+
+constexpr size_t kFormatSignatureBytes = 32;
+
+// The format that the picture at `path` has, as --format names it.
+std::string format_of_picture(const ByteSource& source) {
+  std::array<std::byte, kFormatSignatureBytes> head = {};
+  const auto known = static_cast<size_t>(std::min<uint64_t>(head.size(), source.size()));
+  source.read_at(0, std::span(head).first(known));
+  switch (format_from_bytes(std::span(head).first(known))) {
+    case PictureFormat::kJpeg: return "jpeg";
+    case PictureFormat::kWebp: return "webp";
+    case PictureFormat::kPng: break;
+  }
+  return "png";
+}
+
+// "precision,size" in parts; empty ones are left to the request's check.
+std::vector<std::string> split_list(const std::string& text) {
+  std::vector<std::string> parts;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    parts.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
+template <typename T, typename U>
+void override_with(const std::optional<T>& flag, U& field) {
+  if (flag.has_value()) field = *flag;
+}
+
+}  // namespace
+
+void RequestOptions::add_options(CLI::App& app) {
+  add_prompt_options(app);
+  add_model_options(app);
+  add_sampling_options(app);
+  add_memory_options(app);
+  add_picture_options(app);
+  add_output_options(app);
+}
+
+void RequestOptions::add_prompt_options(CLI::App& app) {
+  app.add_option("PROMPT", prompt_argument_, "What to show; (word:1.3) weighs, BREAK starts a chunk")
+      ->type_name("");
+  app.add_option("-p,--prompt", prompt_, "The prompt, as a flag")->type_name("TEXT")->group("Prompt");
+  app.add_option("-n,--negative", negative_, "What to avoid")->type_name("TEXT")->group("Prompt");
+  app.add_flag("--truncate-prompt", truncate_, "Drop what is beyond 77 tokens instead of adding chunks")
+      ->group("Prompt");
+  app.add_option("--from", from_, "Repeat the picture FILE; other flags change its settings")
+      ->type_name("FILE")
+      ->group("Prompt");
+}
+
+void RequestOptions::add_model_options(CLI::App& app) {
+  app.add_option("-m,--model", model_, "Folder, file or name (snug models); default: the embedded model")
+      ->type_name("MODEL")
+      ->group("Model");
+  app.add_option("--vae", vae_, "Another autoencoder")->type_name("PATH")->group("Model");
+  app.add_option("--tokenizer", tokenizer_, "Tokenizer folder, for single files")
+      ->type_name("FOLDER")
+      ->group("Model");
+  app.add_option("--model-config", model_config_, "Folder with unet/config.json and so on, for single files")
+      ->type_name("FOLDER")
+      ->group("Model");
+}
+
+void RequestOptions::add_sampling_options(CLI::App& app) {
+  const auto add = [&](const char* flags, auto& target, const char* what, const char* type,
+                       const std::optional<CLI::Validator>& check) {
+    CLI::Option* const option = app.add_option(flags, target, what)->type_name(type)->group("Sampling");
+    if (check) option->check(*check);
+  };
+  add("-s,--steps", steps_, "Sampling steps", "N", whole_number());
+  add("-g,--guidance", guidance_, "Guidance scale; 1 follows the prompt alone", "X", decimal_number());
+  add("--seed", seed_, "Same seed, same picture; default: random", "N", unsigned_number());
+  add("--sampler", sampler_, "Any of diffusers' and A1111's names: euler, \"DPM++ 2M Karras\"", "NAME", {});
+  add("--schedule", schedule_, "karras, exponential, beta, simple or normal", "NAME", {});
+  add("--clip-skip", clip_skip_, "Leave out the text encoder's last N - 1 layers", "N", whole_number());
+  add("--precision", precision_, "auto, f32 or bf16", "TYPE", {});
+  add("--threads", threads_, "Cores to use; the picture does not depend on it", "N", whole_number());
+  add("--backend", backend_, "cpu, or reference: plain loops, for checking", "NAME", {});
+}
+
+void RequestOptions::add_picture_options(CLI::App& app) {
+  const auto add = [&](const char* flags, auto& target, const char* what, const char* type,
+                       const std::optional<CLI::Validator>& check) {
+    CLI::Option* const option = app.add_option(flags, target, what)->type_name(type)->group("Picture");
+    if (check) option->check(*check);
+  };
+  add("-W,--width", width_, "Width; default: the model's", "PIXELS", whole_number());
+  add("-H,--height", height_, "Height; default: the model's", "PIXELS", whole_number());
+  add("--size", size_, "Both at once", "WxH", {});
+  add("-b,--batch", batch_, "Pictures at once, with seeds seed, seed + 1, ...", "N", whole_number());
+  add("--image", image_, "Start from this picture", "FILE", {});
+  add("--mask", mask_, "Repaint where this is white; needs --image", "FILE", {});
+  add("--strength", strength_, "0 to 1: how much of --image is replaced; default 0.8", "X", decimal_number());
+  add("--latents", latents_, "Start noise from a safetensors file", "FILE", {});
+}
+
+void RequestOptions::add_memory_options(CLI::App& app) {
+  const auto add = [&](const char* flags, auto& target, const char* what, const char* type) {
+    app.add_option(flags, target, what)->type_name(type)->group("Memory");
+  };
+  add("--memory", memory_, "Most that the process may hold, as in 700MiB; default: what is free", "SIZE");
+  add("--allow", allow_, "What may change to keep to --memory: precision,steps,size", "LIST");
+  add("--scratch", scratch_, "Where activations go that do not fit; default: $TMPDIR or /var/tmp", "FOLDER");
+}
+
+void RequestOptions::add_output_options(CLI::App& app) {
+  app.add_option("-o,--output", output_,
+                 "Where to write; replaced if there. Default: snug-SEED.png, numbered")
+      ->type_name("PATH")
+      ->group("Output");
+  app.add_option("--format", format_, "png, jpeg or webp; default: by the path")
+      ->type_name("NAME")
+      ->group("Output");
+  app.add_option("--quality", quality_, "1 to 100, of JPEG and WebP")
+      ->type_name("N")
+      ->check(whole_number())
+      ->group("Output");
+  app.add_option("--dump", dump_, "Write latents after every step and the picture as safetensors")
+      ->type_name("FILE")
+      ->group("Output");
+}
+
+const Backend& RequestOptions::backend() const {
+  if (backend_ == "cpu") return cpu_backend();
+  if (backend_ == "reference") return reference_backend();
+  throw Error(ErrorCode::kInvalidArgument, fmt::format("there is no backend '{}'", backend_),
+              "use cpu or reference");
+}
+
+void RequestOptions::set_threads() const {
+  if (!threads_.has_value()) return;
+  if (*threads_ < 1 || *threads_ > kMostThreads) {
+    throw Error(ErrorCode::kInvalidArgument, fmt::format("--threads is {}", *threads_),
+                fmt::format("give a value from 1 to {}", kMostThreads));
+  }
+  set_thread_count(static_cast<int>(*threads_));
+}
+
+void RequestOptions::override_sizes(RequestFields& fields) const {
+  if (size_.has_value()) {
+    if (width_.has_value() || height_.has_value()) {
+      throw Error(ErrorCode::kInvalidArgument, "--size and --width or --height are both given",
+                  "use one or the other");
+    }
+    const Size size = parse_size(*size_);
+    fields.width = size.width;
+    fields.height = size.height;
+  }
+  override_with(width_, fields.width);
+  override_with(height_, fields.height);
+  // Another seed or batch than the repeated picture's: no longer one picture out of its batch.
+  if (seed_.has_value() || batch_.has_value()) {
+    if (fields.only_index.has_value()) fields.batch = 1;
+    fields.only_index.reset();
+  }
+  override_with(batch_, fields.batch);
+  override_with(seed_, fields.seed);
+}
+
+void RequestOptions::override_fields(RequestFields& fields) const {
+  if (prompt_argument_.has_value() && prompt_.has_value()) {
+    throw Error(ErrorCode::kInvalidArgument, "the prompt is given twice", "leave --prompt away");
+  }
+  override_with(prompt_argument_, fields.prompt);
+  override_with(prompt_, fields.prompt);
+  override_with(negative_, fields.negative_prompt);
+  if (truncate_) fields.truncate_prompt = true;
+  override_with(model_, fields.model);
+  override_with(vae_, fields.vae);
+  override_with(tokenizer_, fields.tokenizer);
+  override_with(model_config_, fields.config);
+  override_sizes(fields);
+  override_with(steps_, fields.steps);
+  override_with(guidance_, fields.guidance_scale);
+  override_with(sampler_, fields.sampler);
+  override_with(schedule_, fields.schedule);
+  override_with(clip_skip_, fields.clip_skip);
+  override_with(precision_, fields.precision);
+  override_with(memory_, fields.memory);
+  if (allow_.has_value()) fields.allow = split_list(*allow_);
+  override_with(scratch_, fields.scratch_folder);
+  override_with(strength_, fields.strength);
+  if (image_.has_value()) fields.image = open_file(*image_);
+  if (mask_.has_value()) fields.mask = open_file(*mask_);
+  if (latents_.has_value()) fields.latents = open_file(*latents_);
+  override_with(format_, fields.format);
+  if (quality_.has_value()) {
+    // Outside int it is out of range as well; the request's check names the range.
+    fields.quality = static_cast<int>(std::clamp<int64_t>(*quality_, -1, 1000));
+  }
+  fields.dump = dump_;
+}
+
+void RequestOptions::fill_from(const Configuration& configuration, RequestFields& fields) const {
+  if (fields.manifest.empty()) {
+    fields.model = find_model(fields.model.empty() ? configuration.model : fields.model, configuration);
+  }
+  // A folder brings its own tokenizer.
+  std::error_code ignored;
+  if (fields.tokenizer.empty() && std::filesystem::is_regular_file(fields.model, ignored)) {
+    fields.tokenizer = configuration.tokenizer;
+  }
+  if (!fields.precision.has_value()) fields.precision = configuration.precision;
+  if (!fields.memory.has_value() && !configuration.memory.empty()) fields.memory = configuration.memory;
+  if (fields.scratch_folder.empty()) fields.scratch_folder = configuration.scratch_folder;
+}
+
+bool RequestOptions::has_prompt() const {
+  return prompt_argument_.has_value() || prompt_.has_value() || !from_.empty();
+}
+
+RequestFields RequestOptions::fields(const Configuration& configuration, const std::string& manifest) const {
+  RequestFields fields;
+  if (!from_.empty()) {
+    const auto picture = open_file(from_);
+    fields = fields_from_metadata(read_metadata(*picture), from_);
+    if (output_.empty()) fields.format = format_of_picture(*picture);
+  }
+  fields.manifest = manifest;
+  override_fields(fields);
+  fill_from(configuration, fields);
+  if (!fields.seed.has_value()) fields.seed = std::random_device{}();
+  return fields;
+}
+
+}  // namespace snug::cli

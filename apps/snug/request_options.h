@@ -1,0 +1,52 @@
+// The flags that describe a picture: what `snug generate` makes and `snug plan` plans. Both take the same, so
+// that a plan is of the run that follows it. The order of precedence: flag, picture of --from, environment,
+// configuration file, model's own.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <CLI/App.hpp>
+
+#include "backend/backend.h"
+#include "base/configuration.h"
+#include "pipeline/request.h"
+
+namespace snug::cli {
+
+class RequestOptions {
+ public:
+  // Once, before parsing; the options write into this object.
+  void add_options(CLI::App& app);
+
+  bool has_prompt() const;  // of any kind, --from included
+  // What was asked for. `manifest`: in place of a model (empty: none). Opens the pictures that it names;
+  // throws what that throws, and invalid_argument.
+  RequestFields fields(const Configuration& configuration, const std::string& manifest = {}) const;
+  // Throws invalid_argument for an unknown one.
+  const Backend& backend() const;
+  // Takes --threads into effect.
+  void set_threads() const;
+  const std::string& output() const { return output_; }
+
+ private:
+  void add_prompt_options(CLI::App& app);
+  void add_model_options(CLI::App& app);
+  void add_sampling_options(CLI::App& app);
+  void add_picture_options(CLI::App& app);
+  void add_memory_options(CLI::App& app);
+  void add_output_options(CLI::App& app);
+  void override_fields(RequestFields& fields) const;
+  void override_sizes(RequestFields& fields) const;
+  void fill_from(const Configuration& configuration, RequestFields& fields) const;
+
+  std::optional<std::string> prompt_argument_, prompt_, negative_, model_, vae_, tokenizer_, model_config_,
+      size_, sampler_, schedule_, precision_, memory_, allow_, scratch_, image_, mask_, latents_, format_;
+  std::optional<int64_t> width_, height_, steps_, batch_, clip_skip_, quality_, threads_;
+  std::optional<double> guidance_, strength_;
+  std::optional<uint64_t> seed_;
+  std::string output_, dump_, from_, backend_ = "cpu";
+  bool truncate_ = false;
+};
+
+}  // namespace snug::cli

@@ -1,0 +1,78 @@
+#include "pipeline/plan_curve.h"
+
+#include <cmath>
+#include <utility>
+
+#include "base/units.h"
+#include "pipeline/phase_requests.h"
+#include "plan/planner.h"
+
+namespace snug {
+namespace {
+
+// The smallest arena may need a little more than the planner's own figure for it to be found again.
+constexpr int kSmallestTries = 4;
+
+// Plans one request again and again; budgets are of the whole process.
+class Replanner {
+ public:
+  Replanner(const Request& request, const Model& model, const PlannedRun& run, const Rates& rates)
+      : run_(run),
+        rates_(rates),
+        phases_(phase_requests(request, model.description, run)),
+        beside_bytes_(run.plan.process_bytes + run.plan.host_bytes) {
+    budget_.scratch_file_bytes = run.spillable_bytes;
+  }
+
+  PlanOutcome plan(uint64_t bytes) {
+    budget_.arena_bytes = bytes > beside_bytes_ ? bytes - beside_bytes_ : 0;
+    PlanOutcome outcome = make_plan(phases_, *run_.kernels, budget_, rates_);
+    outcome.plan.process_bytes = run_.plan.process_bytes;
+    outcome.plan.host_bytes = run_.plan.host_bytes;
+    return outcome;
+  }
+
+ private:
+  const PlannedRun& run_;
+  const Rates& rates_;
+  std::vector<PhaseRequest> phases_;
+  uint64_t beside_bytes_;
+  Budget budget_;
+};
+
+uint64_t whole_mib(uint64_t bytes) { return (bytes + kMiB - 1) / kMiB * kMiB; }
+
+}  // namespace
+
+Plan plan_without_limit(const Request& request, const Model& model, const PlannedRun& run,
+                        const Rates& rates) {
+  return Replanner(request, model, run, rates).plan(UINT64_MAX).plan;
+}
+
+std::vector<CurvePoint> plan_curve(const Request& request, const Model& model, const PlannedRun& run,
+                                   const Rates& rates, int points) {
+  Replanner replanner(request, model, run, rates);
+  std::vector<CurvePoint> curve;
+  uint64_t least = whole_mib(replanner.plan(0).plan.peak_bytes());
+  for (int i = 0; i < kSmallestTries && curve.empty(); ++i) {
+    PlanOutcome outcome = replanner.plan(least);
+    if (outcome.fits)
+      curve.push_back({least, std::move(outcome.plan)});
+    else
+      least = std::max(least + kMiB, whole_mib(outcome.plan.peak_bytes()));
+  }
+  if (curve.empty()) return curve;
+  Plan all = replanner.plan(UINT64_MAX).plan;
+  const uint64_t most = whole_mib(all.peak_bytes());
+  const double growth = std::pow(static_cast<double>(most) / static_cast<double>(least), 1.0 / (points - 1));
+  for (int i = 1; i + 1 < points; ++i) {
+    const uint64_t bytes = whole_mib(static_cast<uint64_t>(static_cast<double>(least) * std::pow(growth, i)));
+    if (bytes <= curve.back().budget_bytes || bytes >= most) continue;
+    PlanOutcome outcome = replanner.plan(bytes);
+    if (outcome.fits) curve.push_back({bytes, std::move(outcome.plan)});
+  }
+  if (most > curve.back().budget_bytes) curve.push_back({most, std::move(all)});
+  return curve;
+}
+
+}  // namespace snug

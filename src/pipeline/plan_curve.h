@@ -1,0 +1,26 @@
+// The same request planned with other amounts of memory: without a limit, to tell what measures cost; and
+// over a series of budgets. Limits of the machine do not count here. Called by `snug plan`.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "pipeline/make_plan.h"
+
+namespace snug {
+
+struct CurvePoint {
+  uint64_t budget_bytes = 0;
+  Plan plan;
+};
+
+// Planned with everything whole and resident. process_bytes and host_bytes are those of `run`.
+Plan plan_without_limit(const Request& request, const Model& model, const PlannedRun& run,
+                        const Rates& rates);
+
+// `points` plans or fewer, at budgets in geometric series from the smallest feasible one to that where
+// everything is resident, rising.
+std::vector<CurvePoint> plan_curve(const Request& request, const Model& model, const PlannedRun& run,
+                                   const Rates& rates, int points);
+
+}  // namespace snug
