@@ -96,11 +96,25 @@ std::vector<Stay> stays_of(const PhaseFacts& facts, const std::vector<int>& segm
   return stays;
 }
 
+std::vector<uint64_t> home_bytes_of(const PhaseFacts& facts, const SegmentPlans& plans) {
+  std::vector<uint64_t> bytes(facts.values.size());
+  for (size_t id = 0; id < bytes.size(); ++id) bytes[id] = facts.values[id].bytes;
+  for (const auto& plan : plans) {
+    for (const SegmentValue& value : plan->values) {
+      if (value.overwrites != kNoValue) {
+        bytes[static_cast<size_t>(value.id)] = bytes[static_cast<size_t>(value.overwrites)];
+      }
+    }
+  }
+  return bytes;
+}
+
 std::vector<uint64_t> passing_bytes(const PhaseFacts& facts, const std::vector<Segment>& segments,
                                     const SegmentPlans& plans, const std::vector<bool>& spilled,
                                     const std::vector<bool>& linked) {
   const std::vector<int> segment_of = segment_of_nodes(facts, segments);
   std::vector<int64_t> change(segments.size() + 1, 0);
+  const std::vector<uint64_t> home_bytes = home_bytes_of(facts, plans);
   const auto count = [&](uint64_t bytes, int first, int last) {
     change[static_cast<size_t>(first)] += static_cast<int64_t>(bytes);
     change[static_cast<size_t>(last) + 1] -= static_cast<int64_t>(bytes);
@@ -111,7 +125,7 @@ std::vector<uint64_t> passing_bytes(const PhaseFacts& facts, const std::vector<S
     if (facts.root[id] != static_cast<ValueId>(id) || linked[id]) continue;
     if (value.producer < 0 && !input) continue;
     for (const Stay& stay : stays_of(facts, segment_of, static_cast<ValueId>(id), spilled[id])) {
-      count(value.bytes, stay.first, stay.last);
+      count(home_bytes[id], stay.first, stay.last);
     }
   }
   // What a segment makes or reads is counted with it, except the phase's inputs.
@@ -119,9 +133,9 @@ std::vector<uint64_t> passing_bytes(const PhaseFacts& facts, const std::vector<S
     const auto at = static_cast<int>(s);
     for (const auto& [id, step] : plans[s]->read) {
       const ValueFacts& value = facts.value_of(id);
-      if (value.producer >= 0) count(-value.bytes, at, at);
+      if (value.producer >= 0) count(-home_bytes[static_cast<size_t>(id)], at, at);
     }
-    for (const SegmentValue& made : plans[s]->values) count(-facts.value_of(made.id).bytes, at, at);
+    for (const SegmentValue& made : plans[s]->values) count(-home_bytes[static_cast<size_t>(made.id)], at, at);
   }
   std::vector<uint64_t> bytes;
   int64_t now = 0;
@@ -145,13 +159,14 @@ PhaseSequence make_sequence(const PhaseFacts& facts, const std::vector<Segment>&
     }
   }
   Sequencer sequencer(facts, plans, rates);
+  const std::vector<uint64_t> home_bytes = home_bytes_of(facts, plans);
   const std::vector<uint64_t> passing = passing_bytes(facts, segments, plans, spilled, linked);
   for (size_t s = 0; s < segments.size(); ++s) {
     const auto at = static_cast<int>(s);
     for (const Transfer& transfer : before[s]) sequencer.add_transfer(transfer.kind, at, transfer.value);
     sequencer.add_segment(at);
     for (const Transfer& transfer : after[s]) sequencer.add_transfer(transfer.kind, at, transfer.value);
-    const std::vector<uint64_t> live = live_bytes(facts, segments[s], *plans[s]);
+    const std::vector<uint64_t> live = live_bytes(facts, segments[s], *plans[s], home_bytes);
     const uint64_t own = live.empty() ? 0 : *std::max_element(live.begin(), live.end());
     uint64_t& peak = sequencer.sequence.values_peak_bytes;
     peak = std::max(peak, passing[s] + own);

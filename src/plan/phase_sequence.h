@@ -44,6 +44,9 @@ std::vector<int> segment_of_nodes(const PhaseFacts& facts, const std::vector<Seg
 std::vector<Stay> stays_of(const PhaseFacts& facts, const std::vector<int>& segment_of, ValueId id,
                            bool spilled);
 
+// By value: bytes of the buffer in which it lies, its own or that of a value that it overwrote.
+std::vector<uint64_t> home_bytes_of(const PhaseFacts& facts, const SegmentPlans& plans);
+
 // Bytes of values that only pass by each segment. `linked` inputs are not counted: they are another phase's.
 std::vector<uint64_t> passing_bytes(const PhaseFacts& facts, const std::vector<Segment>& segments,
                                     const SegmentPlans& plans, const std::vector<bool>& spilled,

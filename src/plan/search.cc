@@ -22,19 +22,24 @@ uint64_t small_weight_bytes(uint64_t slice_bytes) {
 // Of the most that values would take, what they are allowed in turn.
 constexpr std::array<double, 10> kShares = {1, 0.8, 0.65, 0.5, 0.4, 0.3, 0.2, 0.12, 0.06, 0};
 
+// What is within this of the ideal time is not searched on.
+constexpr double kWorthwhile = 0.002;
+
 int next_bands(int bands) { return bands < 4 ? bands + 1 : bands + bands / 2; }
 
 }  // namespace
 
 PhaseSearch::PhaseSearch(const PhaseFacts& facts, std::vector<bool> linked, int runs, const Rates& rates)
-    : facts_(facts), linked_(std::move(linked)), runs_(runs), rates_(rates), segments_(find_segments(facts)) {}
+    : facts_(facts), linked_(std::move(linked)), runs_(runs), rates_(rates), segments_(find_segments(facts)) {
+  own_bytes_ = home_bytes_of(facts, {});
+}
 
 std::shared_ptr<const SegmentPlan> PhaseSearch::plan_of(size_t segment, int bands, uint64_t slice_bytes) {
   auto& known = known_[{segment, bands, bands == 1 ? slice_bytes : 0}];
   if (known.first == nullptr) {
     known.first = std::make_shared<SegmentPlan>(
         plan_segment(facts_, segments_[segment], bands, slice_bytes));
-    const std::vector<uint64_t> live = live_bytes(facts_, segments_[segment], *known.first);
+    const std::vector<uint64_t> live = live_bytes(facts_, segments_[segment], *known.first, own_bytes_);
     known.second = live.empty() ? 0 : *std::max_element(live.begin(), live.end());
   }
   return known.first;
@@ -215,17 +220,24 @@ std::optional<PhaseChoice> PhaseSearch::fastest(const PhaseLimit& limit) {
     return true;
   };
   const std::vector<bool> nothing(facts_.values.size(), false);
+  double ideal_seconds = 0;  // everything whole, no kernel ever waiting
   for (const uint64_t slice_bytes : kSliceBytes) {
     const SegmentPlans whole = whole_plans(slice_bytes);
     const std::vector<uint64_t> passing = passing_bytes(facts_, segments_, whole, nothing, linked_);
     PhaseChoice natural = choice_of(whole, nothing);
     const auto most = static_cast<double>(natural.sequence.values_peak_bytes);
+    if (ideal_seconds == 0) {
+      ideal_seconds = std::accumulate(natural.sequence.seconds.begin(), natural.sequence.seconds.end(), 0.0);
+    }
+    const auto good_enough = [&] { return best && best->seconds() <= ideal_seconds * runs_ * (1 + kWorthwhile); };
     // With everything whole and resident there is nothing to win.
     if (consider(std::move(natural), slice_bytes) && best->loads.streamed_bytes == 0) return best;
+    if (good_enough()) return best;
     for (const double share : kShares) {
       const auto bytes = std::min<uint64_t>(static_cast<uint64_t>(most * share), limit.bytes);
       SegmentPlans plans = choose_bands(bytes, slice_bytes, passing);
       consider(choice_of(std::move(plans), nothing), slice_bytes);
+      if (good_enough()) return best;
     }
   }
   if (best || limit.spill_bytes == 0) return best;

@@ -73,6 +73,7 @@ class PhaseSearch {
   int runs_;
   const Rates& rates_;
   std::vector<Segment> segments_;
+  std::vector<uint64_t> own_bytes_;  // of values
   // By segment, bands and slice size.
   std::map<std::tuple<size_t, int, uint64_t>, std::pair<std::shared_ptr<const SegmentPlan>, uint64_t>> known_;
 };

@@ -32,6 +32,11 @@ class Walk {
       }
     }
     for (const auto& [id, step] : last_read_) plan_.read.emplace_back(id, step);
+    if (plan_.bands > 1) {
+      for (SegmentValue& value : plan_.values) {
+        if (!value.rolling && value.overwrites == kNoValue) value.overwrites = followed(value.id);
+      }
+    }
     return std::move(plan_);
   }
 
@@ -81,6 +86,43 @@ class Walk {
       if (!other && !banded_clash) return id;
     }
     return kNoValue;
+  }
+
+  // The value behind whose reading `id` can be written into the same bytes: what is still to be read of it
+  // always lies beyond what is already written.
+  ValueId followed(ValueId id) const {
+    ValueId best = kNoValue;
+    for (const auto& [candidate, last] : last_read_) {
+      const ValueFacts& value = facts_.value_of(candidate);
+      if (value.producer < 0 || value.is_output || !inside(value.last_reader())) continue;
+      // A small value would keep a large buffer from others.
+      const uint64_t bytes = facts_.value_of(id).bytes;
+      if (value.bytes < bytes || value.bytes > 2 * bytes || !reading_stays_ahead(candidate, id)) continue;
+      const bool taken = std::any_of(plan_.values.begin(), plan_.values.end(),
+                                     [&, other = candidate](const SegmentValue& v) { return v.overwrites == other; });
+      if (!taken && (best == kNoValue || value.bytes < facts_.value_of(best).bytes)) best = candidate;
+    }
+    return best;
+  }
+
+  bool reading_stays_ahead(ValueId read, ValueId written) const {
+    const auto byte_of = [&](ValueId id, int64_t image, int64_t pixel) {
+      const ValueFacts& value = facts_.value_of(id);
+      return (image * value.whole.pixels.size() + pixel) * static_cast<int64_t>(value.pixel_bytes);
+    };
+    int64_t written_end = 0;
+    for (const SegmentStep& step : plan_.steps) {
+      if (step.node < 0) continue;
+      const NodeFacts& at = node(step.node);
+      const int64_t image = step.part.images.begin;
+      for (size_t i = 0; i < at.inputs.size(); ++i) {
+        if (!facts_.is_activation(at, i) || root(at.inputs[i]) != read) continue;
+        if (at.output == written) return false;
+        if (byte_of(read, image, need_of(at, i, step.part).pixels.begin) < written_end) return false;
+      }
+      if (at.output == written) written_end = byte_of(written, image, step.part.pixels.end);
+    }
+    return true;
   }
 
   void run_whole(int position) {
@@ -231,7 +273,8 @@ uint64_t shared_scratch_bytes(const PhaseFacts& facts, const SegmentPlan& plan) 
   return bytes;
 }
 
-std::vector<uint64_t> live_bytes(const PhaseFacts& facts, const Segment& segment, const SegmentPlan& plan) {
+std::vector<uint64_t> live_bytes(const PhaseFacts& facts, const Segment& segment, const SegmentPlan& plan,
+                                 const std::vector<uint64_t>& home_bytes) {
   std::vector<int64_t> change(plan.steps.size() + 1, 0);
   const auto live = [&](uint64_t bytes, int first, int last) {
     change[static_cast<size_t>(first)] += static_cast<int64_t>(bytes);
@@ -254,7 +297,7 @@ std::vector<uint64_t> live_bytes(const PhaseFacts& facts, const Segment& segment
   for (const auto& [id, last] : plan.read) {
     const ValueFacts& value = facts.value_of(id);
     // Inputs of the phase are counted by the caller.
-    if (value.producer >= 0) live(value.bytes, 0, death(id, last));
+    if (value.producer >= 0) live(home_bytes[static_cast<size_t>(id)], 0, death(id, last));
   }
   for (const SegmentValue& value : plan.values) {
     if (value.overwrites == kNoValue) live(value.bytes, value.first_step, death(value.id, value.last_step));

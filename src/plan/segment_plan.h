@@ -31,7 +31,7 @@ struct SegmentValue {
   ValueId id = kNoValue;
   uint64_t bytes = 0;          // of its buffer
   bool rolling = false;        // whole otherwise
-  ValueId overwrites = kNoValue;  // lies where this one lay
+  ValueId overwrites = kNoValue;  // lies where this one lay, at least as large
   int first_step = 0, last_step = 0;
 };
 
@@ -48,8 +48,9 @@ struct SegmentPlan {
 SegmentPlan plan_segment(const PhaseFacts& facts, const Segment& segment, int bands, uint64_t slice_bytes);
 
 // Bytes that live at each step beside those of values that only pass by: the segment's own values, those
-// that it reads, and scratch.
-std::vector<uint64_t> live_bytes(const PhaseFacts& facts, const Segment& segment, const SegmentPlan& plan);
+// that it reads, and scratch. `home_bytes`: by value, of the buffer in which it lies (home_bytes_of).
+std::vector<uint64_t> live_bytes(const PhaseFacts& facts, const Segment& segment, const SegmentPlan& plan,
+                                 const std::vector<uint64_t>& home_bytes);
 
 // What a step's kernel needs; and, in bands, what one buffer for all steps of the segment must hold.
 uint64_t scratch_bytes(const PhaseFacts& facts, const SegmentStep& step);

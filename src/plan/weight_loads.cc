@@ -13,9 +13,8 @@ uint64_t aligned(uint64_t bytes) { return (bytes + kBufferAlignment - 1) / kBuff
 struct Slot {
   uint64_t begin = 0, end = 0;
   int released = 0;  // instructions that must be done before the bytes are free
+  int lap = 0;
 };
-
-bool overlap(const Slot& a, const Slot& b) { return a.begin < b.end && b.begin < a.end; }
 
 // Lays pieces in the ring, in order.
 class Ring {
@@ -26,46 +25,54 @@ class Ring {
   bool add(const WeightPiece& piece, Load& load) {
     const uint64_t size = aligned(piece.bytes);
     if (size > bytes_) return false;
-    if (head_ + size > bytes_) head_ = 0;
-    const Slot slot{head_, head_ + size, piece.last + 1};
+    if (head_ + size > bytes_) {
+      head_ = 0;
+      ++lap_;
+    }
+    const Slot slot{head_, head_ + size, piece.last + 1, lap_};
     head_ += size;
-    int after = 0;
-    // Slots are laid round and round: the oldest ones still there are the first to be overlapped.
-    while (oldest_ < slots_.size() && overlaps_one_from_oldest(slot)) {
-      after = std::max(after, slots_[oldest_].released);
+    // Of the lap before, what lies before the new end; of older laps, what is left.
+    while (oldest_ < slots_.size() && slots_[oldest_].lap < lap_ &&
+           (slots_[oldest_].lap < lap_ - 1 || slots_[oldest_].begin < slot.end)) {
+      after_ = std::max(after_, slots_[oldest_].released);
       ++oldest_;
     }
-    wrapped_ = wrapped_ || after > 0;
-    after_ = std::max(after_, after);
     load.target.offset = slot.begin;
     load.every_run = true;
     load.after = after_;
-    load.after_previous_run = !wrapped_;
+    load.after_previous_run = after_ == 0;
     slots_.push_back(slot);
     return after_ <= piece.first;
   }
 
-  // What the first loads of a run must wait for in the run before, now that all slots are known.
-  int previous_run_release(uint64_t begin, uint64_t bytes) const {
-    const Slot slot{begin, begin + aligned(bytes), 0};
+  // For each block of bytes, when the run is done with it for good.
+  std::vector<int> releases() const {
+    std::vector<int> releases(bytes_ / kBlockBytes + 1, 0);
+    for (const Slot& slot : slots_) {
+      for (uint64_t block = slot.begin / kBlockBytes; block <= (slot.end - 1) / kBlockBytes; ++block) {
+        releases[block] = std::max(releases[block], slot.released);
+      }
+    }
+    return releases;
+  }
+
+  // What the first loads of a run must wait for in the run before. Whole blocks: a little late at most.
+  static int release_of(const std::vector<int>& releases, const Load& load) {
     int after = 0;
-    for (const Slot& other : slots_) {
-      if (overlap(slot, other)) after = std::max(after, other.released);
+    const uint64_t begin = load.target.offset, end = begin + aligned(load.bytes);
+    for (uint64_t block = begin / kBlockBytes; block <= (end - 1) / kBlockBytes; ++block) {
+      after = std::max(after, releases[block]);
     }
     return after;
   }
 
  private:
-  bool overlaps_one_from_oldest(const Slot& slot) const {
-    return std::any_of(slots_.begin() + static_cast<std::ptrdiff_t>(oldest_), slots_.end(),
-                       [&](const Slot& other) { return overlap(slot, other); });
-  }
+  static constexpr uint64_t kBlockBytes = 32 * 1024;
 
   uint64_t bytes_;
   uint64_t head_ = 0;
   size_t oldest_ = 0;
-  int after_ = 0;
-  bool wrapped_ = false;
+  int after_ = 0, lap_ = 0;
   std::vector<Slot> slots_;
 };
 
@@ -114,13 +121,12 @@ LoadPlan plan_loads(const std::vector<WeightPiece>& pieces, const std::vector<bo
     int& needed = plan.loads_needed[static_cast<size_t>(piece.first)];
     needed = std::max(needed, static_cast<int>(i) + 1);
   }
-  for (Load& load : plan.loads) {
-    if (load.after_previous_run) load.after = ring.previous_run_release(load.target.offset, load.bytes);
-  }
   // Loads are done in order: what one waits for, all after it wait for, too.
+  const std::vector<int> releases = ring.releases();
   int after = 0;
   for (Load& load : plan.loads) {
-    if (load.every_run && load.after_previous_run) load.after = after = std::max(after, load.after);
+    if (!load.after_previous_run) continue;
+    load.after = after = std::max(after, Ring::release_of(releases, load));
   }
   for (size_t i = 1; i < plan.loads_needed.size(); ++i) {
     plan.loads_needed[i] = std::max(plan.loads_needed[i], plan.loads_needed[i - 1]);
