@@ -28,13 +28,14 @@ void parallel_ranges(int64_t count, int64_t grain, int64_t ranges_per_thread, vo
 template <typename Body>
 void parallel_for(int64_t count, int64_t grain, Body&& body) {
   constexpr int64_t kRangesPerThread = 4;
-  detail::parallel_ranges(count, grain, kRangesPerThread, &body, [](void* context, int64_t begin, int64_t end) {
-    (*static_cast<std::remove_reference_t<Body>*>(context))(begin, end);
-  });
+  detail::parallel_ranges(count, grain, kRangesPerThread, &body,
+                          [](void* context, int64_t begin, int64_t end) {
+                            (*static_cast<std::remove_reference_t<Body>*>(context))(begin, end);
+                          });
 }
 
-// Calls body(index) for each index in [0, count), handed out one at a time as threads come for them: for tasks
-// that each take long enough to be worth it. Else as parallel_for.
+// Calls body(index) for each index in [0, count), handed out one at a time as threads come for them: for
+// tasks that each take long enough to be worth it. Else as parallel_for.
 template <typename Body>
 void parallel_tasks(int64_t count, Body&& body) {
   detail::parallel_ranges(count, 1, count, &body, [](void* context, int64_t begin, int64_t end) {

@@ -22,11 +22,12 @@ namespace {
 // its ends; and rows of a tile times this must stay in the first-level cache. Bits depend on these two.
 constexpr int64_t kBlockOfOneTap = 384;
 constexpr int64_t kBlockOfTaps = 576;
-// Of panels at a time: half of the second-level cache, which is 1 MiB or more beside AVX-512.
+// Of panels at a time: half of the second-level cache, which is 1 MiB or more beside AVX-512. For BF16 half of
+// that again, to leave room for sums.
 constexpr int64_t kPanelsBytes = 256 * 1024, kPanelsBytesAvx512 = 512 * 1024;
 // Rows of a task: enough that expanding the panels costs little beside multiplying by them. For BF16 the sums
 // of a task's rows are scratch.
-constexpr int64_t kTaskRowsF32 = 768, kTaskRowsBf16 = 256;
+constexpr int64_t kTaskRowsF32 = 768, kTaskRowsBf16 = 448;
 // Rows this far apart share their places in a first-level cache.
 constexpr int64_t kCacheWayBytes = 4096;
 
@@ -81,7 +82,8 @@ ProductKernel::ProductKernel(const ProductShape& shape)
       threads_(thread_count()) {
   const int64_t bytes = element_bytes(shape.type);
   panel_bytes_ = shape.taps * rounded_up(block_channels_, 2) * tiles_.wide * bytes;
-  const int64_t panels_bytes = used_isa() >= Isa::kAvx512 ? kPanelsBytesAvx512 : kPanelsBytes;
+  const bool large = used_isa() >= Isa::kAvx512 && shape.type == DType::kF32;
+  const int64_t panels_bytes = large ? kPanelsBytesAvx512 : kPanelsBytes;
   block_panels_ = std::clamp<int64_t>(panels_bytes / panel_bytes_, 1, pieces(shape.outputs, tiles_.wide));
   copies_rows_ = shape.channels * bytes % kCacheWayBytes == 0;
 }
