@@ -121,6 +121,7 @@ void RequestOptions::add_memory_options(CLI::App& app) {
   };
   add("--memory", memory_, "Most that the process may hold, as in 700MiB; default: what is free", "SIZE");
   add("--allow", allow_, "What may change to keep to --memory: precision,steps,size", "LIST");
+  app.add_flag("--direct-reads", direct_reads_, "Read weights past the system's page cache")->group("Memory");
   add("--scratch", scratch_, "Where activations go that do not fit; default: $TMPDIR or /var/tmp", "FOLDER");
 }
 
@@ -200,6 +201,7 @@ void RequestOptions::override_fields(RequestFields& fields) const {
   override_with(memory_, fields.memory);
   if (allow_.has_value()) fields.allow = split_list(*allow_);
   override_with(scratch_, fields.scratch_folder);
+  fields.direct_reads = direct_reads_;
   override_with(strength_, fields.strength);
   if (image_.has_value()) fields.image = open_file(*image_);
   if (mask_.has_value()) fields.mask = open_file(*mask_);

@@ -46,7 +46,7 @@ class RequestOptions {
   std::optional<double> guidance_, strength_;
   std::optional<uint64_t> seed_;
   std::string output_, dump_, from_, backend_ = "cpu";
-  bool truncate_ = false;
+  bool truncate_ = false, direct_reads_ = false;
 };
 
 }  // namespace snug::cli

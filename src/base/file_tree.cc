@@ -13,7 +13,7 @@ namespace {
 
 class DiskTree final : public FileTree {
  public:
-  explicit DiskTree(std::string path) : path_(std::move(path)) {}
+  DiskTree(std::string path, FileAccess weights) : path_(std::move(path)), weights_(weights) {}
   const std::string& name() const override { return path_; }
 
   bool has(const std::string& relative) const override {
@@ -31,7 +31,8 @@ class DiskTree final : public FileTree {
                   "download the model again, with all of its files")
           .in_file(full);
     }
-    return open_file(full);
+    const bool weights = relative.ends_with(".safetensors") || relative.ends_with(".gguf");
+    return open_file(full, weights ? weights_ : FileAccess{});
   }
 
   std::vector<std::string> list(const std::string& folder) const override {
@@ -48,6 +49,7 @@ class DiskTree final : public FileTree {
 
  private:
   std::string path_;
+  FileAccess weights_;
 };
 
 }  // namespace
@@ -63,12 +65,12 @@ void require_inside(const std::string& tree_name, const std::string& relative) {
   }
 }
 
-std::unique_ptr<FileTree> open_folder(const std::string& path) {
+std::unique_ptr<FileTree> open_folder(const std::string& path, FileAccess weights) {
   std::error_code ignored;
   if (!fs::is_directory(path, ignored)) {
     throw Error(ErrorCode::kNotFound, "there is no such folder", "check the path").in_file(path);
   }
-  return std::make_unique<DiskTree>(path);
+  return std::make_unique<DiskTree>(path, weights);
 }
 
 }  // namespace snug

@@ -23,8 +23,9 @@ class FileTree {
   virtual std::vector<std::string> list(const std::string& folder) const = 0;
 };
 
-// Throws not_found when `path` is not a folder.
-std::unique_ptr<FileTree> open_folder(const std::string& path);
+// `weights`: how files of weights (.safetensors, .gguf) in it are opened. Throws not_found when `path` is not
+// a folder.
+std::unique_ptr<FileTree> open_folder(const std::string& path, FileAccess weights = {});
 
 // Throws path_refused unless `relative` is a plain relative path inside its folder.
 void require_inside(const std::string& tree_name, const std::string& relative);

@@ -13,17 +13,17 @@ namespace {
 constexpr const char* kSettingsFile = "snug.json";
 constexpr uint64_t kSettingsLimitBytes = 64 * 1024;
 
-Checkpoint open_named(const std::string& name) {
+Checkpoint open_named(const std::string& name, FileAccess weights) {
   if (name.empty() || name == kEmbeddedModelName) {
     Checkpoint checkpoint = open_checkpoint(embedded_model());
     checkpoint.name = kEmbeddedModelName;
     return checkpoint;
   }
-  return open_checkpoint(name);
+  return open_checkpoint(name, weights);
 }
 
 Checkpoint open_requested(const RequestFields& fields) {
-  if (fields.manifest.empty()) return open_named(fields.model);
+  if (fields.manifest.empty()) return open_named(fields.model, {fields.direct_reads});
   if (!fields.model.empty()) {
     throw Error(ErrorCode::kInvalidArgument, "both a model and manifests are named",
                 "name the manifests to plan without weights, the model otherwise");
@@ -65,7 +65,7 @@ RecommendedSettings read_recommended(const Checkpoint& checkpoint) {
 std::shared_ptr<const Model> open_model(const RequestFields& fields) {
   Checkpoint checkpoint = open_requested(fields);
   std::optional<CheckpointPart> other_vae;
-  if (!fields.vae.empty()) other_vae = open_checkpoint_part(fields.vae, "vae");
+  if (!fields.vae.empty()) other_vae = open_checkpoint_part(fields.vae, "vae", {fields.direct_reads});
   DescribeOptions options;
   if (!fields.config.empty()) options.configs = open_folder(fields.config);
   if (other_vae.has_value()) options.vae = &*other_vae;

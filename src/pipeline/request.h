@@ -38,6 +38,7 @@ struct RequestFields {
   std::optional<std::string> precision;  // "auto", "f32", "bf16"
   std::optional<std::string> memory;     // "700MiB": most that the process may hold; default: what is free
   std::vector<std::string> allow;        // "precision", "size": what may change so that the budget is kept
+  bool direct_reads = false;             // read weights past the system's page cache
   std::string scratch_folder;            // for activations that do not fit; empty: $TMPDIR or /var/tmp
   bool truncate_prompt = false;          // drop what is beyond one chunk instead of adding chunks
 

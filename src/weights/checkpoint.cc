@@ -86,8 +86,8 @@ void read_model_index(const FileTree& tree, Checkpoint& checkpoint) {
   }
 }
 
-Checkpoint open_single_file(const std::string& path) {
-  const WeightFile file = read_weight_file(open_file(path));
+Checkpoint open_single_file(const std::string& path, FileAccess weights) {
+  const WeightFile file = read_weight_file(open_file(path, weights));
   Checkpoint checkpoint;
   checkpoint.kind = CheckpointKind::kSingleFile;
   checkpoint.name = path;
@@ -140,13 +140,13 @@ Checkpoint open_checkpoint(std::shared_ptr<const FileTree> files) {
   return checkpoint;
 }
 
-Checkpoint open_checkpoint(const std::string& path) {
-  return is_folder(path) ? open_checkpoint(open_folder(path)) : open_single_file(path);
+Checkpoint open_checkpoint(const std::string& path, FileAccess weights) {
+  return is_folder(path) ? open_checkpoint(open_folder(path, weights)) : open_single_file(path, weights);
 }
 
-CheckpointPart open_checkpoint_part(const std::string& path, const std::string& part) {
-  if (!is_folder(path)) return open_single_file(path).require(part);
-  const std::shared_ptr<const FileTree> files = open_folder(path);
+CheckpointPart open_checkpoint_part(const std::string& path, const std::string& part, FileAccess weights) {
+  if (!is_folder(path)) return open_single_file(path, weights).require(part);
+  const std::shared_ptr<const FileTree> files = open_folder(path, weights);
   CheckpointPart out;
   read_part(*files, files->has(kModelIndex) ? part : "", part, out);
   out.class_name = class_in_config(out.config_text, out.config_file);

@@ -51,7 +51,8 @@ struct Checkpoint {
 //
 // A folder part is opened with its weights when it is one that Snug may need (unet, transformer, vae, text
 // and image encoders); others (safety checker, ...) keep their class name only.
-Checkpoint open_checkpoint(const std::string& path);
+// `weights`: how the files of weights are read.
+Checkpoint open_checkpoint(const std::string& path, FileAccess weights = {});
 Checkpoint open_checkpoint(std::shared_ptr<const FileTree> files);
 
 // "unet", "vae", "text_encoder" and so on: the parts that have weights which Snug may need.
@@ -59,6 +60,6 @@ bool is_part_with_weights(std::string_view part);
 
 // One part from anywhere: a part's own folder (config.json beside the weights), a whole folder that has
 // it, or a single file that has it. For --vae. Throws as open_checkpoint.
-CheckpointPart open_checkpoint_part(const std::string& path, const std::string& part);
+CheckpointPart open_checkpoint_part(const std::string& path, const std::string& part, FileAccess weights = {});
 
 }  // namespace snug
