@@ -1,6 +1,6 @@
 // parallel.h on std::thread, for builds under ThreadSanitizer (which cannot see into libgomp and would
-// report its hand-overs as races) and with clang (whose OpenMP run-time is another library). Chosen instead of
-// parallel.cc by src/base/CMakeLists.txt.
+// report its hand-overs as races) and with clang (whose OpenMP run-time is another library). Chosen instead
+// of parallel.cc by src/base/CMakeLists.txt.
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>

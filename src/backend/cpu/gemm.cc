@@ -22,8 +22,8 @@ namespace {
 // its ends; and rows of a tile times this must stay in the first-level cache. Bits depend on these two.
 constexpr int64_t kBlockOfOneTap = 384;
 constexpr int64_t kBlockOfTaps = 576;
-// Of panels at a time: half of the second-level cache, which is 1 MiB or more beside AVX-512. For BF16 half of
-// that again, to leave room for sums.
+// Of panels at a time: half of the second-level cache, which is 1 MiB or more beside AVX-512. For BF16 half
+// of that again, to leave room for sums.
 constexpr int64_t kPanelsBytes = 256 * 1024, kPanelsBytesAvx512 = 512 * 1024;
 // Rows of a task: enough that expanding the panels costs little beside multiplying by them. For BF16 the sums
 // of a task's rows are scratch.
@@ -143,11 +143,18 @@ void ProductKernel::run(const KernelArgs& args) const {
   const int64_t threads = thread_count();
   const int64_t wanted = threads == 1 ? 1 : 4 * threads;
   if (run.row_blocks * run.panel_blocks < wanted) {
-    run.panel_blocks = std::min(run.panels, pieces(wanted, run.row_blocks));
+    run.panel_blocks = pieces(run.panels, std::max<int64_t>(1, run.panels * run.row_blocks / wanted));
   }
   if (run.row_blocks * run.panel_blocks < wanted) {
     run.row_blocks = std::min(pieces(run.rows, 4 * tiles_.rows), pieces(wanted, run.panel_blocks));
   }
+  // As many tasks for each thread, where it can be had.
+  if (run.row_blocks >= threads && run.row_blocks * run.panel_blocks % threads != 0) {
+    run.row_blocks = rounded_up(run.row_blocks, threads);
+  } else if (run.row_blocks * run.panel_blocks % threads != 0) {
+    run.panel_blocks = std::min(run.panels, rounded_up(run.panel_blocks, threads));
+  }
+  run.row_blocks = std::min(run.rows, run.row_blocks);
   const int64_t thread_bytes = scratch_of(nullptr).bytes;
   parallel_tasks(run.row_blocks * run.panel_blocks, [&](int64_t index) {
     compute(run, task_of(run, index), args.scratch + thread_index() * thread_bytes);
