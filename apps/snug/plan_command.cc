@@ -2,6 +2,7 @@
 // manifest, without any weights.
 
 #include <optional>
+#include <span>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -16,13 +17,17 @@
 #include "pipeline/plan_curve.h"
 #include "pipeline/rates_file.h"
 #include "pipeline/validate_request.h"
+#include "plan/curve.h"
 #include "plan/plan_json.h"
+#include "plan/plan_svg.h"
 #include "plan/print_plan.h"
 
 namespace snug::cli {
 namespace {
 
 using nlohmann::ordered_json;
+
+constexpr int kCurvePoints = 12;
 
 std::string precision_name(DType precision) { return precision == DType::kBF16 ? "bf16" : "f32"; }
 
@@ -45,11 +50,17 @@ class PlanCommand final : public Command {
         ->group("Plan");
     app.add_flag("--explain", explain_, "Operator by operator, and why measures were not used")
         ->group("Plan");
+    app.add_option("--svg", svg_, "Draw memory over the run, or the curve, into this file")
+        ->type_name("FILE")
+        ->group("Plan");
+    app.add_flag("--curve", curve_, "Predicted time over budgets, from the smallest that works up")
+        ->group("Plan");
     app.add_flag("--json", json_, "Print one JSON object")->group("Plan");
   }
 
   int run(const Configuration& configuration) override {
     options_.set_threads();
+    if (!svg_.empty()) check_output_path(svg_);
     try {
       plan(configuration);
     } catch (const OverBudget& refusal) {
@@ -74,41 +85,82 @@ class PlanCommand final : public Command {
     Request request = validate_request(fields, *model, backend);
     // What generate would name by itself: a picture that is written is not kept.
     if (request.output.empty()) request.output = "snug.png";
-    const FittedRun fitted = fit_request(std::move(request), *model, backend, rates);
+    if (curve_) {
+      // Not refused when it does not fit: the curve says what would.
+      PlanAttempt attempt = try_plan(request, *model, backend, rates);
+      tell_curve({std::move(request), std::move(attempt.run), {}}, *model, rates);
+    } else {
+      tell_plan(fit_request(std::move(request), *model, backend, rates), *model, rates);
+    }
+  }
+
+  void tell_plan(const FittedRun& fitted, const Model& model, const Rates& rates) const {
     const Plan& plan = fitted.run.plan;
     std::optional<Plan> unbounded;
-    if (uses_measures(plan)) unbounded = plan_without_limit(fitted.request, *model, fitted.run, rates);
+    if (uses_measures(plan)) unbounded = plan_without_limit(fitted.request, model, fitted.run, rates);
     const PlanFigures figures = plan_figures(plan, unbounded ? &*unbounded : nullptr, rates);
+    draw(plan_svg(plan, figures, fitted.run.budget.bytes, subject(fitted.request)));
+    const std::vector<std::string> unused = unused_measures(plan, fitted.run.spillable_bytes);
     if (json_) {
-      ordered_json json = heading_json(fitted, *model);
+      ordered_json json = heading_json(fitted, model);
       json.update(plan_json(plan, figures, explain_));
-      if (explain_) json["unused_measures"] = unused_measures(plan, fitted.run.spillable_bytes);
+      if (explain_) json["unused_measures"] = unused;
       fmt::print("{}\n", dump(json));
       return;
     }
-    fmt::print("{}\n{}", heading(fitted, *model), print_plan(plan, figures));
-    if (explain_) fmt::print("\n{}", explain_plan(plan, unused_measures(plan, fitted.run.spillable_bytes)));
+    fmt::print("{}\n", subject(fitted.request));
+    fmt::print("peak {} predicted, of {}\n", format_bytes(plan.peak_bytes()), budget_text(fitted.run.budget));
+    fmt::print("time {} predicted, {}\n", format_seconds(fitted.run.predicted_seconds()),
+               rates_note(fitted.run.rates_source));
+    print_notes(fitted, model);
+    fmt::print("\n{}", print_plan(plan, figures));
+    if (explain_) fmt::print("\n{}", explain_plan(plan, unused));
   }
 
-  static std::string heading(const FittedRun& fitted, const Model& model) {
-    const Request& request = fitted.request;
-    const PlannedRun& run = fitted.run;
-    std::string text =
-        fmt::format("{}, {}x{}, {} steps of {}, batch {}, guidance {:g}, {}\n", printable(request.model_name),
-                    request.width, request.height, request.steps, request.sampler_name, request.batch,
-                    request.guidance_scale, precision_name(request.precision));
-    text += fmt::format("peak {} predicted, of a budget of {} ({}{})\n", format_bytes(run.plan.peak_bytes()),
-                        format_bytes(run.budget.bytes), run.budget.limited_by,
-                        run.budget.margin_bytes > 0
-                            ? fmt::format(", less {} for others", format_bytes(run.budget.margin_bytes))
-                            : "");
-    text += fmt::format("time {} predicted, {}\n", format_seconds(run.predicted_seconds()),
-                        rates_note(run.rates_source));
-    for (const std::string& change : fitted.changes) text += fmt::format("changed to fit: {}\n", change);
-    for (const std::string& assumption : model.description.assumptions) {
-      text += fmt::format("note: {}\n", printable(assumption));
+  void tell_curve(const FittedRun& fitted, const Model& model, const Rates& rates) const {
+    std::vector<CurveRow> rows;
+    for (const CurvePoint& point : plan_curve(fitted.request, model, fitted.run, rates, kCurvePoints)) {
+      rows.push_back(curve_row(point.budget_bytes, point.plan));
     }
-    return text;
+    const MemoryBudget& budget = fitted.run.budget;
+    draw(curve_svg(rows, budget.bytes, subject(fitted.request)));
+    if (json_) {
+      ordered_json json = heading_json(fitted, model);
+      json["curve"] = curve_json(rows);
+      fmt::print("{}\n", dump(json));
+      return;
+    }
+    fmt::print("{}\n", subject(fitted.request));
+    fmt::print("times predicted, {}; your budget is {}\n", rates_note(fitted.run.rates_source),
+               budget_text(budget));
+    print_notes(fitted, model);
+    fmt::print("\n{}", curve_table(rows, budget.bytes));
+  }
+
+  void draw(const std::string& svg) const {
+    if (!svg_.empty()) write_file_atomically(svg_, std::as_bytes(std::span(svg)));
+  }
+
+  static std::string subject(const Request& request) {
+    return fmt::format("{}, {}x{}, {} steps of {}, batch {}, guidance {:g}, {}",
+                       printable(request.model_name), request.width, request.height, request.steps,
+                       request.sampler_name, request.batch, request.guidance_scale,
+                       precision_name(request.precision));
+  }
+
+  static std::string budget_text(const MemoryBudget& budget) {
+    return fmt::format("{} ({}{})", format_bytes(budget.bytes), budget.limited_by,
+                       budget.margin_bytes > 0
+                           ? fmt::format(", less {} for others", format_bytes(budget.margin_bytes))
+                           : "");
+  }
+
+  void print_notes(const FittedRun& fitted, const Model& model) const {
+    for (const std::string& change : fitted.changes) fmt::print("changed to fit: {}\n", change);
+    for (const std::string& assumption : model.description.assumptions) {
+      fmt::print("note: {}\n", printable(assumption));
+    }
+    if (!svg_.empty()) fmt::print("drawn in {}\n", printable(svg_));
   }
 
   static ordered_json heading_json(const FittedRun& fitted, const Model& model) {
@@ -132,8 +184,8 @@ class PlanCommand final : public Command {
   }
 
   RequestOptions options_;
-  std::string manifest_;
-  bool explain_ = false, json_ = false;
+  std::string manifest_, svg_;
+  bool explain_ = false, curve_ = false, json_ = false;
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "pipeline/plan_curve.h"
 
 namespace snug {
 namespace {
@@ -31,7 +32,8 @@ std::optional<Request> largest_size(const Request& request, const Model& model, 
   const auto sized = [&](int64_t long_edge) {
     Request smaller = request;
     const auto round = [&](int64_t pixels) {
-      const double scaled = static_cast<double>(pixels) * static_cast<double>(long_edge) / static_cast<double>(edge);
+      const double scaled =
+          static_cast<double>(pixels) * static_cast<double>(long_edge) / static_cast<double>(edge);
       return std::max(step, static_cast<int64_t>(scaled) / step * step);
     };
     smaller.width = round(request.width);
@@ -53,21 +55,6 @@ std::optional<Request> largest_size(const Request& request, const Model& model, 
   return best;
 }
 
-// Rounded up to whole MiB, and to where a plan is found again.
-std::optional<uint64_t> smallest_budget(const Request& request, const Model& model, const Backend& backend,
-                                        const Rates& rates, uint64_t guess) {
-  Request larger = request;
-  for (int i = 0; i < 4; ++i) {
-    larger.memory_bytes = (guess + kMiB - 1) / kMiB * kMiB;
-    const PlanAttempt attempt = try_plan(larger, model, backend, rates);
-    if (attempt.fits) return larger.memory_bytes;
-    // A limit of the machine is in the way: no budget helps.
-    if (attempt.run.budget.bytes < *larger.memory_bytes) return std::nullopt;
-    guess = std::max(attempt.smallest_budget_bytes, guess + kMiB);
-  }
-  return std::nullopt;
-}
-
 OverBudget refusal(const Request& request, const PlanAttempt& failed, std::vector<WayOut> ways) {
   std::string fix;
   uint64_t smallest_bytes = failed.smallest_budget_bytes;
@@ -80,11 +67,9 @@ OverBudget refusal(const Request& request, const PlanAttempt& failed, std::vecto
   const MemoryBudget& budget = failed.run.budget;
   std::string problem =
       fmt::format("{}x{} in {} needs at least {}; the budget is {} ({})", request.width, request.height,
-                           request.precision == DType::kBF16 ? "bf16" : "f32",
-                           format_bytes(smallest_bytes), format_bytes(budget.bytes),
-                           budget.limited_by);
-  return OverBudget(std::move(problem), std::move(fix), std::move(ways), budget,
-                    smallest_bytes);
+                  request.precision == DType::kBF16 ? "bf16" : "f32", format_bytes(smallest_bytes),
+                  format_bytes(budget.bytes), budget.limited_by);
+  return OverBudget(std::move(problem), std::move(fix), std::move(ways), budget, smallest_bytes);
 }
 
 }  // namespace
@@ -100,12 +85,13 @@ std::vector<WayOut> ways_out(const Request& request, const Model& model, const B
                              const Rates& rates, const PlanAttempt& failed) {
   std::vector<WayOut> ways;
   try {
-    if (const auto bytes = smallest_budget(request, model, backend, rates, failed.smallest_budget_bytes)) {
-      ways.push_back({fmt::format("--memory {}MiB", *bytes / kMiB), "the smallest budget for this request", *bytes,
-                      request.width, request.height, request.precision});
+    const auto bytes = smallest_budget(request, model, failed.run, rates);
+    // More than the machine has, or leaves, is no way out.
+    if (bytes && memory_budget(bytes, machine_memory(), process_size()).bytes == *bytes) {
+      ways.push_back({fmt::format("--memory {}MiB", *bytes / kMiB), "the smallest budget for this request",
+                      *bytes, request.width, request.height, request.precision});
     }
   } catch (const Error& error) {
-    // More than the machine has is no way out.
     if (error.code() != ErrorCode::kInvalidArgument) throw;
   }
   if (request.precision == DType::kF32 && has_bf16(backend)) {
@@ -139,8 +125,8 @@ FittedRun fit_request(Request request, const Model& model, const Backend& backen
   }
   if (request.allow_size) {
     if (auto smaller = largest_size(fitted.request, model, backend, rates)) {
-      fitted.changes.push_back(fmt::format("size {}x{} → {}x{}", request.width, request.height, smaller->width,
-                                           smaller->height));
+      fitted.changes.push_back(
+          fmt::format("size {}x{} → {}x{}", request.width, request.height, smaller->width, smaller->height));
       fitted.request = std::move(*smaller);
       PlanAttempt fits = try_plan(fitted.request, model, backend, rates);
       if (fits.fits) {

@@ -1,6 +1,6 @@
-// The plan stage: a request's fastest plan inside its budget; if none fits, what the user allowed to change is
-// changed, least damage first; if that does not help, refused with the ways out. Called by generate.cc and by
-// `snug plan`.
+// The plan stage: a request's fastest plan inside its budget; if none fits, what the user allowed to change
+// is changed, least damage first; if that does not help, refused with the ways out. Called by generate.cc and
+// by `snug plan`.
 #pragma once
 
 #include <string>

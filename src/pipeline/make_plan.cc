@@ -79,7 +79,7 @@ PlanAttempt try_plan(const Request& request, const Model& model, const Backend& 
   Budget budget;
   budget.scratch_file_bytes = run.spillable_bytes = spillable_bytes(run.scratch_folder);
   const auto plan_beside = [&](uint64_t resident_bytes) {
-    const uint64_t taken = beside + resident_bytes;
+    const uint64_t taken = run.beside_bytes = beside + resident_bytes;
     budget.arena_bytes = run.budget.bytes > taken ? run.budget.bytes - taken : 0;
     PlanOutcome outcome = make_plan(phases, *run.kernels, budget, rates);
     run.plan = std::move(outcome.plan);

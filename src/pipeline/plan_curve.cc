@@ -12,6 +12,10 @@ namespace {
 
 // The smallest arena may need a little more than the planner's own figure for it to be found again.
 constexpr int kSmallestTries = 4;
+// By so much processes with the same flags differ.
+constexpr uint64_t kProcessNoiseBytes = kMiB;
+
+uint64_t whole_mib(uint64_t bytes) { return (bytes + kMiB - 1) / kMiB * kMiB; }
 
 // Plans one request again and again; budgets are of the whole process.
 class Replanner {
@@ -20,7 +24,7 @@ class Replanner {
       : run_(run),
         rates_(rates),
         phases_(phase_requests(request, model.description, run)),
-        beside_bytes_(run.plan.process_bytes + run.plan.host_bytes) {
+        beside_bytes_(run.beside_bytes) {
     budget_.scratch_file_bytes = run.spillable_bytes;
   }
 
@@ -32,6 +36,21 @@ class Replanner {
     return outcome;
   }
 
+  // That a plan needs, in whole MiB.
+  uint64_t budget_of(const Plan& plan) const {
+    return whole_mib(plan.arena_bytes + beside_bytes_ + kProcessNoiseBytes);
+  }
+
+  std::optional<CurvePoint> smallest() {
+    uint64_t least = budget_of(plan(0).plan);
+    for (int i = 0; i < kSmallestTries; ++i) {
+      PlanOutcome outcome = plan(least - kProcessNoiseBytes);
+      if (outcome.fits) return CurvePoint{least, std::move(outcome.plan)};
+      least = std::max(least + kMiB, budget_of(outcome.plan));
+    }
+    return std::nullopt;
+  }
+
  private:
   const PlannedRun& run_;
   const Rates& rates_;
@@ -40,8 +59,6 @@ class Replanner {
   Budget budget_;
 };
 
-uint64_t whole_mib(uint64_t bytes) { return (bytes + kMiB - 1) / kMiB * kMiB; }
-
 }  // namespace
 
 Plan plan_without_limit(const Request& request, const Model& model, const PlannedRun& run,
@@ -49,21 +66,23 @@ Plan plan_without_limit(const Request& request, const Model& model, const Planne
   return Replanner(request, model, run, rates).plan(UINT64_MAX).plan;
 }
 
+std::optional<uint64_t> smallest_budget(const Request& request, const Model& model, const PlannedRun& run,
+                                        const Rates& rates) {
+  Replanner replanner(request, model, run, rates);
+  const auto least = replanner.smallest();
+  return least ? std::optional(least->budget_bytes) : std::nullopt;
+}
+
 std::vector<CurvePoint> plan_curve(const Request& request, const Model& model, const PlannedRun& run,
                                    const Rates& rates, int points) {
   Replanner replanner(request, model, run, rates);
   std::vector<CurvePoint> curve;
-  uint64_t least = whole_mib(replanner.plan(0).plan.peak_bytes());
-  for (int i = 0; i < kSmallestTries && curve.empty(); ++i) {
-    PlanOutcome outcome = replanner.plan(least);
-    if (outcome.fits)
-      curve.push_back({least, std::move(outcome.plan)});
-    else
-      least = std::max(least + kMiB, whole_mib(outcome.plan.peak_bytes()));
-  }
-  if (curve.empty()) return curve;
+  auto smallest = replanner.smallest();
+  if (!smallest) return curve;
+  const uint64_t least = smallest->budget_bytes;
+  curve.push_back(std::move(*smallest));
   Plan all = replanner.plan(UINT64_MAX).plan;
-  const uint64_t most = whole_mib(all.peak_bytes());
+  const uint64_t most = replanner.budget_of(all);
   const double growth = std::pow(static_cast<double>(most) / static_cast<double>(least), 1.0 / (points - 1));
   for (int i = 1; i + 1 < points; ++i) {
     const uint64_t bytes = whole_mib(static_cast<uint64_t>(static_cast<double>(least) * std::pow(growth, i)));

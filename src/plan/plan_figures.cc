@@ -66,10 +66,29 @@ double total_seconds(const RunTimes& times, int runs) {
   return runs == 0 ? 0 : times.first_run_seconds + (runs - 1) * times.later_run_seconds;
 }
 
+// To what the plan says, which also counts what reading takes away from the kernels.
+void stretch(RunTimes& times, double simulated_seconds, double planned_seconds) {
+  if (!(simulated_seconds > 0) || !(planned_seconds > 0)) return;
+  const double factor = planned_seconds / simulated_seconds;
+  for (auto* list : {&times.instructions, &times.loads}) {
+    for (auto& [begin, end] : *list) {
+      begin *= factor;
+      end *= factor;
+    }
+  }
+  times.first_run_seconds *= factor;
+  times.later_run_seconds *= factor;
+  times.stall_seconds *= factor;
+}
+
 void find_times(const Phase& phase, const Rates& rates, PhaseFigures& figures) {
   const Interleaving work = interleaving(phase, rates);
   figures.first = simulate(work, 1);
-  if (phase.runs() > 1) figures.later = simulate(work, phase.runs());
+  stretch(figures.first, figures.first.first_run_seconds, phase.first_run_seconds);
+  if (phase.runs() > 1) {
+    figures.later = simulate(work, phase.runs());
+    stretch(figures.later, figures.later.later_run_seconds, phase.later_run_seconds);
+  }
   figures.kernel_seconds =
       std::accumulate(work.instruction_seconds.begin(), work.instruction_seconds.end(), 0.0);
   figures.stall_seconds = figures.first.stall_seconds + (phase.runs() - 1) * figures.later.stall_seconds;
