@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "base/check.h"
 #include "plan/offsets.h"
@@ -125,15 +126,26 @@ class Planner {
     return linked;
   }
 
+  // What each phase may have; nothing when one cannot do with it.
+  std::optional<std::vector<PhaseLimit>> phase_limits(size_t way, uint64_t limit) {
+    std::vector<PhaseLimit> limits;
+    for (size_t p = 0; p < requests_.size(); ++p) {
+      const uint64_t crossing = crossing_bytes(p, way) + other_passes_bytes(p, way);
+      if (crossing > limit) return std::nullopt;
+      limits.push_back({limit == UINT64_MAX ? limit : limit - crossing, budget_.scratch_file_bytes});
+      if (candidate(p, way).search->cannot_fit(limits.back())) return std::nullopt;
+    }
+    return limits;
+  }
+
   std::optional<Choices> fastest(uint64_t limit) {
     std::optional<Choices> best;
     for (size_t way = 0; way < ways_; ++way) {
       Choices choices{way, {}};
+      const auto limits = phase_limits(way, limit);
+      if (!limits) continue;
       for (size_t p = 0; p < requests_.size(); ++p) {
-        const uint64_t crossing = crossing_bytes(p, way) + other_passes_bytes(p, way);
-        if (crossing > limit) break;
-        const uint64_t own_limit = limit == UINT64_MAX ? limit : limit - crossing;
-        auto choice = candidate(p, way).search->fastest({own_limit, budget_.scratch_file_bytes});
+        auto choice = candidate(p, way).search->fastest((*limits)[p]);
         if (!choice) break;
         choices.phases.push_back(std::move(*choice));
       }

@@ -22,8 +22,11 @@ uint64_t small_weight_bytes(uint64_t slice_bytes) {
 // Of the most that values would take, what they are allowed in turn.
 constexpr std::array<double, 10> kShares = {1, 0.8, 0.65, 0.5, 0.4, 0.3, 0.2, 0.12, 0.06, 0};
 
-// What is within this of the ideal time is not searched on.
-constexpr double kWorthwhile = 0.002;
+// What is within this of the ideal time is not searched on: the search takes as long itself.
+constexpr double kWorthwhile = 0.002, kWorthwhileSeconds = 0.03;
+
+// A ring so many times the smallest reads ahead as far as helps.
+constexpr double kMostGrowth = 5;
 
 int next_bands(int bands) { return bands < 4 ? bands + 1 : bands + bands / 2; }
 
@@ -179,9 +182,11 @@ std::optional<PhaseSearch::Weights> PhaseSearch::choose_weights(const PhaseSeque
   std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return density[a] < density[b]; });
 
   const uint64_t room = bytes - small_bytes;
+  const bool memory_bound =
+      runs_ > 1 || static_cast<double>(room) < static_cast<double>(std::max(ring_floor, 8 * kMiB)) * kMostGrowth;
   std::optional<Weights> best;
   uint64_t tried = 0;
-  for (const double growth : {1.0, 1.5, 2.0, 3.0, 5.0}) {
+  for (const double growth : {1.0, 1.5, 2.0, 3.0, kMostGrowth}) {
     // A run that happens once needs no more of a ring than reads ahead well.
     uint64_t ring = static_cast<uint64_t>(static_cast<double>(std::max(ring_floor, 8 * kMiB)) * growth);
     ring = std::clamp(ring / kBufferAlignment * kBufferAlignment, ring_floor, room / kBufferAlignment * kBufferAlignment);
@@ -199,15 +204,29 @@ std::optional<PhaseSearch::Weights> PhaseSearch::choose_weights(const PhaseSeque
     }
     Weights weights = weights_with(sequence, pieces, resident, ring);
     if (!weights.loads.feasible) continue;
+    weights.memory_bound = memory_bound;
     if (!best || weights.times.later_run_seconds * runs_ < best->times.later_run_seconds * runs_ * 0.999) {
       best = std::move(weights);
     }
+    // A larger ring could win nothing.
+    if (best->times.stall_seconds <= kWorthwhile * best->times.later_run_seconds) break;
   }
   return best;
 }
 
+// Everything whole, and no kernel ever waiting for more than the disk.
+double PhaseSearch::ideal_of(const PhaseSequence& sequence) const {
+  const double kernels = std::accumulate(sequence.seconds.begin(), sequence.seconds.end(), 0.0);
+  double bytes = 0;
+  for (const WeightPiece& piece : gather_pieces(facts_, sequence.uses)) {
+    bytes += static_cast<double>(piece.file_bytes);
+  }
+  return std::max(kernels, bytes / rates_.read_bytes) + (runs_ - 1) * kernels;
+}
+
 std::optional<PhaseChoice> PhaseSearch::fastest(const PhaseLimit& limit) {
   std::optional<PhaseChoice> best;
+  bool memory_bound = true;  // of what was considered last
   const auto consider = [&](PhaseChoice choice, uint64_t slice_bytes) {
     if (choice.sequence.values_peak_bytes > limit.bytes) return false;
     auto weights = choose_weights(choice.sequence, limit.bytes - choice.sequence.values_peak_bytes,
@@ -216,22 +235,24 @@ std::optional<PhaseChoice> PhaseSearch::fastest(const PhaseLimit& limit) {
     choice.loads = std::move(weights->loads);
     choice.ring_bytes = weights->ring_bytes;
     choice.times = std::move(weights->times);
+    memory_bound = weights->memory_bound;
     if (!best || choice.seconds() < best->seconds()) best = std::move(choice);
     return true;
   };
   const std::vector<bool> nothing(facts_.values.size(), false);
-  double ideal_seconds = 0;  // everything whole, no kernel ever waiting
+  double ideal_seconds = 0;
   for (const uint64_t slice_bytes : kSliceBytes) {
     const SegmentPlans whole = whole_plans(slice_bytes);
     const std::vector<uint64_t> passing = passing_bytes(facts_, segments_, whole, nothing, linked_);
     PhaseChoice natural = choice_of(whole, nothing);
     const auto most = static_cast<double>(natural.sequence.values_peak_bytes);
-    if (ideal_seconds == 0) {
-      ideal_seconds = std::accumulate(natural.sequence.seconds.begin(), natural.sequence.seconds.end(), 0.0);
-    }
-    const auto good_enough = [&] { return best && best->seconds() <= ideal_seconds * runs_ * (1 + kWorthwhile); };
+    if (ideal_seconds == 0) ideal_seconds = ideal_of(natural.sequence);
+    const auto good_enough = [&] {
+      return best && best->seconds() <= ideal_seconds * (1 + kWorthwhile) + kWorthwhileSeconds;
+    };
     // With everything whole and resident there is nothing to win.
-    if (consider(std::move(natural), slice_bytes) && best->loads.streamed_bytes == 0) return best;
+    // What runs whole and is not short of memory gets no faster by needing less.
+    if (consider(std::move(natural), slice_bytes) && !memory_bound) return best;
     if (good_enough()) return best;
     for (const double share : kShares) {
       const auto bytes = std::min<uint64_t>(static_cast<uint64_t>(most * share), limit.bytes);
@@ -252,7 +273,21 @@ std::optional<PhaseChoice> PhaseSearch::fastest(const PhaseLimit& limit) {
   return best;
 }
 
-PhaseChoice PhaseSearch::smallest(uint64_t spill_bytes) {
+const PhaseChoice& PhaseSearch::smallest(uint64_t spill_bytes) {
+  const auto known = smallest_.find(spill_bytes);
+  if (known != smallest_.end()) return known->second;
+  return smallest_.emplace(spill_bytes, find_smallest(spill_bytes)).first->second;
+}
+
+bool PhaseSearch::cannot_fit(const PhaseLimit& limit) {
+  const std::vector<bool> nothing(facts_.values.size(), false);
+  if (choice_of(whole_plans(kSliceBytes.front()), nothing).sequence.values_peak_bytes <= limit.bytes) {
+    return false;  // whether there is room for a ring, the search will tell
+  }
+  return smallest(limit.spill_bytes).peak_bytes() > limit.bytes;
+}
+
+PhaseChoice PhaseSearch::find_smallest(uint64_t spill_bytes) {
   std::optional<PhaseChoice> best;
   for (const uint64_t spill : {uint64_t{0}, spill_bytes}) {
     std::vector<bool> spilled(facts_.values.size(), false);

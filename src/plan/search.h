@@ -46,15 +46,20 @@ class PhaseSearch {
   // The fastest choice with peak_bytes() <= limit.bytes, or nothing.
   std::optional<PhaseChoice> fastest(const PhaseLimit& limit);
   // The choice with the smallest peak.
-  PhaseChoice smallest(uint64_t spill_bytes);
+  const PhaseChoice& smallest(uint64_t spill_bytes);
+  // Quickly: nothing that fastest() could find would fit.
+  bool cannot_fit(const PhaseLimit& limit);
 
  private:
   struct Weights {
     LoadPlan loads;
     uint64_t ring_bytes = 0;
     RunTimes times;
+    bool memory_bound = false;  // more memory could make it faster
   };
 
+  double ideal_of(const PhaseSequence& sequence) const;
+  PhaseChoice find_smallest(uint64_t spill_bytes);
   std::shared_ptr<const SegmentPlan> plan_of(size_t segment, int bands, uint64_t slice_bytes);
   uint64_t own_peak(size_t segment, int bands, uint64_t slice_bytes);
   // Fewest bands for each segment so that it stays under `bytes`, or as small as it gets.
@@ -73,7 +78,8 @@ class PhaseSearch {
   int runs_;
   const Rates& rates_;
   std::vector<Segment> segments_;
-  std::vector<uint64_t> own_bytes_;  // of values
+  std::vector<uint64_t> own_bytes_;         // of values
+  std::map<uint64_t, PhaseChoice> smallest_;  // by what may be spilled
   // By segment, bands and slice size.
   std::map<std::tuple<size_t, int, uint64_t>, std::pair<std::shared_ptr<const SegmentPlan>, uint64_t>> known_;
 };

@@ -76,6 +76,17 @@ class Ring {
   std::vector<Slot> slots_;
 };
 
+// As plan_loads, but only whether it is feasible.
+bool streams_through(const std::vector<WeightPiece>& pieces, const std::vector<bool>& resident,
+                     uint64_t ring_bytes) {
+  Ring ring(ring_bytes);
+  Load load;
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    if (!resident[i] && !ring.add(pieces[i], load)) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::vector<WeightPiece> gather_pieces(const PhaseFacts& facts,
@@ -105,7 +116,7 @@ std::vector<WeightPiece> gather_pieces(const PhaseFacts& facts,
 LoadPlan plan_loads(const std::vector<WeightPiece>& pieces, const std::vector<bool>& resident,
                     uint64_t ring_bytes, int instructions) {
   LoadPlan plan;
-  plan.pieces = pieces;
+  plan.loads.reserve(pieces.size());
   plan.loads_needed.assign(static_cast<size_t>(instructions), 0);
   Ring ring(ring_bytes);
   for (size_t i = 0; i < pieces.size(); ++i) {
@@ -148,7 +159,7 @@ uint64_t smallest_ring(const std::vector<WeightPiece>& pieces, const std::vector
   int64_t now = 0, most = 0;
   for (const int64_t step : change) most = std::max(most, now += step);
   auto ring = static_cast<uint64_t>(most);
-  while (ring > 0 && !plan_loads(pieces, resident, ring, instructions).feasible) ring += aligned(ring / 8);
+  while (ring > 0 && !streams_through(pieces, resident, ring)) ring += aligned(ring / 8);
   return ring;
 }
 
