@@ -88,6 +88,7 @@ int GenerateCommand::run(const Configuration& configuration) {
   GenerateOptions options;
   options.backend = &options_.backend();
   options.rates = rates_of_machine(*options.backend);
+  options.refine_rates = true;
   options.cancellation = &cancellation;
   options.progress = [&](const Progress& progress) { display.show(progress); };
   const RequestFields request = fields(configuration);

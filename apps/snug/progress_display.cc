@@ -37,9 +37,11 @@ std::string steps_text(const Progress& progress, double mean_step_seconds) {
   if (progress.total == 0) return {};
   std::string text = fmt::format(" {}/{}", progress.done, progress.total);
   if (progress.step_seconds > 0) text += fmt::format(", {} a step", format_seconds(progress.step_seconds));
-  if (mean_step_seconds > 0 && progress.done < progress.total) {
-    text +=
-        fmt::format(", about {} left", format_seconds(mean_step_seconds * (progress.total - progress.done)));
+  // Predicted until a step has been measured; what comes after denoising always is.
+  const double step_seconds = mean_step_seconds > 0 ? mean_step_seconds : progress.predicted_step_seconds;
+  if (step_seconds > 0 && progress.done < progress.total) {
+    const double left = step_seconds * (progress.total - progress.done) + progress.predicted_after_seconds;
+    text += fmt::format(", about {} left", format_seconds(left));
   }
   return text;
 }
@@ -77,6 +79,8 @@ void ProgressDisplay::show(const Progress& progress) {
   if (style_ != Style::kLines) return;
   // Milliseconds; and what goes wrong there is told in one line alone.
   if (progress.stage == "open" || progress.stage == "plan") return;
+  // Said with the number of steps, a moment later.
+  if (progress.stage == "denoise" && progress.total == 0) return;
   const Clock::time_point now = Clock::now();
   const bool due =
       progress.done <= 1 || progress.done == progress.total || now - last_line_ >= std::chrono::seconds(1);

@@ -1,6 +1,6 @@
 // Shows where a run is, on standard error: on a terminal one line that is redrawn, with a bar, the time of
-// the last step and the time left; in a pipe a plain line for each stage from loading on and, while
-// denoising, at most one a second.
+// the last step and the time left, from the plan's predictions until steps have been measured; in a pipe a
+// plain line for each stage from loading on and, while denoising, at most one a second.
 #pragma once
 
 #include <chrono>
@@ -37,7 +37,7 @@ class ProgressDisplay {
 };
 
 // "denoising [####....] 8/20, 120 ms a step, about 1.4 s left" in at most `columns` characters; without the
-// bar when there is no room for it. `mean_step_seconds` 0: nothing is known yet.
+// bar when there is no room for it. `mean_step_seconds` 0: none is measured yet.
 std::string progress_bar(const Progress& progress, double mean_step_seconds, int columns);
 
 }  // namespace snug::cli

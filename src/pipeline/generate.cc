@@ -1,6 +1,8 @@
 #include "pipeline/generate.h"
 
+#include <algorithm>
 #include <new>
+#include <numeric>
 #include <type_traits>
 
 #include "base/error.h"
@@ -9,16 +11,22 @@
 #include "pipeline/decode_latents.h"
 #include "pipeline/denoise.h"
 #include "pipeline/encode_text.h"
-#include "pipeline/load_weights.h"
 #include "pipeline/fit_request.h"
+#include "pipeline/load_weights.h"
 #include "pipeline/make_plan.h"
 #include "pipeline/open_model.h"
+#include "pipeline/rates_file.h"
 #include "pipeline/record_run.h"
 #include "pipeline/validate_request.h"
 #include "pipeline/write_media.h"
+#include "plan/phase_facts.h"
+#include "plan/plan_figures.h"
 
 namespace snug {
 namespace {
+
+// Shorter runs are mostly what surrounds the kernels.
+constexpr double kLeastRefiningSeconds = 0.2;
 
 // Calls the stages in order, and keeps time and figures for the report.
 class Run {
@@ -49,9 +57,8 @@ class Run {
     BatchNoise noise(request.seed, static_cast<int>(request.batch));
     DenoiseTrace trace;
     const auto on_step = [&](int done, int calls, double seconds) {
-      if (done == 0) return;  // the stage has said that it begins
-      report.step_seconds.push_back(seconds);
-      if (options_.progress) options_.progress({"denoise", done, calls, seconds});
+      if (done > 0) report.step_seconds.push_back(seconds);
+      tell("denoise", done, calls, seconds);
     };
     report.step_seconds.reserve(static_cast<size_t>(run.calls()));
     const HostTensor latents = stage("denoise", report.denoise_seconds, [&] {
@@ -63,6 +70,7 @@ class Run {
     WrittenMedia written = stage("write", report.write_seconds,
                                  [&] { return write_media(request, fields_, images, trace, cancellation_); });
     note(run, *executor, written);
+    note_work(fitted, *executor);
     return std::move(written.pictures);
   }
 
@@ -72,8 +80,12 @@ class Run {
       report.error_code = error->word();
       report.error = error->what();
       report.stage = stage_;
+      if (const auto* refusal = dynamic_cast<const OverBudget*>(error)) report.ways_out = refusal->ways;
     }
     record_run(report);
+    if (error == nullptr && options_.refine_rates && report.phase_seconds() >= kLeastRefiningSeconds) {
+      refine_rates_of_machine(backend_, precision_, work_);
+    }
     if (options_.report) options_.report(report);
   }
 
@@ -86,7 +98,7 @@ class Run {
   std::invoke_result_t<Work> stage(const char* name, double& seconds, Work work) {
     cancellation_.check();
     stage_ = name;
-    if (options_.progress) options_.progress({name, 0, 0, 0});
+    tell(name, 0, 0, 0);
     const Stopwatch watch;
     auto result = work();
     seconds += watch.seconds();
@@ -108,8 +120,33 @@ class Run {
     report.seed = request.seed;
   }
 
+  void tell(std::string_view stage, int done, int total, double step_seconds) const {
+    if (!options_.progress) return;
+    options_.progress({stage, done, total, step_seconds, predicted_step_seconds_, predicted_after_seconds_});
+  }
+
   void note(const FittedRun& fitted) {
     const PlannedRun& run = fitted.run;
+    bool after = false;
+    for (const Phase& phase : run.plan.phases) {
+      if (after) predicted_after_seconds_ += phase.predicted_seconds();
+      if (phase.name != phase::kStep) continue;
+      predicted_step_seconds_ = phase.predicted_seconds() / std::max(1, phase.calls);
+      after = true;
+    }
+    const PlanFigures figures = plan_figures(run.plan, nullptr, options_.rates);
+    for (size_t p = 0; p < run.plan.phases.size(); ++p) {
+      const Phase& phase = run.plan.phases[p];
+      PhaseReport& own = report.phases.emplace_back();
+      own.name = phase.name;
+      own.stage = phase.stage;
+      own.runs = phase.runs();
+      own.predicted_seconds = phase.predicted_seconds();
+      own.predicted_stall_seconds = figures.phases[p].stall_seconds;
+      own.measures = phase_measures(phase);
+    }
+    report.rates = rates_source_name(run.rates_source);
+    report.budget_limited_by = run.budget.limited_by;
     report.changes = fitted.changes;
     report.budget_bytes = run.budget.bytes;
     report.predicted_seconds = run.predicted_seconds();
@@ -120,11 +157,36 @@ class Run {
   }
 
   void note(const PlannedRun& run, const Executor& executor, const WrittenMedia& written) {
-    for (const Phase& phase : run.plan.phases) report.read_bytes += executor.record(phase).read_bytes;
+    for (size_t p = 0; p < run.plan.phases.size(); ++p) {
+      const PhaseRecord& record = executor.record(run.plan.phases[p]);
+      PhaseReport& own = report.phases[p];
+      own.seconds = std::accumulate(record.run_seconds.begin(), record.run_seconds.end(), 0.0);
+      own.stall_seconds = std::accumulate(record.stall_seconds.begin(), record.stall_seconds.end(), 0.0);
+      own.read_bytes = record.read_bytes;
+      report.read_bytes += record.read_bytes;
+    }
     report.used_arena_bytes = executor.arena().high_water_bytes();
     report.written_bytes = written.bytes;
     report.outputs = written.paths;
     if (measured_) report.peak_bytes = process_memory().peak_bytes;
+  }
+
+  // What kernels took beside what was predicted. Phases of another precision than the request's (text under
+  // BF16) say nothing of its rates.
+  void note_work(const FittedRun& fitted, const Executor& executor) {
+    precision_ = fitted.request.precision;
+    for (const Phase& phase : fitted.run.plan.phases) {
+      const PhaseRecord& record = executor.record(phase);
+      for (size_t i = 0; i < phase.instructions.size(); ++i) {
+        const auto* run = std::get_if<RunKernel>(&phase.instructions[i]);
+        if (run == nullptr) continue;
+        const Node& node = phase.graph.node(run->node);
+        if (phase.graph.value(node.output).dtype != precision_) continue;
+        const auto kind = static_cast<size_t>(work_kind(node.op));
+        work_.predicted[kind] += run->predicted_seconds * phase.runs();
+        work_.actual[kind] += record.kernel_seconds[i];
+      }
+    }
   }
 
   const RequestFields& fields_;
@@ -135,6 +197,9 @@ class Run {
   const Stopwatch watch_;
   std::string stage_ = "open";
   bool measured_ = false;
+  double predicted_step_seconds_ = 0, predicted_after_seconds_ = 0;
+  DType precision_ = DType::kF32;
+  WorkSeconds work_;
 };
 
 }  // namespace

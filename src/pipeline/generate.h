@@ -17,12 +17,15 @@ struct Progress {
   std::string_view stage;
   int done = 0, total = 0;
   double step_seconds = 0;  // of the last call
+  // By the plan, once there is one: of a call, and of what comes after denoising. 0: nothing is known.
+  double predicted_step_seconds = 0, predicted_after_seconds = 0;
 };
 
 struct GenerateOptions {
   Rates rates;                                 // of this machine, for choosing and predicting
   const Backend* backend = nullptr;            // null: the CPU
   const Cancellation* cancellation = nullptr;  // null: never cancelled
+  bool refine_rates = false;                   // keep what the run tells of this machine (rates_file.h)
   std::function<void(const Progress&)> progress;
   // Receives the report on every exit, also before an error is thrown.
   std::function<void(const RunReport&)> report;

@@ -3,9 +3,8 @@
 #include <algorithm>
 
 namespace snug {
-namespace {
 
-WorkKind kind_of(Op op) {
+WorkKind work_kind(Op op) {
   switch (op) {
     case Op::kConv2d: return WorkKind::kConvolution;
     case Op::kLinear: return WorkKind::kProduct;
@@ -13,6 +12,8 @@ WorkKind kind_of(Op op) {
     default: return WorkKind::kMemory;
   }
 }
+
+namespace {
 
 NodeFacts facts_of(const Graph& graph, NodeId id, KernelSource& kernels) {
   const Node& node = graph.node(id);
@@ -25,7 +26,7 @@ NodeFacts facts_of(const Graph& graph, NodeId id, KernelSource& kernels) {
   facts.whole = whole_region(facts.spec.output.shape);
   facts.pixel_step = pixel_step(node.op, node.attrs, facts.spec.operands, facts.spec.output);
   facts.flops = graph.cost(node).flops;
-  facts.kind = kind_of(node.op);
+  facts.kind = work_kind(node.op);
   return facts;
 }
 
@@ -92,8 +93,7 @@ PhaseFacts gather_facts(const Graph& graph, KernelSource& kernels) {
     ValueFacts& own = facts.values[i];
     own.whole = whole_region(value.shape);
     own.bytes = static_cast<uint64_t>(value.bytes());
-    own.pixel_bytes =
-        static_cast<uint64_t>(bytes_of(value.dtype, own.whole.channels.size()));
+    own.pixel_bytes = static_cast<uint64_t>(bytes_of(value.dtype, own.whole.channels.size()));
   }
   for (const ValueId id : graph.outputs()) {
     facts.values[static_cast<size_t>(facts.root[static_cast<size_t>(id)])].is_output = true;

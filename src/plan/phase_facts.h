@@ -12,6 +12,9 @@
 
 namespace snug {
 
+// Which rate bounds it.
+WorkKind work_kind(Op op);
+
 // A node that runs (views do not).
 struct NodeFacts {
   NodeId id = kNoNode;

@@ -146,6 +146,46 @@ uint64_t value_bytes(const PhaseFigures& figures) {
 
 uint64_t minus(uint64_t a, uint64_t b) { return a > b ? a - b : 0; }
 
+// Through the ring in one run: bytes in memory, and in files.
+uint64_t ring_load_bytes(const Phase& phase) {
+  uint64_t bytes = 0;
+  for (const Load& load : phase.loads) bytes += load.every_run ? load.bytes : 0;
+  return bytes;
+}
+uint64_t ring_file_bytes(const Phase& phase) {
+  uint64_t bytes = 0;
+  for (const Load& load : phase.loads) bytes += load.every_run ? file_bytes(phase, load) : 0;
+  return bytes;
+}
+
+std::string streaming_details(const Phase& phase) {
+  const PhaseMeasures& own = phase.measures;
+  if (phase.runs() == 1) {
+    return fmt::format("{} of weights read when they are needed, through {}",
+                       format_bytes(ring_file_bytes(phase)), format_bytes(own.ring_bytes));
+  }
+  return fmt::format("{} of weights read again in each of {} runs, through {}; {} stay",
+                     format_bytes(ring_file_bytes(phase)), phase.runs(), format_bytes(own.ring_bytes),
+                     format_bytes(own.resident_bytes));
+}
+
+std::string slices_details(const Phase& phase) {
+  return fmt::format("{} operators by output channels, as parts of their weights arrive",
+                     phase.measures.sliced_nodes);
+}
+
+std::string passes_details(const Phase& phase) { return fmt::format("the batch in {} passes", phase.passes); }
+
+std::string bands_details(const Phase& phase) {
+  return fmt::format("{} operators by rows, in up to {} bands", phase.measures.banded_nodes,
+                     phase.measures.most_bands);
+}
+
+std::string spill_details(const Phase& phase) {
+  return fmt::format("{} of activations to the scratch file in each run",
+                     format_bytes(phase.measures.spilled_bytes));
+}
+
 // The measures of one phase, each against the plan that has all memory.
 class Effects {
  public:
@@ -179,25 +219,13 @@ class Effects {
     const PhaseMeasures& own = phase_.measures;
     const PhaseMeasures& all = unbounded_.measures;
     if (own.ring_bytes == 0) return;
-    const uint64_t saved = minus(all.resident_bytes + all.ring_bytes, own.resident_bytes + own.ring_bytes);
     if (phase_.runs() == 1) {
-      add("stream weights",
-          fmt::format("{} of weights read when they are needed, through {}", format_bytes(once_bytes()),
-                      format_bytes(own.ring_bytes)),
-          minus(once_bytes(), own.ring_bytes), 0);
+      add("stream weights", streaming_details(phase_), minus(ring_load_bytes(phase_), own.ring_bytes), 0);
       return;
     }
-    add("stream weights",
-        fmt::format("{} of weights read again in each of {} runs, through {}; {} stay",
-                    format_bytes(figures_.later_read_bytes), phase_.runs(), format_bytes(own.ring_bytes),
-                    format_bytes(own.resident_bytes)),
-        saved, streaming_seconds(phase_, figures_, rates_));
-  }
-
-  uint64_t once_bytes() const {
-    uint64_t bytes = 0;
-    for (const Load& load : phase_.loads) bytes += load.every_run ? load.bytes : 0;
-    return bytes;
+    add("stream weights", streaming_details(phase_),
+        minus(all.resident_bytes + all.ring_bytes, own.resident_bytes + own.ring_bytes),
+        streaming_seconds(phase_, figures_, rates_));
   }
 
   // Seconds that the nodes which `takes` names take more than whole, over all runs. Runs of another batch
@@ -224,10 +252,7 @@ class Effects {
     }
     for (const Load& load : phase_.loads) largest_load = std::max(largest_load, load.bytes);
     const bool also_passes = phase_.passes > unbounded_.passes;
-    add("slices",
-        fmt::format("{} operators by output channels, as parts of their weights arrive",
-                    phase_.measures.sliced_nodes),
-        minus(largest, largest_load),
+    add("slices", slices_details(phase_), minus(largest, largest_load),
         also_passes ? 0 : more_seconds([&](size_t i) { return now_.sliced[i]; }));
   }
 
@@ -235,7 +260,7 @@ class Effects {
     if (phase_.passes <= unbounded_.passes) return;
     const auto more = static_cast<uint64_t>(phase_.passes - unbounded_.passes);
     // Nodes that are whole in each pass differ by the passes alone.
-    add("passes", fmt::format("the batch in {} passes", phase_.passes), value_bytes(figures_) * more,
+    add("passes", passes_details(phase_), value_bytes(figures_) * more,
         more_seconds([&](size_t i) { return now_.parts[i] == 1; }));
   }
 
@@ -245,8 +270,7 @@ class Effects {
     const uint64_t passes =
         static_cast<uint64_t>(std::max(1, phase_.passes / std::max(1, unbounded_.passes)));
     const uint64_t kept = value_bytes(figures_) * passes + own.spilled_bytes;
-    add("bands", fmt::format("{} operators by rows, in up to {} bands", own.banded_nodes, own.most_bands),
-        minus(value_bytes(unbounded_figures_), kept),
+    add("bands", bands_details(phase_), minus(value_bytes(unbounded_figures_), kept),
         more_seconds([&](size_t i) { return now_.parts[i] > 1 && !now_.sliced[i]; }));
   }
 
@@ -254,8 +278,7 @@ class Effects {
     const uint64_t bytes = phase_.measures.spilled_bytes;
     if (bytes == 0) return;
     const double seconds = 2 * static_cast<double>(bytes) / rates_.spill_bytes * phase_.runs();
-    add("spill", fmt::format("{} of activations to the scratch file in each run", format_bytes(bytes)), bytes,
-        seconds);
+    add("spill", spill_details(phase_), bytes, seconds);
   }
 
   size_t index_;
@@ -274,6 +297,17 @@ uint64_t file_bytes(const Phase& phase, const Load& load) {
   const Value& value = phase.graph.value(load.value);
   const int64_t rows = std::max<int64_t>(1, whole_rows(value.shape).channels.size());
   return static_cast<uint64_t>(bytes_of(value.dtype, value.shape.elements() / rows * load.rows.size()));
+}
+
+std::vector<std::string> phase_measures(const Phase& phase) {
+  const PhaseMeasures& own = phase.measures;
+  std::vector<std::string> list;
+  if (own.ring_bytes > 0) list.push_back("stream weights: " + streaming_details(phase));
+  if (own.sliced_nodes > 0) list.push_back("slices: " + slices_details(phase));
+  if (own.passes > 1) list.push_back("passes: " + passes_details(phase));
+  if (own.banded_nodes > 0) list.push_back("bands: " + bands_details(phase));
+  if (own.spilled_bytes > 0) list.push_back("spill: " + spill_details(phase));
+  return list;
 }
 
 double predicted_seconds(const Plan& plan) {

@@ -48,6 +48,9 @@ struct PlanFigures {
 // `unbounded`: the same request planned without a limit, or null when the plan has no need of measures.
 PlanFigures plan_figures(const Plan& plan, const Plan* unbounded, const Rates& rates);
 
+// "bands: 34 operators by rows, in up to 12 bands": those of a phase, without what they cost.
+std::vector<std::string> phase_measures(const Phase& phase);
+
 double predicted_seconds(const Plan& plan);
 // Whether any phase does other than everything whole, at once and with its weights resident.
 bool uses_measures(const Plan& plan);
