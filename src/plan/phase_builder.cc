@@ -202,11 +202,7 @@ class PhaseBuilder {
 
   Place input_place(ValueId id, const SegmentStep& step, size_t input) {
     Place place{home(id), whole_region(facts_.graph->value(id).shape)};
-    const Interval pixels = step.input_pixels[input];
-    if (pixels.size() > 0) {
-      place.held.images = step.part.images;
-      place.held.pixels = pixels;
-    }
+    if (step.input_held[input].elements() > 0) place.held = step.input_held[input];
     extend(place.location, time_);
     return place;
   }
@@ -220,10 +216,7 @@ class PhaseBuilder {
     }
     extend(own, time_);
     Place place{own, node.whole};
-    if (step.output_pixels.size() > 0) {
-      place.held.images = step.part.images;
-      place.held.pixels = step.output_pixels;
-    }
+    if (step.output_held.elements() > 0) place.held = step.output_held;
     return place;
   }
 

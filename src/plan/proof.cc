@@ -192,17 +192,19 @@ class Replay {
   void expect_activation(const Place& place, ValueId id, Region need, const RunKernel& run) {
     const Value& value = phase_->graph.value(id);
     const Region whole = whole_region(value.shape);
-    const int64_t pixel_bytes = bytes_of(value.dtype, whole.channels.size());
+    const int64_t pixel_bytes = bytes_of(value.dtype, place.held.channels.size());
     const bool by_channels = !(run.part.channels == whole_region(phase_->graph.operand(
                                    phase_->graph.node(run.node).output).shape).channels);
-    if (!place.held.contains({need.images, need.pixels, place.held.channels})) {
+    if (!(place.held.channels == whole.channels)) {
+      if (!place.held.contains(need)) return fail("'{}' is read where it is not held", value.name);
+    } else if (!place.held.contains({need.images, need.pixels, place.held.channels})) {
       return fail("'{}' is read where it is not held", value.name);
     }
     for (int64_t image = need.images.begin; image < need.images.end; ++image) {
       const int64_t at = ((image - place.held.images.begin) * place.held.pixels.size() +
                           need.pixels.begin - place.held.pixels.begin) * pixel_bytes;
       const int64_t logical = (image * whole.pixels.size() + need.pixels.begin) * pixel_bytes;
-      expect(place.location, at, need.pixels.size() * pixel_bytes, source_number(id),
+      expect(place.location, at, need.pixels.size() * pixel_bytes, part_number(id, place.held, whole),
              logical + source_base(id), value.name, by_channels ? need.channels.begin : -1);
     }
   }
@@ -210,7 +212,7 @@ class Replay {
   void write_part(const RunKernel& run, ValueId id) {
     const Value& value = phase_->graph.value(id);
     const Region whole = whole_region(value.shape);
-    const int64_t pixel_bytes = bytes_of(value.dtype, whole.channels.size());
+    const int64_t pixel_bytes = bytes_of(value.dtype, run.output.held.channels.size());
     if (!run.output.held.contains(run.part)) return fail("'{}' is written where it is not held", value.name);
     for (int64_t image = run.part.images.begin; image < run.part.images.end; ++image) {
       const int64_t at = ((image - run.output.held.images.begin) * run.output.held.pixels.size() +
@@ -218,8 +220,8 @@ class Replay {
       const int64_t logical = (image * whole.pixels.size() + run.part.pixels.begin) * pixel_bytes;
       const int64_t bytes = run.part.pixels.size() * pixel_bytes;
       const int64_t base = pass_ * static_cast<int64_t>(run.output.location.pass_stride);
-      if (run.part.channels == whole.channels) {
-        write(run.output.location, at, bytes, number(id), logical + base);
+      if (run.part.channels == run.output.held.channels) {
+        write(run.output.location, at, bytes, part_number(id, run.output.held, whole), logical + base);
       } else {
         write_channels(run, id, at, bytes, logical + base, whole.channels);
       }
@@ -310,6 +312,13 @@ class Replay {
   int64_t number(ValueId id) { return number(*phase_, root_[static_cast<size_t>(id)]); }
   int64_t number(const Phase& phase, ValueId root) {
     return numbers_.try_emplace({&phase, root}, static_cast<int64_t>(numbers_.size())).first->second;
+  }
+
+  // Some channels of a value, lying densely, are something else than the value.
+  int64_t part_number(ValueId id, const Region& held, const Region& whole) {
+    if (held.channels == whole.channels) return source_number(id);
+    const auto key = std::make_tuple(number(id), held.channels.begin, held.channels.end);
+    return part_numbers_.try_emplace(key, -2 - static_cast<int64_t>(part_numbers_.size())).first->second;
   }
 
   // Linked inputs are outputs of other phases: found by the buffer that they share.
@@ -404,6 +413,7 @@ class Replay {
   bool first_run_ = false;
   ByteContents contents_, file_;
   std::map<std::pair<const Phase*, ValueId>, int64_t> numbers_;
+  std::map<std::tuple<int64_t, int64_t, int64_t>, int64_t> part_numbers_;  // below -1
   std::map<std::pair<const Phase*, ValueId>, Linked> linked_;
 };
 

@@ -24,6 +24,8 @@ class Walk {
   SegmentPlan run() {
     if (plan_.bands == 1) {
       for (int i = segment_.first; i <= segment_.last; ++i) run_whole(i);
+    } else if (segment_.by_heads) {
+      for (int band = 0; band < plan_.bands; ++band) run_heads(band);
     } else {
       const Interval images = node(segment_.first).whole.images;
       for (int64_t image = images.begin; image < images.end; ++image) {
@@ -185,13 +187,47 @@ class Walk {
     step.node = position;
     step.part = {{image, image + 1}, {state.done, wanted}, at.whole.channels};
     state.done = wanted;
-    if (value.rolling) step.output_pixels = {state.base, state.done};
-    step.input_pixels.resize(at.inputs.size());
+    if (value.rolling) step.output_held = {step.part.images, {state.base, state.done}, at.whole.channels};
+    step.input_held.resize(at.inputs.size());
     for_each_local_input(at, [&](size_t input, int made_at) {
       const State& made = states_[local(made_at)];
-      if (plan_.values[local(made_at)].rolling) step.input_pixels[input] = {made.base, made.done};
+      const Interval channels = node(made_at).whole.channels;
+      if (plan_.values[local(made_at)].rolling) {
+        step.input_held[input] = {step.part.images, {made.base, made.done}, channels};
+      }
     });
     add_step(step);
+  }
+
+  // One group of heads through all nodes: the same channels of each.
+  void run_heads(int band) {
+    const int64_t groups = segment_.most_bands;
+    const Interval all = node(segment_.last).whole.channels;
+    const auto channel = [&](int64_t at) {
+      return std::min(all.end, at * groups / plan_.bands * segment_.group_channels);
+    };
+    const Interval channels{channel(band), channel(band + 1)};
+    for (int i = segment_.first; i <= segment_.last; ++i) {
+      const NodeFacts& at = node(i);
+      SegmentValue& value = plan_.values[local(i)];
+      SegmentStep step;
+      step.node = i;
+      step.part = {at.whole.images, at.whole.pixels, channels};
+      step.slice = band;
+      step.slices = plan_.bands;
+      step.input_held.resize(at.inputs.size());
+      if (value.rolling) {
+        step.output_held = step.part;
+        const int64_t pixels = at.whole.images.size() * at.whole.pixels.size();
+        const int64_t pixel_bytes = bytes_of(at.spec.output.dtype, channels.size());
+        value.bytes = std::max(value.bytes, static_cast<uint64_t>(pixels * pixel_bytes));
+      }
+      for_each_local_input(at, [&](size_t input, int made_at) {
+        const Region whole = node(made_at).whole;
+        step.input_held[input] = {whole.images, whole.pixels, channels};
+      });
+      add_step(step);
+    }
   }
 
   // Moves what is still needed of a rolling buffer to its front.
@@ -245,7 +281,7 @@ class Walk {
       }
     }
     plan_.steps.push_back(step);
-    if (plan_.steps.back().input_pixels.empty()) plan_.steps.back().input_pixels.resize(at.inputs.size());
+    if (plan_.steps.back().input_held.empty()) plan_.steps.back().input_held.resize(at.inputs.size());
   }
 
   const PhaseFacts& facts_;

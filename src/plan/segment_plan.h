@@ -3,7 +3,8 @@
 //
 // In one band, nodes run one after another on whole values. In several, each image goes through all nodes a
 // few rows at a time; a value that only the segment reads is kept as the rows that are still needed (a
-// rolling buffer, moved to its front between bands), so nothing is computed twice.
+// rolling buffer, moved to its front between bands), so nothing is computed twice. A segment by heads goes
+// through groups of heads instead, each on all images and pixels.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +19,9 @@ struct SegmentStep {
   int node = -1;  // position in PhaseFacts::nodes; -1: a move
   Region part;    // of the node's output
   int slice = 0, slices = 1;  // of the node's output channels
-  // For values in rolling buffers, which pixels of image part.images are there; empty: the value is whole.
-  std::vector<Interval> input_pixels;  // by input
-  Interval output_pixels;
+  // Of values in rolling buffers, what is there; empty: the value is whole.
+  std::vector<Region> input_held;  // by input
+  Region output_held;
   // A move: of a rolling buffer's bytes.
   ValueId moved = kNoValue;
   uint64_t move_from = 0, move_bytes = 0;

@@ -1,6 +1,7 @@
 #include "plan/segments.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace snug {
 namespace {
@@ -39,6 +40,49 @@ bool joins(const PhaseFacts& facts, const Segment& segment, int position) {
   return facts.nodes[static_cast<size_t>(segment.first)].whole.images == node.whole.images;
 }
 
+int most_bands(const PhaseFacts& facts, const Segment& segment) {
+  int64_t bands = 4096;
+  for (int i = segment.first; i <= segment.last; ++i) {
+    bands = std::min(bands, steps_of(facts.nodes[static_cast<size_t>(i)]));
+  }
+  return static_cast<int>(bands);
+}
+
+// Takes the nodes from `first` on out of the segments found so far.
+void leave(const PhaseFacts& facts, int first, std::vector<Segment>& segments) {
+  while (!segments.empty() && segments.back().first >= first) segments.pop_back();
+  if (segments.empty() || segments.back().last < first) return;
+  segments.back().last = first - 1;
+  if (segments.back().most_bands > 1) segments.back().most_bands = most_bands(facts, segments.back());
+}
+
+// With fewer groups of heads than this, running by rows needs less.
+constexpr int64_t kFewestGroups = 3;
+
+// The self-attention at `position` with the products before it, when they can run by groups of heads.
+Segment heads_segment(const PhaseFacts& facts, int position) {
+  constexpr int kProducts = 3;
+  Segment segment{position - kProducts, position, 1, true, 0};
+  const NodeFacts& attention = facts.nodes[static_cast<size_t>(position)];
+  if (attention.spec.op != Op::kAttention || !attention.kernel->splits_channels || segment.first < 0) return {};
+  const int64_t heads = std::get<AttentionAttrs>(attention.spec.attrs).heads;
+  const int64_t head_channels = attention.whole.channels.size() / heads;
+  int64_t step = std::lcm(head_channels, attention.kernel->channel_step);
+  for (size_t i = 0; i < kProducts; ++i) {
+    const ValueFacts& value = facts.value_of(attention.inputs[i]);
+    if (value.producer < segment.first || value.readers.size() != 1 || value.is_output) return {};
+    const NodeFacts& product = facts.nodes[static_cast<size_t>(value.producer)];
+    // Values may be wider than keys; then a group is not the same channels of all.
+    if (!product.kernel->splits_channels || product.whole.channels != attention.whole.channels) return {};
+    step = std::lcm(step, product.kernel->channel_step);
+  }
+  const int64_t groups = (attention.whole.channels.size() + step - 1) / step;
+  if (groups < kFewestGroups) return {};
+  segment.group_channels = step;
+  segment.most_bands = static_cast<int>(groups);
+  return segment;
+}
+
 }  // namespace
 
 std::vector<Segment> find_segments(const PhaseFacts& facts) {
@@ -46,6 +90,12 @@ std::vector<Segment> find_segments(const PhaseFacts& facts) {
   bool open = false;
   for (int i = 0; i < static_cast<int>(facts.nodes.size()); ++i) {
     const NodeFacts& node = facts.nodes[static_cast<size_t>(i)];
+    if (const Segment heads = heads_segment(facts, i); heads.by_heads) {
+      leave(facts, heads.first, segments);
+      segments.push_back(heads);
+      open = false;
+      continue;
+    }
     const bool bandable = can_band(node);
     if (open && bandable && joins(facts, segments.back(), i)) {
       segments.back().last = i;
@@ -53,10 +103,7 @@ std::vector<Segment> find_segments(const PhaseFacts& facts) {
       segments.push_back({i, i, 1});
     }
     open = bandable;
-    if (!bandable) continue;
-    Segment& segment = segments.back();
-    const auto steps = static_cast<int>(std::min<int64_t>(steps_of(node), 4096));
-    segment.most_bands = segment.first == i ? steps : std::min(segment.most_bands, steps);
+    if (bandable) segments.back().most_bands = most_bands(facts, segments.back());
   }
   return segments;
 }

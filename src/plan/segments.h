@@ -2,6 +2,9 @@
 // made only near the pixels that it computes (convolutions with their halo, norms, products of each token),
 // so that a few rows of each value are enough. What needs a whole value (keys and values of attention, the
 // statistics of a norm) begins a new stretch.
+//
+// Self-attention is a stretch of another kind: its queries, keys and values are made for a few heads at a time
+// from the whole of what they are made of.
 #pragma once
 
 #include <vector>
@@ -12,8 +15,11 @@ namespace snug {
 
 struct Segment {
   int first = 0, last = 0;  // positions in PhaseFacts::nodes, both included
-  // The most bands that it can run in: rows of its shortest output. 1: only whole.
+  // The most bands that it can run in: rows of its shortest output, or groups of heads. 1: only whole.
   int most_bands = 1;
+  // Bands are groups of heads: the products of queries, keys and values, then the attention that reads them.
+  bool by_heads = false;
+  int64_t group_channels = 0;  // of a group of heads; the last may have fewer
 };
 
 // All nodes, in order.
