@@ -201,7 +201,7 @@ void RequestOptions::override_fields(RequestFields& fields) const {
   override_with(memory_, fields.memory);
   if (allow_.has_value()) fields.allow = split_list(*allow_);
   override_with(scratch_, fields.scratch_folder);
-  fields.direct_reads = direct_reads_;
+  if (direct_reads_) fields.direct_reads = true;
   override_with(strength_, fields.strength);
   if (image_.has_value()) fields.image = open_file(*image_);
   if (mask_.has_value()) fields.mask = open_file(*mask_);
@@ -225,6 +225,7 @@ void RequestOptions::fill_from(const Configuration& configuration, RequestFields
   }
   if (!fields.precision.has_value()) fields.precision = configuration.precision;
   if (!fields.memory.has_value() && !configuration.memory.empty()) fields.memory = configuration.memory;
+  fields.direct_reads = fields.direct_reads || configuration.direct_reads;
   if (fields.scratch_folder.empty()) fields.scratch_folder = configuration.scratch_folder;
 }
 

@@ -68,6 +68,12 @@ constexpr std::array kSettings = {
             .default_text = "the current folder",
             .meaning = "where pictures go when no path is given",
             .is_path = true},
+    Setting{.key = "direct_reads",
+            .environment = "SNUG_DIRECT_READS",
+            .member = &Configuration::direct_reads,
+            .default_text = "false",
+            .meaning = "read weights past the system's page cache, as when a model is larger than the memory "
+                       "that is free"},
     Setting{.key = "log_level",
             .environment = "SNUG_LOG",
             .member = &Configuration::log_level,
@@ -76,7 +82,7 @@ constexpr std::array kSettings = {
             .choices = "trace debug info warn error off"},
 };
 
-using Value = std::variant<std::string, std::vector<std::string>, int64_t>;
+using Value = std::variant<std::string, std::vector<std::string>, int64_t, bool>;
 
 std::string environment(std::string_view name) {
   const char* value = std::getenv(std::string(name).c_str());
@@ -101,9 +107,9 @@ bool is_choice(const Setting& setting, std::string_view value) {
 
 std::string fault_of_size(const std::string& text) {
   try {
-    parse_bytes(text, "is");
+    parse_bytes(text, "size");
   } catch (const Error& error) {
-    return fmt::format("{}; {}", error.problem(), error.fix());
+    return fmt::format("is '{}' and must be a size: {}", text, error.fix());
   }
   return {};
 }
@@ -152,6 +158,10 @@ std::optional<Value> typed_value(const Setting& setting, const toml::node& node)
   }
   if (std::holds_alternative<int64_t Configuration::*>(setting.member)) {
     if (const auto number = node.value_exact<int64_t>()) return *number;
+    return std::nullopt;
+  }
+  if (std::holds_alternative<bool Configuration::*>(setting.member)) {
+    if (const auto truth = node.value_exact<bool>()) return *truth;
     return std::nullopt;
   }
   const toml::array* const array = node.as_array();
@@ -218,6 +228,12 @@ Value value_of_variable(const Setting& setting, const std::string& text) {
                 fmt::format("the variable {} is '{}', not a whole number", setting.environment, text),
                 fmt::format("give a value from {} to {}, or unset it", setting.least, setting.most));
   }
+  if (std::holds_alternative<bool Configuration::*>(setting.member)) {
+    if (text == "1" || text == "true") return true;
+    if (text == "0" || text == "false") return false;
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("the variable {} is '{}'", setting.environment, text), "give true or false");
+  }
   std::vector<std::string> list;
   std::string_view rest = text;
   while (!rest.empty()) {
@@ -248,6 +264,7 @@ std::span<const Setting> configuration_settings() { return kSettings; }
 std::string_view type_name(const Setting& setting) {
   if (std::holds_alternative<std::string Configuration::*>(setting.member)) return "text";
   if (std::holds_alternative<int64_t Configuration::*>(setting.member)) return "integer";
+  if (std::holds_alternative<bool Configuration::*>(setting.member)) return "truth value";
   return "list of texts";
 }
 

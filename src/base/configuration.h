@@ -28,6 +28,7 @@ struct Configuration {
   int64_t threads = 0;         // 0: all cores that the process may use
   std::string memory;          // "700MiB": most that the process may hold; empty: what is free
   std::string scratch_folder;  // for activations that do not fit; empty: $TMPDIR or /var/tmp
+  bool direct_reads = false;   // past the system's page cache
   std::string output_folder;   // empty: the current folder
   std::string log_level = "warn";
 
@@ -38,7 +39,7 @@ struct Setting {
   std::string_view key;          // in the file
   std::string_view environment;  // the variable that overrides it
   std::variant<std::string Configuration::*, std::vector<std::string> Configuration::*,
-               int64_t Configuration::*>
+               int64_t Configuration::*, bool Configuration::*>
       member;
   std::string_view default_text;  // for people
   std::string_view meaning;
@@ -49,7 +50,7 @@ struct Setting {
 };
 
 std::span<const Setting> configuration_settings();
-// "text", "list of texts", "integer".
+// "text", "list of texts", "integer", "truth value".
 std::string_view type_name(const Setting& setting);
 
 // SNUG_CONFIG, else $XDG_CONFIG_HOME/snug/config.toml, else ~/.config/snug/config.toml. Empty without a home.

@@ -42,6 +42,18 @@ class ConfigurationTest : public ::testing::Test {
     return path.string();
   }
 
+  std::string refusal_of_variable(const char* name, const char* value) const {
+    ::setenv(name, value, 1);
+    try {
+      load_configuration(write(""));
+    } catch (const Error& error) {
+      ::unsetenv(name);
+      return std::string(error.word()) + " " + error.what();
+    }
+    ::unsetenv(name);
+    return "accepted";
+  }
+
   // The line of the error that reading `text` gives, after its code's word.
   std::string refusal(const std::string& text) const {
     try {
@@ -152,6 +164,27 @@ TEST(NearestName, IsFoundOnlyWhenItIsNear) {
   EXPECT_EQ(nearest_name("--sead", kNames), "--seed");
   EXPECT_EQ(nearest_name("--unrelated-flag", kNames), "");
   EXPECT_EQ(edit_distance("kitten", "sitting"), 3u);
+}
+
+TEST_F(ConfigurationTest, MemoryIsASizeWithItsUnit) {
+  EXPECT_EQ(load_configuration(write("memory = \"700MiB\"\n")).memory, "700MiB");
+  for (const char* wrong : {"700", "0MiB", "-1GiB", "much"}) {
+    const std::string line = refusal(std::string("memory = \"") + wrong + "\"\n");
+    EXPECT_NE(line.find("write it like 700MiB"), std::string::npos) << line;
+    EXPECT_NE(line.find("line 1"), std::string::npos) << line;
+  }
+  EXPECT_NE(refusal("memory = 700\n").find("wrong type"), std::string::npos);
+  EXPECT_NE(refusal_of_variable("SNUG_MEMORY", "700").find("SNUG_MEMORY"), std::string::npos);
+}
+
+TEST_F(ConfigurationTest, DirectReadsAreTrueOrFalse) {
+  EXPECT_FALSE(load_configuration(write("")).direct_reads);
+  EXPECT_TRUE(load_configuration(write("direct_reads = true\n")).direct_reads);
+  ::setenv("SNUG_DIRECT_READS", "false", 1);
+  EXPECT_FALSE(load_configuration(write("direct_reads = true\n")).direct_reads);
+  ::unsetenv("SNUG_DIRECT_READS");
+  EXPECT_NE(refusal("direct_reads = \"yes\"\n").find("truth value"), std::string::npos);
+  EXPECT_NE(refusal_of_variable("SNUG_DIRECT_READS", "maybe").find("true or false"), std::string::npos);
 }
 
 }  // namespace

@@ -124,15 +124,15 @@ FittedRun fit_request(Request request, const Model& model, const Backend& backen
     }
   }
   if (request.allow_size) {
-    if (auto smaller = largest_size(fitted.request, model, backend, rates)) {
-      fitted.changes.push_back(
-          fmt::format("size {}x{} → {}x{}", request.width, request.height, smaller->width, smaller->height));
+    // Trying leaves the process a little larger, so that what just fitted may no longer: then one smaller.
+    while (auto smaller = largest_size(fitted.request, model, backend, rates)) {
       fitted.request = std::move(*smaller);
       PlanAttempt fits = try_plan(fitted.request, model, backend, rates);
-      if (fits.fits) {
-        fitted.run = std::move(fits.run);
-        return fitted;
-      }
+      if (!fits.fits) continue;
+      fitted.changes.push_back(fmt::format("size {}x{} → {}x{}", request.width, request.height,
+                                           fitted.request.width, fitted.request.height));
+      fitted.run = std::move(fits.run);
+      return fitted;
     }
   }
   throw refusal(request, attempt, ways_out(request, model, backend, rates, attempt));

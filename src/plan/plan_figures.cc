@@ -10,6 +10,9 @@
 namespace snug {
 namespace {
 
+// What saves nothing and costs less is not told.
+constexpr double kLeastCostSeconds = 0.5e-3;
+
 int last_instruction(const Phase& phase) {
   return phase.first_instruction + std::max(1, static_cast<int>(phase.instructions.size())) - 1;
 }
@@ -211,7 +214,7 @@ class Effects {
 
  private:
   void add(const char* name, std::string details, uint64_t saved_bytes, double cost_seconds) {
-    if (saved_bytes == 0 && cost_seconds <= 0) return;
+    if (saved_bytes == 0 && cost_seconds < kLeastCostSeconds) return;
     effects_.push_back({index_, name, std::move(details), saved_bytes, std::max(0.0, cost_seconds)});
   }
 
