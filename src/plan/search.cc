@@ -25,6 +25,10 @@ constexpr std::array<double, 10> kShares = {1, 0.8, 0.65, 0.5, 0.4, 0.3, 0.2, 0.
 // What is within this of the ideal time is not searched on: the search takes as long itself.
 constexpr double kWorthwhile = 0.002, kWorthwhileSeconds = 0.03;
 
+// More bands must save this share of a segment's memory, and are not tried further after so many that do not.
+constexpr double kWorthwhileShare = 0.01;
+constexpr int kVainTries = 3;
+
 // A ring so many times the smallest reads ahead as far as helps.
 constexpr double kMostGrowth = 5;
 
@@ -35,22 +39,30 @@ int next_bands(int bands) { return bands < 4 ? bands + 1 : bands + bands / 2; }
 PhaseSearch::PhaseSearch(const PhaseFacts& facts, std::vector<bool> linked, int runs, const Rates& rates)
     : facts_(facts), linked_(std::move(linked)), runs_(runs), rates_(rates), segments_(find_segments(facts)) {
   own_bytes_ = home_bytes_of(facts, {});
+  std::map<std::string, int> signatures;
+  for (const Segment& segment : segments_) {
+    const auto number = static_cast<int>(signatures.size());
+    likeness_.push_back(signatures.try_emplace(signature_of(facts, segment), number).first->second);
+  }
 }
 
 std::shared_ptr<const SegmentPlan> PhaseSearch::plan_of(size_t segment, int bands, uint64_t slice_bytes) {
-  auto& known = known_[{segment, bands, bands == 1 ? slice_bytes : 0}];
-  if (known.first == nullptr) {
-    known.first = std::make_shared<SegmentPlan>(
-        plan_segment(facts_, segments_[segment], bands, slice_bytes));
-    const std::vector<uint64_t> live = live_bytes(facts_, segments_[segment], *known.first, own_bytes_);
-    known.second = live.empty() ? 0 : *std::max_element(live.begin(), live.end());
+  auto& known = known_plans_[{segment, bands, bands == 1 ? slice_bytes : 0}];
+  if (known == nullptr) {
+    known = std::make_shared<SegmentPlan>(plan_segment(facts_, segments_[segment], bands, slice_bytes));
   }
-  return known.first;
+  return known;
 }
 
 uint64_t PhaseSearch::own_peak(size_t segment, int bands, uint64_t slice_bytes) {
-  plan_of(segment, bands, slice_bytes);
-  return known_.at({segment, bands, bands == 1 ? slice_bytes : 0}).second;
+  const auto [known, fresh] =
+      known_peaks_.try_emplace({likeness_[segment], bands, bands == 1 ? slice_bytes : 0}, 0);
+  if (fresh) {
+    const auto plan = plan_of(segment, bands, slice_bytes);
+    const std::vector<uint64_t> live = live_bytes(facts_, segments_[segment], *plan, own_bytes_);
+    known->second = live.empty() ? 0 : *std::max_element(live.begin(), live.end());
+  }
+  return known->second;
 }
 
 SegmentPlans PhaseSearch::whole_plans(uint64_t slice_bytes) {
@@ -63,14 +75,17 @@ SegmentPlans PhaseSearch::choose_bands(uint64_t bytes, uint64_t slice_bytes,
                                        const std::vector<uint64_t>& passing) {
   SegmentPlans plans;
   for (size_t s = 0; s < segments_.size(); ++s) {
-    int best = 1;
+    int best = 1, vain = 0;
     uint64_t best_bytes = own_peak(s, 1, slice_bytes);
     for (int bands = 2; bands <= segments_[s].most_bands && passing[s] + best_bytes > bytes;
          bands = next_bands(bands)) {
       const uint64_t peak = own_peak(s, bands, slice_bytes);
-      if (peak < best_bytes) {
+      if (static_cast<double>(peak) < static_cast<double>(best_bytes) * (1 - kWorthwhileShare)) {
         best = bands;
         best_bytes = peak;
+        vain = 0;
+      } else if (++vain == kVainTries) {
+        break;
       }
     }
     plans.push_back(plan_of(s, best, slice_bytes));
@@ -103,6 +118,8 @@ std::vector<bool> PhaseSearch::choose_spilled(uint64_t bytes, uint64_t slice_byt
     for (size_t id = 0; id < facts_.values.size(); ++id) {
       const ValueFacts& value = facts_.values[id];
       if (spilled[id] || facts_.root[id] != static_cast<ValueId>(id) || value.producer < 0) continue;
+      // Where each pass leaves an output for later phases, it has to stay.
+      if (value.is_output) continue;
       if (total + value.bytes > most_spill_bytes) continue;
       const auto here = static_cast<int>(worst);
       const std::vector<Stay> stays = stays_of(facts_, segment_of, static_cast<ValueId>(id), true);
@@ -229,6 +246,9 @@ std::optional<PhaseChoice> PhaseSearch::fastest(const PhaseLimit& limit) {
   bool memory_bound = true;  // of what was considered last
   const auto consider = [&](PhaseChoice choice, uint64_t slice_bytes) {
     if (choice.sequence.values_peak_bytes > limit.bytes) return false;
+    const double kernels =
+        std::accumulate(choice.sequence.seconds.begin(), choice.sequence.seconds.end(), 0.0) * runs_;
+    if (best && kernels >= best->seconds()) return false;
     auto weights = choose_weights(choice.sequence, limit.bytes - choice.sequence.values_peak_bytes,
                                   small_weight_bytes(slice_bytes));
     if (!weights) return false;

@@ -80,8 +80,10 @@ class PhaseSearch {
   std::vector<Segment> segments_;
   std::vector<uint64_t> own_bytes_;         // of values
   std::map<uint64_t, PhaseChoice> smallest_;  // by what may be spilled
-  // By segment, bands and slice size.
-  std::map<std::tuple<size_t, int, uint64_t>, std::pair<std::shared_ptr<const SegmentPlan>, uint64_t>> known_;
+  std::vector<int> likeness_;  // by segment: equal for those that are alike
+  // By segment, or by likeness, and bands and slice size.
+  std::map<std::tuple<size_t, int, uint64_t>, std::shared_ptr<const SegmentPlan>> known_plans_;
+  std::map<std::tuple<int, int, uint64_t>, uint64_t> known_peaks_;
 };
 
 }  // namespace snug

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include <fmt/format.h>
+
 namespace snug {
 namespace {
 
@@ -106,6 +108,34 @@ std::vector<Segment> find_segments(const PhaseFacts& facts) {
     if (bandable) segments.back().most_bands = most_bands(facts, segments.back());
   }
   return segments;
+}
+
+std::string signature_of(const PhaseFacts& facts, const Segment& segment) {
+  std::string signature = fmt::format("{}{}", segment.by_heads ? 'h' : 'p', segment.most_bands);
+  for (int i = segment.first; i <= segment.last; ++i) {
+    const NodeFacts& node = facts.nodes[static_cast<size_t>(i)];
+    const ValueFacts& made = facts.value_of(node.output);
+    const bool stays = made.is_output || made.last_reader() > segment.last;
+    signature += fmt::format("|{}{}", node.kernel->kernel, stays ? 's' : 'd');
+    for (size_t input = 0; input < node.inputs.size(); ++input) {
+      if (!facts.is_activation(node, input)) continue;
+      const ValueFacts& read = facts.value_of(node.inputs[input]);
+      // Made here: by which node. Made before: what it is, and whether it may be overwritten or dies.
+      if (read.producer >= segment.first) {
+        signature += fmt::format(",{}", read.producer - segment.first);
+      } else {
+        signature += fmt::format(",{}:{}{}{}", facts.root[static_cast<size_t>(node.inputs[input])] ==
+                                                       facts.root[static_cast<size_t>(node.inputs[0])]
+                                                   ? "first"
+                                                   : "",
+                                 read.bytes, read.producer < 0 ? 'i' : 'v',
+                                 read.is_output || read.last_reader() > segment.last
+                                     ? 0
+                                     : read.last_reader() - segment.first + 1);
+      }
+    }
+  }
+  return signature;
 }
 
 }  // namespace snug

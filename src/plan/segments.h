@@ -7,6 +7,7 @@
 // from the whole of what they are made of.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "plan/phase_facts.h"
@@ -24,5 +25,8 @@ struct Segment {
 
 // All nodes, in order.
 std::vector<Segment> find_segments(const PhaseFacts& facts);
+
+// Equal for segments that run alike and need the same memory: a model's blocks repeat.
+std::string signature_of(const PhaseFacts& facts, const Segment& segment);
 
 }  // namespace snug
