@@ -23,8 +23,9 @@
 namespace snug {
 
 // Where an operand lies: `held` is the part of it that is in memory, densely, images outermost and channels
-// innermost; `data` is its first element. A run reads only what input_region (graph/op.h) says its part needs,
-// and `held` contains that. A weight holds rows `held.channels` of dimension 0, dense in its weight_dtype.
+// innermost; `data` is its first element. A run reads only what input_region (graph/op.h) says its part
+// needs, and `held` contains that. A weight holds rows `held.channels` of dimension 0, dense in its
+// weight_dtype.
 struct OperandView {
   const std::byte* data = nullptr;  // null for an operand that is absent
   Region held;
@@ -68,8 +69,7 @@ class Kernel {
 inline const std::byte* element_at(const OperandView& view, int64_t image, int64_t pixel, int64_t channel,
                                    int64_t element_bytes) {
   const Region& held = view.held;
-  const int64_t row =
-      (image - held.images.begin) * held.pixels.size() + (pixel - held.pixels.begin);
+  const int64_t row = (image - held.images.begin) * held.pixels.size() + (pixel - held.pixels.begin);
   return view.data + (row * held.channels.size() + (channel - held.channels.begin)) * element_bytes;
 }
 inline std::byte* output_at(const KernelArgs& args, int64_t image, int64_t pixel, int64_t channel,

@@ -104,7 +104,8 @@ void read_cgroups(const std::string& root, MachineMemory& memory) {
       if (!limit || *limit >= kUnlimited) continue;
       auto used = whole_number(first_line(folder + usage_file));
       if (used) *used -= std::min(*used, file_cache_bytes(folder + "memory.stat", group.version_2));
-      memory.limits.push_back({fmt::format("cgroup {} {}", path.empty() ? "/" : path, limit_file), *limit, used});
+      memory.limits.push_back(
+          {fmt::format("cgroup {} {}", path.empty() ? "/" : path, limit_file), *limit, used});
     }
   }
 }

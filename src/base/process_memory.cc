@@ -1,9 +1,9 @@
 #include "base/process_memory.h"
 
-#include <malloc.h>
-
 #include <cstdio>
 #include <cstring>
+
+#include <malloc.h>
 
 #include "base/error.h"
 

@@ -13,8 +13,6 @@ Region whole_region(const Shape& shape) {
   return {{0, shape[0]}, {0, pixels}, {0, shape[1]}};
 }
 
-Region whole_rows(const Shape& shape) {
-  return {{0, 1}, {0, 1}, {0, shape.rank() == 0 ? 1 : shape[0]}};
-}
+Region whole_rows(const Shape& shape) { return {{0, 1}, {0, 1}, {0, shape.rank() == 0 ? 1 : shape[0]}}; }
 
 }  // namespace snug

@@ -1,7 +1,7 @@
-// Part of a value. Every value is images × pixels × channels, channels innermost, whatever its rank: a picture
-// [N,C,H,W] is N × H·W × C, tokens [N,L,C] are N × L × C, [N,C] is N × 1 × C, [C] is 1 × 1 × C, and a clip
-// [N,C,T,H,W] is N × T·H·W × C. The views of the graph (tokens, image) do not change pixels, so a region means
-// the same on both sides of them.
+// Part of a value. Every value is images × pixels × channels, channels innermost, whatever its rank: a
+// picture [N,C,H,W] is N × H·W × C, tokens [N,L,C] are N × L × C, [N,C] is N × 1 × C, [C] is 1 × 1 × C, and a
+// clip [N,C,T,H,W] is N × T·H·W × C. The views of the graph (tokens, image) do not change pixels, so a region
+// means the same on both sides of them.
 //
 // The planner splits work by regions of outputs; graph/op.h says which regions of the inputs they need;
 // kernels (backend/kernel.h) compute them. A weight's "channels" are its rows along dimension 0, the output

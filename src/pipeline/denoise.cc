@@ -53,7 +53,8 @@ class Denoiser {
       executor_.begin(once);
       for (int pass = 0; pass < once.passes; ++pass) {
         set_if_read(executor_, once, "timestep", timesteps, 0, pass);
-        set_if_read(executor_, once, "conditioning", rows_of_pass(conditioning_.floats(), once, pass), 0, pass);
+        set_if_read(executor_, once, "conditioning", rows_of_pass(conditioning_.floats(), once, pass), 0,
+                    pass);
         executor_.run(once, 0, pass);
       }
     }
@@ -68,14 +69,14 @@ class Denoiser {
     for (size_t i = 0; i < model_input_.size(); ++i) model_input_[i] = latents[i % size_] * factor;
     const float timestep = sampler.timestep(call);
     for (int pass = 0; pass < step_.passes; ++pass) {
-      executor_.set_input(step_, "latents", rows_of_pass(std::span<const float>(model_input_), step_, pass), index,
-                          pass);
+      executor_.set_input(step_, "latents", rows_of_pass(std::span<const float>(model_input_), step_, pass),
+                          index, pass);
       set_if_read(executor_, step_, "timestep", {&timestep, 1}, index, pass);
       set_if_read(executor_, step_, "conditioning", rows_of_pass(conditioning_.floats(), step_, pass), index,
                   pass);
       executor_.run(step_, index, pass);
-      executor_.read_output(step_, "model_output", rows_of_pass(std::span<float>(model_output_), step_, pass), index,
-                            pass);
+      executor_.read_output(step_, "model_output", rows_of_pass(std::span<float>(model_output_), step_, pass),
+                            index, pass);
     }
     const std::span<float> output(model_output_);
     if (request_.guided()) {

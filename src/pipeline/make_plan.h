@@ -29,7 +29,7 @@ inline constexpr const char* kDecode = "decode";
 struct PlannedRun {
   Plan plan;
   MemoryBudget budget;
-  uint64_t beside_bytes = 0;  // of a budget, what the planner took as not the arena's
+  uint64_t beside_bytes = 0;                         // of a budget, what the planner took as not the arena's
   RatesSource rates_source = RatesSource::kBuiltIn;  // what the predicted times rest on
   std::string scratch_folder;
   uint64_t spillable_bytes = 0;  // of that folder

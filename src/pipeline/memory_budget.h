@@ -1,5 +1,5 @@
-// How much memory a run may hold: the whole process, resident, at any moment. Stated by the user, else what is
-// really available here less a margin. Called by make_plan.cc; the limits come from base/machine_memory.h.
+// How much memory a run may hold: the whole process, resident, at any moment. Stated by the user, else what
+// is really available here less a margin. Called by make_plan.cc; the limits come from base/machine_memory.h.
 #pragma once
 
 #include <cstdint>

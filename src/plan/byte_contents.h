@@ -7,8 +7,8 @@
 
 namespace snug {
 
-// A byte at `at` of the arena holds byte at + shift of value `value`. While a value is written by channels over
-// another one, `channels_done` of its channels are there and the rest still belong to `under`.
+// A byte at `at` of the arena holds byte at + shift of value `value`. While a value is written by channels
+// over another one, `channels_done` of its channels are there and the rest still belong to `under`.
 struct Content {
   int64_t value = -1;  // the proof's number for it; -1: nothing
   int64_t shift = 0;

@@ -4,7 +4,8 @@
 
 namespace snug {
 
-double predict_seconds(const PhaseFacts& facts, const NodeFacts& node, const Region& part, const Rates& rates) {
+double predict_seconds(const PhaseFacts& facts, const NodeFacts& node, const Region& part,
+                       const Rates& rates) {
   const auto elements = static_cast<double>(part.elements());
   const double share = elements / static_cast<double>(std::max<int64_t>(1, node.whole.elements()));
   const size_t kind = static_cast<size_t>(node.kind);

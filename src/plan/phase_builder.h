@@ -17,8 +17,8 @@ struct PhaseOutputs {
 
 // Appends the phase. `earlier`: the outputs of the phases before it. `linked_later[i]`: a later phase reads
 // output i. Buffers get times, no offsets.
-PhaseOutputs build_phase(Plan& plan, const PhaseRequest& request, const PhaseWay& way, const PhaseFacts& facts,
-                         const PhaseChoice& choice, const std::vector<PhaseOutputs>& earlier,
-                         const std::vector<bool>& linked_later);
+PhaseOutputs build_phase(Plan& plan, const PhaseRequest& request, const PhaseWay& way,
+                         const PhaseFacts& facts, const PhaseChoice& choice,
+                         const std::vector<PhaseOutputs>& earlier, const std::vector<bool>& linked_later);
 
 }  // namespace snug

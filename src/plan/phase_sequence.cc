@@ -74,7 +74,8 @@ struct Transfer {
 std::vector<int> segment_of_nodes(const PhaseFacts& facts, const std::vector<Segment>& segments) {
   std::vector<int> of(facts.nodes.size(), 0);
   for (size_t s = 0; s < segments.size(); ++s) {
-    for (int i = segments[s].first; i <= segments[s].last; ++i) of[static_cast<size_t>(i)] = static_cast<int>(s);
+    for (int i = segments[s].first; i <= segments[s].last; ++i)
+      of[static_cast<size_t>(i)] = static_cast<int>(s);
   }
   return of;
 }
@@ -135,7 +136,8 @@ std::vector<uint64_t> passing_bytes(const PhaseFacts& facts, const std::vector<S
       const ValueFacts& value = facts.value_of(id);
       if (value.producer >= 0) count(-home_bytes[static_cast<size_t>(id)], at, at);
     }
-    for (const SegmentValue& made : plans[s]->values) count(-home_bytes[static_cast<size_t>(made.id)], at, at);
+    for (const SegmentValue& made : plans[s]->values)
+      count(-home_bytes[static_cast<size_t>(made.id)], at, at);
   }
   std::vector<uint64_t> bytes;
   int64_t now = 0;

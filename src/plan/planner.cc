@@ -163,8 +163,8 @@ class Planner {
       uint64_t peak = 0;
       for (size_t p = 0; p < requests_.size(); ++p) {
         choices.phases.push_back(candidate(p, way).search->smallest(budget_.scratch_file_bytes));
-        peak = std::max(peak, choices.phases.back().peak_bytes() + crossing_bytes(p, way) +
-                                  other_passes_bytes(p, way));
+        peak = std::max(
+            peak, choices.phases.back().peak_bytes() + crossing_bytes(p, way) + other_passes_bytes(p, way));
       }
       if (!best || peak < best_peak) {
         best = std::move(choices);

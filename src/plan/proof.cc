@@ -143,10 +143,12 @@ class Replay {
                            : load.every_run && !load.after_previous_run && load.after == done;
       const bool for_next = another && load.every_run && load.after_previous_run && load.after == done;
       if (!now && !for_next) continue;
-      const int64_t rows = std::max<int64_t>(1, whole_rows(phase_->graph.value(load.value).shape).channels.size());
+      const int64_t rows =
+          std::max<int64_t>(1, whole_rows(phase_->graph.value(load.value).shape).channels.size());
       const int64_t row_bytes = bytes_of(load.dtype, phase_->graph.value(load.value).shape.elements() / rows);
       if (static_cast<int64_t>(load.bytes) != row_bytes * load.rows.size()) fail("a load of the wrong size");
-      write(load.target, 0, static_cast<int64_t>(load.bytes), number(load.value), load.rows.begin * row_bytes);
+      write(load.target, 0, static_cast<int64_t>(load.bytes), number(load.value),
+            load.rows.begin * row_bytes);
     }
   }
 
@@ -185,24 +187,26 @@ class Replay {
     });
     if (load == phase_->loads.end()) return fail("'{}' is not loaded where it is read", value.name);
     const auto row_bytes = static_cast<int64_t>(load->bytes) / std::max<int64_t>(1, load->rows.size());
-    expect(place.location, (need.channels.begin - load->rows.begin) * row_bytes, need.channels.size() * row_bytes,
-           number(id), need.channels.begin * row_bytes, value.name);
+    expect(place.location, (need.channels.begin - load->rows.begin) * row_bytes,
+           need.channels.size() * row_bytes, number(id), need.channels.begin * row_bytes, value.name);
   }
 
   void expect_activation(const Place& place, ValueId id, Region need, const RunKernel& run) {
     const Value& value = phase_->graph.value(id);
     const Region whole = whole_region(value.shape);
     const int64_t pixel_bytes = bytes_of(value.dtype, place.held.channels.size());
-    const bool by_channels = !(run.part.channels == whole_region(phase_->graph.operand(
-                                   phase_->graph.node(run.node).output).shape).channels);
+    const bool by_channels =
+        !(run.part.channels ==
+          whole_region(phase_->graph.operand(phase_->graph.node(run.node).output).shape).channels);
     if (!(place.held.channels == whole.channels)) {
       if (!place.held.contains(need)) return fail("'{}' is read where it is not held", value.name);
     } else if (!place.held.contains({need.images, need.pixels, place.held.channels})) {
       return fail("'{}' is read where it is not held", value.name);
     }
     for (int64_t image = need.images.begin; image < need.images.end; ++image) {
-      const int64_t at = ((image - place.held.images.begin) * place.held.pixels.size() +
-                          need.pixels.begin - place.held.pixels.begin) * pixel_bytes;
+      const int64_t at = ((image - place.held.images.begin) * place.held.pixels.size() + need.pixels.begin -
+                          place.held.pixels.begin) *
+                         pixel_bytes;
       const int64_t logical = (image * whole.pixels.size() + need.pixels.begin) * pixel_bytes;
       expect(place.location, at, need.pixels.size() * pixel_bytes, part_number(id, place.held, whole),
              logical + source_base(id), value.name, by_channels ? need.channels.begin : -1);
@@ -216,7 +220,8 @@ class Replay {
     if (!run.output.held.contains(run.part)) return fail("'{}' is written where it is not held", value.name);
     for (int64_t image = run.part.images.begin; image < run.part.images.end; ++image) {
       const int64_t at = ((image - run.output.held.images.begin) * run.output.held.pixels.size() +
-                          run.part.pixels.begin - run.output.held.pixels.begin) * pixel_bytes;
+                          run.part.pixels.begin - run.output.held.pixels.begin) *
+                         pixel_bytes;
       const int64_t logical = (image * whole.pixels.size() + run.part.pixels.begin) * pixel_bytes;
       const int64_t bytes = run.part.pixels.size() * pixel_bytes;
       const int64_t base = pass_ * static_cast<int64_t>(run.output.location.pass_stride);
@@ -247,7 +252,8 @@ class Replay {
       const bool next = contents_.all(begin, static_cast<uint64_t>(bytes), [&](const Content& c) {
         return c.value == number(id) && c.shift == shift && c.channels_done == part.begin;
       });
-      if (!next || before.empty()) return fail("channels of '{}' come out of order", phase_->graph.value(id).name);
+      if (!next || before.empty())
+        return fail("channels of '{}' come out of order", phase_->graph.value(id).name);
       content.under = before[0].content.under;
       content.under_shift = before[0].content.under_shift - static_cast<int64_t>(begin);
     }
@@ -284,7 +290,8 @@ class Replay {
       fail("instruction {} reaches beyond '{}'", now_, buffer.name);
     }
     if (now_ < buffer.first_use || now_ > buffer.last_use) {
-      fail("'{}' is used at {} but lives from {} to {}", buffer.name, now_, buffer.first_use, buffer.last_use);
+      fail("'{}' is used at {} but lives from {} to {}", buffer.name, now_, buffer.first_use,
+           buffer.last_use);
     }
     return buffer.offset + offset;
   }
@@ -292,7 +299,8 @@ class Replay {
   void write(const Location& location, int64_t at, int64_t bytes, int64_t value, int64_t logical) {
     const uint64_t begin = address(location, at, bytes);
     if (!proof_.fault.empty()) return;
-    contents_.write(begin, static_cast<uint64_t>(bytes), {value, logical - static_cast<int64_t>(begin), -1, -1, 0});
+    contents_.write(begin, static_cast<uint64_t>(bytes),
+                    {value, logical - static_cast<int64_t>(begin), -1, -1, 0});
   }
 
   // `from_channel`: only channels from there on are read (-1: all).
@@ -400,9 +408,8 @@ class Replay {
     return {};
   }
   int64_t own_base(const Port& port) {
-    return source_base(port.value) + (linked_of(port.value).number >= 0
-                                          ? 0
-                                          : pass_ * static_cast<int64_t>(port.location.pass_stride));
+    return source_base(port.value) +
+           (linked_of(port.value).number >= 0 ? 0 : pass_ * static_cast<int64_t>(port.location.pass_stride));
   }
 
   const Plan& plan_;

@@ -4,8 +4,8 @@
 //   - every operand lies inside its buffer, on its alignment, and is used only while the buffer lives;
 //   - no two buffers that live at the same instruction overlap;
 //   - every kernel finds, in each byte of what its part needs, that byte of that value, by nothing else
-//     overwritten in between; weights likewise, loaded as early as the plan allows them to be, in this run and
-//     while the one before still runs;
+//     overwritten in between; weights likewise, loaded as early as the plan allows them to be, in this run
+//     and while the one before still runs;
 //   - what a repeated phase or a later pass needs again is still there;
 //   - every output is complete when its run ends;
 //   - the highest byte in use at any time is the arena's size.

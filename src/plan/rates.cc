@@ -8,7 +8,7 @@
 namespace snug {
 namespace {
 
-// F32 and BF16 FLOP/s of one core, as `snug calibrate` finds them on common servers of about 3 GHz.
+// F32 and BF16 FLOP/s of one core: a guess for servers of about 3 GHz, until `snug calibrate` has measured.
 struct CoreRates {
   std::string_view instruction_set;
   double f32_flops, bf16_flops;

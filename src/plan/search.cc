@@ -191,7 +191,8 @@ std::optional<PhaseSearch::Weights> PhaseSearch::choose_weights(const PhaseSeque
   std::vector<double> density(pieces.size());
   for (size_t i = 0; i < pieces.size(); ++i) {
     double seconds = 0;
-    for (int at = pieces[i].first; at <= pieces[i].last; ++at) seconds += sequence.seconds[static_cast<size_t>(at)];
+    for (int at = pieces[i].first; at <= pieces[i].last; ++at)
+      seconds += sequence.seconds[static_cast<size_t>(at)];
     density[i] = seconds / static_cast<double>(pieces[i].bytes);
   }
   std::vector<size_t> order(pieces.size());
@@ -200,13 +201,15 @@ std::optional<PhaseSearch::Weights> PhaseSearch::choose_weights(const PhaseSeque
 
   const uint64_t room = bytes - small_bytes;
   const bool memory_bound =
-      runs_ > 1 || static_cast<double>(room) < static_cast<double>(std::max(ring_floor, 8 * kMiB)) * kMostGrowth;
+      runs_ > 1 ||
+      static_cast<double>(room) < static_cast<double>(std::max(ring_floor, 8 * kMiB)) * kMostGrowth;
   std::optional<Weights> best;
   uint64_t tried = 0;
   for (const double growth : {1.0, 1.5, 2.0, 3.0, kMostGrowth}) {
     // A run that happens once needs no more of a ring than reads ahead well.
     uint64_t ring = static_cast<uint64_t>(static_cast<double>(std::max(ring_floor, 8 * kMiB)) * growth);
-    ring = std::clamp(ring / kBufferAlignment * kBufferAlignment, ring_floor, room / kBufferAlignment * kBufferAlignment);
+    ring = std::clamp(ring / kBufferAlignment * kBufferAlignment, ring_floor,
+                      room / kBufferAlignment * kBufferAlignment);
     if (ring == tried || ring > room) continue;
     tried = ring;
     std::vector<bool> resident = small;

@@ -78,9 +78,9 @@ class PhaseSearch {
   int runs_;
   const Rates& rates_;
   std::vector<Segment> segments_;
-  std::vector<uint64_t> own_bytes_;         // of values
+  std::vector<uint64_t> own_bytes_;           // of values
   std::map<uint64_t, PhaseChoice> smallest_;  // by what may be spilled
-  std::vector<int> likeness_;  // by segment: equal for those that are alike
+  std::vector<int> likeness_;                 // by segment: equal for those that are alike
   // By segment, or by likeness, and bands and slice size.
   std::map<std::tuple<size_t, int, uint64_t>, std::shared_ptr<const SegmentPlan>> known_plans_;
   std::map<std::tuple<int, int, uint64_t>, uint64_t> known_peaks_;

@@ -59,7 +59,8 @@ class Walk {
     const ValueId id = node(position).output;
     const ValueFacts& value = facts_.value_of(id);
     SegmentValue made{id, value.bytes};
-    made.rolling = plan_.bands > 1 && !value.is_output && inside(value.last_reader()) && !value.readers.empty();
+    made.rolling =
+        plan_.bands > 1 && !value.is_output && inside(value.last_reader()) && !value.readers.empty();
     made.first_step = -1;
     if (!made.rolling) made.overwrites = overwritten(position);
     if (made.rolling) made.bytes = 0;
@@ -100,8 +101,9 @@ class Walk {
       // A small value would keep a large buffer from others.
       const uint64_t bytes = facts_.value_of(id).bytes;
       if (value.bytes < bytes || value.bytes > 2 * bytes || !reading_stays_ahead(candidate, id)) continue;
-      const bool taken = std::any_of(plan_.values.begin(), plan_.values.end(),
-                                     [&, other = candidate](const SegmentValue& v) { return v.overwrites == other; });
+      const bool taken =
+          std::any_of(plan_.values.begin(), plan_.values.end(),
+                      [&, other = candidate](const SegmentValue& v) { return v.overwrites == other; });
       if (!taken && (best == kNoValue || value.bytes < facts_.value_of(best).bytes)) best = candidate;
     }
     return best;
@@ -239,9 +241,8 @@ class Walk {
       const NodeFacts& reading = node(reader);
       const int64_t done = states_[local(reader)].done, pixels = reading.whole.pixels.size();
       if (done >= pixels) continue;
-      const Region next{{image, image + 1},
-                        {done, std::min(pixels, done + reading.pixel_step)},
-                        reading.whole.channels};
+      const Region next{
+          {image, image + 1}, {done, std::min(pixels, done + reading.pixel_step)}, reading.whole.channels};
       for_each_local_input(reading, [&](size_t input, int made_at) {
         if (made_at == position) keep = std::min(keep, need_of(reading, input, next).pixels.begin);
       });
@@ -356,8 +357,8 @@ uint64_t weight_bytes(const PhaseFacts& facts, const NodeFacts& node) {
   uint64_t bytes = 0;
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     if (node.inputs[i] == kNoValue || !facts.is_weight(node.inputs[i])) continue;
-    bytes += static_cast<uint64_t>(bytes_of(node.kernel->weight_dtypes[i],
-                                            facts.graph->value(node.inputs[i]).shape.elements()));
+    bytes += static_cast<uint64_t>(
+        bytes_of(node.kernel->weight_dtypes[i], facts.graph->value(node.inputs[i]).shape.elements()));
   }
   return bytes;
 }

@@ -16,8 +16,8 @@
 namespace snug {
 
 struct SegmentStep {
-  int node = -1;  // position in PhaseFacts::nodes; -1: a move
-  Region part;    // of the node's output
+  int node = -1;              // position in PhaseFacts::nodes; -1: a move
+  Region part;                // of the node's output
   int slice = 0, slices = 1;  // of the node's output channels
   // Of values in rolling buffers, what is there; empty: the value is whole.
   std::vector<Region> input_held;  // by input
@@ -30,8 +30,8 @@ struct SegmentStep {
 // A value made in the segment.
 struct SegmentValue {
   ValueId id = kNoValue;
-  uint64_t bytes = 0;          // of its buffer
-  bool rolling = false;        // whole otherwise
+  uint64_t bytes = 0;             // of its buffer
+  bool rolling = false;           // whole otherwise
   ValueId overwrites = kNoValue;  // lies where this one lay, at least as large
   int first_step = 0, last_step = 0;
 };

@@ -66,7 +66,8 @@ Segment heads_segment(const PhaseFacts& facts, int position) {
   constexpr int kProducts = 3;
   Segment segment{position - kProducts, position, 1, true, 0};
   const NodeFacts& attention = facts.nodes[static_cast<size_t>(position)];
-  if (attention.spec.op != Op::kAttention || !attention.kernel->splits_channels || segment.first < 0) return {};
+  if (attention.spec.op != Op::kAttention || !attention.kernel->splits_channels || segment.first < 0)
+    return {};
   const int64_t heads = std::get<AttentionAttrs>(attention.spec.attrs).heads;
   const int64_t head_channels = attention.whole.channels.size() / heads;
   int64_t step = std::lcm(head_channels, attention.kernel->channel_step);
@@ -124,14 +125,14 @@ std::string signature_of(const PhaseFacts& facts, const Segment& segment) {
       if (read.producer >= segment.first) {
         signature += fmt::format(",{}", read.producer - segment.first);
       } else {
-        signature += fmt::format(",{}:{}{}{}", facts.root[static_cast<size_t>(node.inputs[input])] ==
-                                                       facts.root[static_cast<size_t>(node.inputs[0])]
-                                                   ? "first"
-                                                   : "",
-                                 read.bytes, read.producer < 0 ? 'i' : 'v',
-                                 read.is_output || read.last_reader() > segment.last
-                                     ? 0
-                                     : read.last_reader() - segment.first + 1);
+        signature += fmt::format(
+            ",{}:{}{}{}",
+            facts.root[static_cast<size_t>(node.inputs[input])] ==
+                    facts.root[static_cast<size_t>(node.inputs[0])]
+                ? "first"
+                : "",
+            read.bytes, read.producer < 0 ? 'i' : 'v',
+            read.is_output || read.last_reader() > segment.last ? 0 : read.last_reader() - segment.first + 1);
       }
     }
   }

@@ -3,8 +3,8 @@
 // so that a few rows of each value are enough. What needs a whole value (keys and values of attention, the
 // statistics of a norm) begins a new stretch.
 //
-// Self-attention is a stretch of another kind: its queries, keys and values are made for a few heads at a time
-// from the whole of what they are made of.
+// Self-attention is a stretch of another kind: its queries, keys and values are made for a few heads at a
+// time from the whole of what they are made of.
 #pragma once
 
 #include <string>

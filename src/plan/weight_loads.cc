@@ -8,7 +8,9 @@
 namespace snug {
 namespace {
 
-uint64_t aligned(uint64_t bytes) { return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment; }
+uint64_t aligned(uint64_t bytes) {
+  return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+}
 
 struct Slot {
   uint64_t begin = 0, end = 0;
@@ -105,8 +107,7 @@ std::vector<WeightPiece> gather_pieces(const PhaseFacts& facts,
       const Value& value = facts.graph->value(use.value);
       const int64_t rows = std::max<int64_t>(1, whole_rows(value.shape).channels.size());
       const int64_t elements = value.shape.elements() / rows * use.rows.size();
-      pieces.push_back({use.value, use.dtype, use.rows,
-                        static_cast<uint64_t>(bytes_of(use.dtype, elements)),
+      pieces.push_back({use.value, use.dtype, use.rows, static_cast<uint64_t>(bytes_of(use.dtype, elements)),
                         static_cast<uint64_t>(bytes_of(value.dtype, elements)), at, at});
     }
   }

@@ -37,9 +37,9 @@ std::vector<WeightPiece> gather_pieces(const PhaseFacts& facts,
                                        const std::vector<std::vector<WeightUse>>& uses);
 
 struct LoadPlan {
-  bool feasible = false;  // the ring holds whatever one instruction needs at once
-  std::vector<Load> loads;         // target.buffer is not set; offset: in the ring when every_run
-  std::vector<int> loads_needed;   // by instruction
+  bool feasible = false;          // the ring holds whatever one instruction needs at once
+  std::vector<Load> loads;        // target.buffer is not set; offset: in the ring when every_run
+  std::vector<int> loads_needed;  // by instruction
   uint64_t resident_bytes = 0, streamed_bytes = 0;
 };
 

@@ -60,6 +60,7 @@ bool is_part_with_weights(std::string_view part);
 
 // One part from anywhere: a part's own folder (config.json beside the weights), a whole folder that has
 // it, or a single file that has it. For --vae. Throws as open_checkpoint.
-CheckpointPart open_checkpoint_part(const std::string& path, const std::string& part, FileAccess weights = {});
+CheckpointPart open_checkpoint_part(const std::string& path, const std::string& part,
+                                    FileAccess weights = {});
 
 }  // namespace snug

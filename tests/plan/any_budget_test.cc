@@ -26,7 +26,6 @@ namespace {
 struct Made {
   std::vector<float> picture;
   uint64_t arena_bytes = 0;
-  std::string measures;
 };
 
 // Plans and runs with exactly this much arena: the process beside it is not what is tested here.
@@ -51,12 +50,11 @@ class Bench {
     const auto executor = load_weights(run, *model_, never);
     const HostTensor conditioning = encode_text(run, request_, *model_, *executor);
     BatchNoise noise(request_.seed, static_cast<int>(request_.batch));
-    const HostTensor latents =
-        denoise(run, request_, *model_, conditioning, noise, *executor, {}, nullptr);
+    const HostTensor latents = denoise(run, request_, *model_, conditioning, noise, *executor, {}, nullptr);
     const HostTensor images = decode_latents(run, request_, *model_, latents, *executor);
     EXPECT_EQ(executor->arena().high_water_bytes(), run.plan.arena_bytes);
     const std::span<const float> values = images.floats();
-    return {{values.begin(), values.end()}, run.plan.arena_bytes, {}};
+    return {{values.begin(), values.end()}, run.plan.arena_bytes};
   }
 
  private:
@@ -84,17 +82,8 @@ void expect_same_picture_for_every_budget(const RequestFields& fields, uint64_t 
     EXPECT_LE(run.plan.arena_bytes, budget);
     ASSERT_EQ(prove(run.plan).fault, "") << budget;
     const Made made = bench.make(run);
-    EXPECT_EQ(made.picture == expected.picture, true) << "budget " << budget;
+    EXPECT_TRUE(made.picture == expected.picture) << "budget " << budget;
     tried.insert(made.arena_bytes);
-    for (const Phase& phase : run.plan.phases) {
-      if (phase.name != phase::kStep && phase.name != phase::kDecode) continue;
-      const PhaseMeasures& m = phase.measures;
-      std::printf("[ budget ] %8.2f MiB %-7s passes %d resident %8zu streamed %8zu ring %8zu banded %d x%d sliced %d spilled %zu\n",
-                  static_cast<double>(budget) / 1048576.0, phase.name.c_str(), m.passes,
-                  static_cast<size_t>(m.resident_bytes), static_cast<size_t>(m.streamed_bytes),
-                  static_cast<size_t>(m.ring_bytes), m.banded_nodes, m.most_bands, m.sliced_nodes,
-                  static_cast<size_t>(m.spilled_bytes));
-    }
   }
   EXPECT_GE(tried.size(), 4u) << "budgets should lead to different plans";
 }
