@@ -81,7 +81,7 @@ TEST_F(CommandLine, VersionIsAnsweredAtOnce) {
 
 TEST_F(CommandLine, HelpShowsExamplesForEveryCommand) {
   const std::string overview = run({"help"}).out;
-  for (const char* command : {"generate", "inspect", "models", "system", "calibrate"}) {
+  for (const char* command : {"generate", "plan", "inspect", "models", "system", "calibrate"}) {
     EXPECT_NE(overview.find(command), std::string::npos);
     const ProgramResult result = run({command, "--help"});
     EXPECT_EQ(result.exit_code, 0);

@@ -94,7 +94,9 @@ std::vector<WayOut> ways_out(const Request& request, const Model& model, const B
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kInvalidArgument) throw;
   }
-  if (request.precision == DType::kF32 && has_bf16(backend)) {
+  // It halves values at best, and nothing else.
+  const uint64_t room = failed.run.budget.bytes - std::min(failed.run.budget.bytes, failed.run.beside_bytes);
+  if (request.precision == DType::kF32 && has_bf16(backend) && failed.run.plan.arena_bytes / 2 <= room) {
     Request narrower = request;
     narrower.precision = DType::kBF16;
     if (try_plan(narrower, model, backend, rates).fits) {

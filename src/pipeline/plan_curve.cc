@@ -41,8 +41,9 @@ class Replanner {
     return whole_mib(plan.arena_bytes + beside_bytes_ + kProcessNoiseBytes);
   }
 
-  std::optional<CurvePoint> smallest() {
-    uint64_t least = budget_of(plan(0).plan);
+  // `least_plan`: of the smallest arena.
+  std::optional<CurvePoint> smallest(const Plan& least_plan) {
+    uint64_t least = budget_of(least_plan);
     for (int i = 0; i < kSmallestTries; ++i) {
       PlanOutcome outcome = plan(least - kProcessNoiseBytes);
       if (outcome.fits) return CurvePoint{least, std::move(outcome.plan)};
@@ -66,10 +67,10 @@ Plan plan_without_limit(const Request& request, const Model& model, const Planne
   return Replanner(request, model, run, rates).plan(UINT64_MAX).plan;
 }
 
-std::optional<uint64_t> smallest_budget(const Request& request, const Model& model, const PlannedRun& run,
+std::optional<uint64_t> smallest_budget(const Request& request, const Model& model, const PlannedRun& failed,
                                         const Rates& rates) {
-  Replanner replanner(request, model, run, rates);
-  const auto least = replanner.smallest();
+  Replanner replanner(request, model, failed, rates);
+  const auto least = replanner.smallest(failed.plan);
   return least ? std::optional(least->budget_bytes) : std::nullopt;
 }
 
@@ -77,7 +78,7 @@ std::vector<CurvePoint> plan_curve(const Request& request, const Model& model, c
                                    const Rates& rates, int points) {
   Replanner replanner(request, model, run, rates);
   std::vector<CurvePoint> curve;
-  auto smallest = replanner.smallest();
+  auto smallest = replanner.smallest(replanner.plan(0).plan);
   if (!smallest) return curve;
   const uint64_t least = smallest->budget_bytes;
   curve.push_back(std::move(*smallest));

@@ -20,9 +20,9 @@ struct CurvePoint {
 Plan plan_without_limit(const Request& request, const Model& model, const PlannedRun& run,
                         const Rates& rates);
 
-// The smallest budget, in whole MiB, with which the request is planned in a process like this one. Nothing
-// when none is found.
-std::optional<uint64_t> smallest_budget(const Request& request, const Model& model, const PlannedRun& run,
+// The smallest budget, in whole MiB, with which the request is planned in a process like this one. `failed`:
+// the run of an attempt that did not fit. Nothing when none is found.
+std::optional<uint64_t> smallest_budget(const Request& request, const Model& model, const PlannedRun& failed,
                                         const Rates& rates);
 
 // `points` plans or fewer, at budgets in geometric series from the smallest feasible one to that where

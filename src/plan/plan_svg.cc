@@ -230,11 +230,10 @@ class Drawing {
       if (phase.runs() > 2) {
         const double x = phase_x_[p].second - kBreakPx;
         svg_.rect({x, kMemory.y, kBreakPx, kMemory.height}, "#ffffff", "break",
-                  fmt::format("{} more runs like the one before", phase.runs() - 2));
-        svg_.text(
-            x + kBreakPx / 2 + 4, kMemory.y + kMemory.height / 2,
-            fmt::format("{} more runs of {}", phase.runs() - 2, format_seconds(phase.later_run_seconds)), 12,
-            SvgAnchor::kMiddle, -90);
+                  fmt::format("{} more like the one before", phase.runs() - 2));
+        svg_.text(x + kBreakPx / 2 + 4, kMemory.y + kMemory.height / 2,
+                  fmt::format("{} more of {}", phase.runs() - 2, format_seconds(phase.later_run_seconds)), 12,
+                  SvgAnchor::kMiddle, -90);
         svg_.text(x + kBreakPx / 2, kKernelsTopPx + 18, "…", 16, SvgAnchor::kMiddle);
         svg_.text(x + kBreakPx / 2, kReadsTopPx + 18, "…", 16, SvgAnchor::kMiddle);
       }

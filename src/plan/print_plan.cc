@@ -79,9 +79,8 @@ std::string print_plan(const Plan& plan, const PlanFigures& figures) {
 std::string explain_plan(const Plan& plan, const std::vector<std::string>& unused) {
   std::string out;
   for (const Phase& phase : plan.phases) {
-    out +=
-        fmt::format("{}: {} runs of {} instructions, {} loads, {:.3g} GFLOP each\n", phase.name, phase.runs(),
-                    phase.instructions.size(), phase.loads.size(), phase.flops_per_run / 1e9);
+    out += fmt::format("{}: {} × {} instructions, {} loads, {:.3g} GFLOP each\n", phase.name, phase.runs(),
+                       phase.instructions.size(), phase.loads.size(), phase.flops_per_run / 1e9);
     for (const OperatorLine& line : operator_lines(phase)) {
       const std::string parts =
           line.cut.empty() ? "whole" : fmt::format("{} parts by {}", line.parts, line.cut);
