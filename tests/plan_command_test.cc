@@ -184,6 +184,14 @@ TEST_F(PlanCommand, WhatMayChangeIsChangedAndNamed) {
   EXPECT_NE(text.out.find("size 512x512"), std::string::npos) << text.out;
 }
 
+TEST_F(PlanCommand, RunsRefineWhatTimesArePredictedFrom) {
+  EXPECT_EQ(run_json({"plan"})["rates"], "built_in");
+  const json report = run_json({"generate", "x", "--size", "512x512", "--steps", "2", "--seed", "1"});
+  EXPECT_EQ(report["planned"]["rates"], "built_in");
+  ASSERT_GT(report["measured"]["seconds"], 0.2) << "too fast a machine for this test: ask for more steps";
+  EXPECT_EQ(run_json({"plan"})["rates"], "refined");
+}
+
 // The value of an attribute of a tag; NaN without one.
 double attribute(const std::string& tag, const std::string& name) {
   const size_t at = tag.find(" " + name + "=\"");
