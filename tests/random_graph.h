@@ -20,9 +20,13 @@ namespace snug::testing {
 
 class RandomGraph {
  public:
-  RandomGraph(uint32_t seed, int nodes, int64_t most_channels, int64_t longest_edge)
-      : random_(seed), most_channels_(most_channels), graph_("random " + std::to_string(seed)) {
-    batch_ = pick(1, 3);
+  // `images`: the batch; 0: 1 to 3, and then weights too may have an extent for images.
+  RandomGraph(uint32_t seed, int nodes, int64_t most_channels, int64_t longest_edge, int64_t images = 0)
+      : random_(seed),
+        most_channels_(most_channels),
+        weights_per_image_(images == 0),
+        graph_("random " + std::to_string(seed)) {
+    batch_ = images == 0 ? pick(1, 3) : images;
     const Shape latents{batch_, 2 * pick(2, most_channels / 2), pick(2, longest_edge), pick(2, longest_edge)};
     pictures_.push_back(graph_.add_input("latents", DType::kF32, latents, Variability::kLatents));
     const Shape context{batch_, pick(2, 2 * longest_edge), 2 * pick(1, most_channels / 2)};
@@ -211,7 +215,9 @@ class RandomGraph {
       case 3: y = add(Op::kAdd, std::monostate{}, {x, weight("beta", Shape{shape(x)[1], channels})}); break;
       case 4: y = add(Op::kActivation, ActivationAttrs{activation()}, {linear(x, channels)}); break;
       case 5: y = add(Op::kTokens, std::monostate{}, {any(pictures_)}); break;
-      default: y = add(Op::kAdd, std::monostate{}, {linear(x, channels), weight("beta", shape(x))});
+      default:
+        y = add(Op::kAdd, std::monostate{},
+                {linear(x, channels), weights_per_image_ ? weight("beta", shape(x)) : linear(x, channels)});
     }
     tokens_.push_back(y);
   }
@@ -253,6 +259,7 @@ class RandomGraph {
 
   std::mt19937 random_;
   int64_t most_channels_;
+  bool weights_per_image_;
   int64_t batch_ = 1;
   Graph graph_;
   Pool pictures_, tokens_, rows_;  // values of rank 4, 3 and 2

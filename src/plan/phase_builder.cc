@@ -43,8 +43,8 @@ class PhaseBuilder {
     for (const Phase& phase : plan_.phases) {
       if (&phase == phase_) continue;
       // A phase without instructions still has an instant of its own, for its inputs and outputs.
-      next = std::max(next, phase.first_instruction +
-                                std::max(1, static_cast<int>(phase.instructions.size())));
+      next =
+          std::max(next, phase.first_instruction + std::max(1, static_cast<int>(phase.instructions.size())));
     }
     return next;
   }
@@ -90,8 +90,8 @@ class PhaseBuilder {
   void place_inputs(const PhaseWay& way, const std::vector<PhaseOutputs>& earlier) {
     for (const ValueId id : way.graph.inputs()) {
       const Value& value = way.graph.value(id);
-      const auto link = std::find_if(way.links.begin(), way.links.end(),
-                                     [&](const PhaseLink& l) { return l.input == id; });
+      const auto link =
+          std::find_if(way.links.begin(), way.links.end(), [&](const PhaseLink& l) { return l.input == id; });
       if (link == way.links.end()) {
         home(id) = {add_buffer(phase_->name + " " + value.name, BufferKind::kInput,
                                static_cast<uint64_t>(value.bytes()), start_, start_)};
@@ -125,12 +125,13 @@ class PhaseBuilder {
     phase_->loads = choice_.loads.loads;
     int ring = -1;
     if (choice_.ring_bytes > 0) {
-      ring = add_buffer(phase_->name + " weight ring", BufferKind::kStaging, choice_.ring_bytes, start_, last_);
+      ring =
+          add_buffer(phase_->name + " weight ring", BufferKind::kStaging, choice_.ring_bytes, start_, last_);
     }
     int resident = -1;
     if (choice_.loads.resident_bytes > 0) {
-      resident = add_buffer(phase_->name + " weights", BufferKind::kWeight, choice_.loads.resident_bytes, start_,
-                            last_);
+      resident = add_buffer(phase_->name + " weights", BufferKind::kWeight, choice_.loads.resident_bytes,
+                            start_, last_);
     }
     uint64_t offset = 0;
     for (Load& load : phase_->loads) {
@@ -212,7 +213,9 @@ class PhaseBuilder {
     if (own.buffer < 0) {
       const auto made = std::find_if(plan.values.begin(), plan.values.end(),
                                      [&](const SegmentValue& value) { return value.id == node.output; });
-      own = made->overwrites != kNoValue ? home(made->overwrites) : new_home(*made);
+      // What is kept of each pass needs a place for each.
+      const bool takes_place = made->overwrites != kNoValue && !kept_of_each_pass_.contains(made->id);
+      own = takes_place ? home(made->overwrites) : new_home(*made);
     }
     extend(own, time_);
     Place place{own, node.whole};
@@ -256,8 +259,8 @@ class PhaseBuilder {
 
   void add_restore(ValueId id) {
     const uint64_t bytes = facts_.value_of(id).bytes;
-    home(id) = {add_buffer(facts_.graph->value(id).name + " restored", BufferKind::kActivation, bytes, time_,
-                           time_)};
+    home(id) = {
+        add_buffer(facts_.graph->value(id).name + " restored", BufferKind::kActivation, bytes, time_, time_)};
     phase_->instructions.emplace_back(Restore{home(id), file_offset(id), bytes});
   }
 
@@ -289,9 +292,9 @@ class PhaseBuilder {
 
 }  // namespace
 
-PhaseOutputs build_phase(Plan& plan, const PhaseRequest& request, const PhaseWay& way, const PhaseFacts& facts,
-                         const PhaseChoice& choice, const std::vector<PhaseOutputs>& earlier,
-                         const std::vector<bool>& linked_later) {
+PhaseOutputs build_phase(Plan& plan, const PhaseRequest& request, const PhaseWay& way,
+                         const PhaseFacts& facts, const PhaseChoice& choice,
+                         const std::vector<PhaseOutputs>& earlier, const std::vector<bool>& linked_later) {
   return PhaseBuilder(plan, facts, choice).build(request, way, earlier, linked_later);
 }
 
