@@ -24,6 +24,7 @@ class PhaseBuilder {
     phase.stage = request.stage;
     phase.part = request.part;
     phase.graph = way.graph;
+    phase.links = way.links;
     phase.calls = request.calls;
     phase.passes = way.passes;
     phase.first_instruction = start_ = next_instruction();
@@ -181,6 +182,10 @@ class PhaseBuilder {
       extend(place, time_);
     }
     run.output = output_place(plan, step, node);
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      const bool there = facts_.is_activation(node, i) && node.kernel->may_overwrite[i];
+      if (there && run.inputs[i].location == run.output.location) run.overwrites = static_cast<int>(i);
+    }
     run.scratch_bytes = node.kernel->scratch_bytes;
     if (run.scratch_bytes > 0) run.scratch = scratch_place(plan, at.segment, node);
     phase_->instructions.emplace_back(std::move(run));

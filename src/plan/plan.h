@@ -71,6 +71,7 @@ struct RunKernel {
   Region part;  // of the node's output
   std::vector<Place> inputs;
   Place output;
+  int overwrites = -1;  // the input in whose very place the output lies, as its kernel allows; -1: none
   Location scratch;
   uint64_t scratch_bytes = 0;
   int loads_needed = 0;  // so many of the phase's loads must be done
@@ -102,6 +103,14 @@ struct Port {
   Location location;
 };
 
+// An input of a phase that an earlier phase makes.
+struct PhaseLink {
+  ValueId input = kNoValue;   // in this phase's graph
+  int source_phase = -1;      // index of the earlier phase
+  size_t source_output = 0;   // into its graph's outputs()
+  bool row_per_call = false;  // call i reads row i of it; else pass i reads what pass i of the source made
+};
+
 // How a phase gets along with its budget, beside running everything whole with everything resident.
 struct PhaseMeasures {
   int passes = 1;
@@ -123,6 +132,7 @@ struct Phase {
   std::vector<Load> loads;
   std::vector<std::string> kernel_names;        // by node; empty for views
   std::vector<std::vector<Declined>> declined;  // by node
+  std::vector<PhaseLink> links;                 // inputs that are not the host's
   std::vector<Port> inputs, outputs;
   double flops_per_run = 0;
   PhaseMeasures measures;

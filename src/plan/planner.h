@@ -16,14 +16,6 @@
 
 namespace snug {
 
-// An input of a phase that an earlier phase makes.
-struct PhaseLink {
-  ValueId input = kNoValue;   // in this phase's graph
-  int source_phase = -1;      // index of the earlier phase
-  size_t source_output = 0;   // into its graph's outputs()
-  bool row_per_call = false;  // call i reads row i of it; else pass i reads what pass i of the source made
-};
-
 // One way to cut a phase's batch. The graphs of a phase's ways differ in their batch alone.
 struct PhaseWay {
   int passes = 1;

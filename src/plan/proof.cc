@@ -109,6 +109,9 @@ class Replay {
         root_[static_cast<size_t>(node.output)] = root_[static_cast<size_t>(node.inputs[0])];
       }
     }
+    for (const Load& load : phase.loads) {
+      if (load.after < 0 || load.after > size_of(phase)) fail("a load waits for what never comes");
+    }
     // All passes of a call: what each leaves behind is read later.
     const int runs = std::min(phase.runs(), std::max(kReplayedRuns, phase.passes));
     for (int run = 0; run < runs; ++run) replay_run(run, run + 1 < runs);
@@ -120,8 +123,10 @@ class Replay {
     first_run_ = run == 0;
     now_ = phase_->first_instruction;
     for (const Port& port : phase_->inputs) {
-      write(port.location, 0, phase_->graph.value(port.value).bytes(), number(port.value), 0);
+      write(port.location, 0, phase_->graph.value(port.value).bytes(), number(port.value),
+            base_of(port.value));
     }
+    loads_done_ = 0;
     if (first_run_) begin_loads(0, false);
     for (int i = 0; i < size_of(*phase_); ++i) {
       now_ = phase_->first_instruction + i;
@@ -131,7 +136,7 @@ class Replay {
     }
     for (const Port& port : phase_->outputs) {
       const Value& value = phase_->graph.value(port.value);
-      expect(port.location, 0, value.bytes(), number(port.value), own_base(port), value.name);
+      expect(port.location, 0, value.bytes(), source_number(port.value), base_of(port.value), value.name);
     }
   }
 
@@ -156,9 +161,22 @@ class Replay {
     const Node& node = phase_->graph.node(run.node);
     const std::vector<Operand> operands = phase_->graph.operands(node);
     const Operand output = phase_->graph.operand(node.output);
-    for (int i = 0; i < run.loads_needed; ++i) check_begun(phase_->loads[static_cast<size_t>(i)]);
+    if (run.inputs.size() != node.inputs.size()) return fail("instruction {} has other operands", now_);
+    wait_for_loads(run.loads_needed);
+    // A kernel may use its scratch at any time: before it has read what lies there, too.
+    if (run.scratch_bytes > 0) {
+      if (run.scratch.offset % kBufferAlignment != 0)
+        fail("instruction {} has scratch off its alignment", now_);
+      write(run.scratch, 0, static_cast<int64_t>(run.scratch_bytes), -1, 0);
+    }
+    reads_.clear();
     for (size_t i = 0; i < node.inputs.size(); ++i) {
-      if (node.inputs[i] == kNoValue) continue;
+      if (node.inputs[i] == kNoValue) {
+        if (run.inputs[i].location.buffer >= 0)
+          fail("instruction {} is given what its node does not take", now_);
+        continue;
+      }
+      input_ = static_cast<int>(i);
       const Region need = input_region(node.op, node.attrs, operands, output, i, run.part);
       if (operands[i].is_weight) {
         expect_weight(run.inputs[i], node.inputs[i], need);
@@ -166,14 +184,32 @@ class Replay {
         expect_activation(run.inputs[i], node.inputs[i], need, run);
       }
     }
-    if (run.scratch_bytes > 0) write(run.scratch, 0, static_cast<int64_t>(run.scratch_bytes), -1, 0);
     write_part(run, node.output);
   }
 
-  // An instruction waits for loads that something before it has let begin.
-  void check_begun(const Load& load) {
-    if (load.every_run && !load.after_previous_run && load.after > now_ - phase_->first_instruction) {
-      fail("instruction {} waits for a load that waits for {}", now_, load.after);
+  // An instruction waits for loads that something before it has let begin, and for all before those.
+  void wait_for_loads(int needed) {
+    if (needed > static_cast<int>(phase_->loads.size())) return fail("instruction {} waits for ever", now_);
+    for (; loads_done_ < needed; ++loads_done_) {
+      const Load& load = phase_->loads[static_cast<size_t>(loads_done_)];
+      if ((first_run_ || load.every_run) && !load.after_previous_run &&
+          load.after > now_ - phase_->first_instruction) {
+        fail("instruction {} waits for a load that waits for {}", now_, load.after);
+      }
+    }
+  }
+
+  // A kernel that writes over what it reads: only an input that it said it can take the place of, exactly.
+  void check_overlap(const RunKernel& run, uint64_t begin, uint64_t bytes) {
+    const auto meets = [&](uint64_t other, uint64_t other_bytes) {
+      return begin < other + other_bytes && other < begin + bytes;
+    };
+    if (run.scratch_bytes > 0 && meets(address(run.scratch, 0, 0), run.scratch_bytes)) {
+      fail("instruction {} writes its output into its scratch", now_);
+    }
+    for (const Read& read : reads_) {
+      const bool in_place = read.input == run.overwrites && read.begin == begin && read.bytes == bytes;
+      if (meets(read.begin, read.bytes) && !in_place) fail("instruction {} writes over what it reads", now_);
     }
   }
 
@@ -186,6 +222,9 @@ class Replay {
              l.target.offset == place.location.offset && l.rows == place.held.channels;
     });
     if (load == phase_->loads.end()) return fail("'{}' is not loaded where it is read", value.name);
+    if ((first_run_ || load->every_run) && load - phase_->loads.begin() >= loads_done_) {
+      return fail("instruction {} does not wait for '{}'", now_, value.name);
+    }
     const auto row_bytes = static_cast<int64_t>(load->bytes) / std::max<int64_t>(1, load->rows.size());
     expect(place.location, (need.channels.begin - load->rows.begin) * row_bytes,
            need.channels.size() * row_bytes, number(id), need.channels.begin * row_bytes, value.name);
@@ -209,7 +248,7 @@ class Replay {
                          pixel_bytes;
       const int64_t logical = (image * whole.pixels.size() + need.pixels.begin) * pixel_bytes;
       expect(place.location, at, need.pixels.size() * pixel_bytes, part_number(id, place.held, whole),
-             logical + source_base(id), value.name, by_channels ? need.channels.begin : -1);
+             logical + base_of(id), value.name, by_channels ? need.channels.begin : -1);
     }
   }
 
@@ -224,9 +263,12 @@ class Replay {
                          pixel_bytes;
       const int64_t logical = (image * whole.pixels.size() + run.part.pixels.begin) * pixel_bytes;
       const int64_t bytes = run.part.pixels.size() * pixel_bytes;
-      const int64_t base = pass_ * static_cast<int64_t>(run.output.location.pass_stride);
+      const int64_t base = base_of(id);
+      check_overlap(run, address(run.output.location, at, bytes), static_cast<uint64_t>(bytes));
       if (run.part.channels == run.output.held.channels) {
         write(run.output.location, at, bytes, part_number(id, run.output.held, whole), logical + base);
+      } else if (!(run.output.held.channels == whole.channels)) {
+        fail("'{}' is written in parts of a part", value.name);
       } else {
         write_channels(run, id, at, bytes, logical + base, whole.channels);
       }
@@ -313,6 +355,7 @@ class Replay {
       if (content.value == value && content.channels_done < 0) return content.shift == shift;
       return content.under == value && content.under_shift == shift && from_channel >= content.channels_done;
     });
+    reads_.push_back({begin, static_cast<uint64_t>(bytes), input_});
     if (!there) fail("'{}' is not where instruction {} of '{}' reads it", name, now_, phase_->name);
   }
 
@@ -329,87 +372,33 @@ class Replay {
     return part_numbers_.try_emplace(key, -2 - static_cast<int64_t>(part_numbers_.size())).first->second;
   }
 
-  // Linked inputs are outputs of other phases: found by the buffer that they share.
-  const Port* source_of(ValueId id, const Phase*& source) const {
-    const ValueId root = root_[static_cast<size_t>(id)];
-    const Value& value = phase_->graph.value(root);
-    if (value.kind != ValueKind::kInput) return nullptr;
-    for (const Port& port : phase_->inputs) {
-      if (port.value == root) return nullptr;
+  // A linked input is an output of another phase; its bytes are known by that one's root.
+  int64_t source_number(ValueId id) {
+    const PhaseLink* const link = link_of(id);
+    if (link == nullptr) return number(id);
+    const Phase& source = plan_.phases[static_cast<size_t>(link->source_phase)];
+    ValueId own = source.graph.outputs()[link->source_output];
+    for (;;) {
+      const NodeId producer = source.graph.value(own).producer;
+      if (producer == kNoNode || !op_info(source.graph.node(producer).op).is_view) break;
+      own = source.graph.node(producer).inputs[0];
     }
-    const int buffer = linked_buffer(root);
-    for (const Phase& phase : plan_.phases) {
-      if (&phase == phase_) break;
-      for (const Port& port : phase.outputs) {
-        if (port.location.buffer == buffer) {
-          source = &phase;
-          return &port;
-        }
-      }
+    return number(source, own);
+  }
+  const PhaseLink* link_of(ValueId id) const {
+    const ValueId root = root_[static_cast<size_t>(id)];
+    for (const PhaseLink& link : phase_->links) {
+      if (link.input == root) return &link;
     }
     return nullptr;
   }
-  int linked_buffer(ValueId root) const {
-    for (const Instruction& instruction : phase_->instructions) {
-      const auto* run = std::get_if<RunKernel>(&instruction);
-      if (run == nullptr) continue;
-      const Node& node = phase_->graph.node(run->node);
-      for (size_t i = 0; i < node.inputs.size(); ++i) {
-        if (node.inputs[i] != kNoValue && root_[static_cast<size_t>(node.inputs[i])] == root) {
-          return run->inputs[i].location.buffer;
-        }
-      }
-    }
-    return -1;
-  }
-  int64_t source_number(ValueId id) {
-    const Linked& linked = linked_of(id);
-    return linked.number >= 0 ? linked.number : number(id);
-  }
-  int64_t source_base(ValueId id) {
-    const Linked& linked = linked_of(id);
-    if (linked.number < 0) return 0;
-    return static_cast<int64_t>(linked.location.call_stride) * call_ +
-           static_cast<int64_t>(linked.location.pass_stride) * pass_;
-  }
-  struct Linked {
-    int64_t number = -1;
-    Location location;  // as this phase reads it
-  };
-  const Linked& linked_of(ValueId id) {
-    const ValueId root = root_[static_cast<size_t>(id)];
-    const auto [found, fresh] = linked_.try_emplace({phase_, root});
-    if (!fresh) return found->second;
-    const Phase* source = nullptr;
-    if (const Port* port = source_of(id, source); port != nullptr) {
-      // The output's own root, in its phase.
-      ValueId own = port->value;
-      for (bool moved = true; moved;) {
-        const NodeId producer = source->graph.value(own).producer;
-        moved = producer != kNoNode && op_info(source->graph.node(producer).op).is_view;
-        if (moved) own = source->graph.node(producer).inputs[0];
-      }
-      found->second.number = number(*source, own);
-      found->second.location = linked_location(root);
-    }
-    return found->second;
-  }
-  Location linked_location(ValueId root) const {
-    for (const Instruction& instruction : phase_->instructions) {
-      const auto* run = std::get_if<RunKernel>(&instruction);
-      if (run == nullptr) continue;
-      const Node& node = phase_->graph.node(run->node);
-      for (size_t i = 0; i < node.inputs.size(); ++i) {
-        if (node.inputs[i] != kNoValue && root_[static_cast<size_t>(node.inputs[i])] == root) {
-          return run->inputs[i].location;
-        }
-      }
-    }
-    return {};
-  }
-  int64_t own_base(const Port& port) {
-    return source_base(port.value) +
-           (linked_of(port.value).number >= 0 ? 0 : pass_ * static_cast<int64_t>(port.location.pass_stride));
+  // From which of its bytes on this run uses a value: those that each pass or call has of it.
+  int64_t base_of(ValueId id) const {
+    const int64_t bytes = phase_->graph.value(root_[static_cast<size_t>(id)]).bytes();
+    const PhaseLink* const link = link_of(id);
+    if (link == nullptr) return pass_ * bytes;
+    if (link->row_per_call) return call_ * bytes;
+    return plan_.phases[static_cast<size_t>(link->source_phase)].passes > 1 ? pass_ * bytes : 0;
   }
 
   const Plan& plan_;
@@ -418,10 +407,17 @@ class Replay {
   std::vector<ValueId> root_;
   int call_ = 0, pass_ = 0, now_ = 0;
   bool first_run_ = false;
+  int loads_done_ = 0;  // at least, in this run
+  // Of the instruction that runs.
+  struct Read {
+    uint64_t begin = 0, bytes = 0;
+    int input = 0;
+  };
+  int input_ = 0;
+  std::vector<Read> reads_;
   ByteContents contents_, file_;
   std::map<std::pair<const Phase*, ValueId>, int64_t> numbers_;
   std::map<std::tuple<int64_t, int64_t, int64_t>, int64_t> part_numbers_;  // below -1
-  std::map<std::pair<const Phase*, ValueId>, Linked> linked_;
 };
 
 }  // namespace

@@ -8,9 +8,13 @@
 //     and while the one before still runs;
 //   - what a repeated phase or a later pass needs again is still there;
 //   - every output is complete when its run ends;
+//   - no kernel writes over what it reads, but in the very place of an input that it can replace; none writes
+//     its output into its scratch;
+//   - no instruction waits for a load that waits for it;
 //   - the highest byte in use at any time is the arena's size.
-// Which graph runs and which kernels it gets is not judged here; that one graph computes what another does is
-// what tests/executor_test.cc is for.
+// Which graph runs, which kernels it gets and what those ask for (scratch, element types of weights, inputs
+// that they can replace) is not judged here; that one graph computes what another does is what
+// tests/plan/random_plan_test.cc is for.
 #pragma once
 
 #include <cstdint>
