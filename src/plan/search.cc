@@ -15,7 +15,6 @@ constexpr std::array<uint64_t, 4> kSliceBytes = {UINT64_MAX, 16 * kMiB, 2 * kMiB
 // Vectors and other weights up to this size stay: they are not worth a turn of the ring. With the smallest
 // slices, memory is so short that only vectors do.
 constexpr uint64_t kSmallWeightBytes = 64 * kKiB;
-constexpr uint64_t kVectorBytes = 8 * kKiB;
 uint64_t small_weight_bytes(uint64_t slice_bytes) {
   return slice_bytes <= kSliceBytes.back() ? kVectorBytes : kSmallWeightBytes;
 }
@@ -29,15 +28,17 @@ constexpr double kWorthwhile = 0.002, kWorthwhileSeconds = 0.03;
 constexpr double kWorthwhileShare = 0.01;
 constexpr int kVainTries = 3;
 
-// A ring so many times the smallest reads ahead as far as helps.
-constexpr double kMostGrowth = 5;
-
 int next_bands(int bands) { return bands < 4 ? bands + 1 : bands + bands / 2; }
 
 }  // namespace
 
 PhaseSearch::PhaseSearch(const PhaseFacts& facts, std::vector<bool> linked, int runs, const Rates& rates)
-    : facts_(facts), linked_(std::move(linked)), runs_(runs), rates_(rates), segments_(find_segments(facts)) {
+    : facts_(facts),
+      linked_(std::move(linked)),
+      runs_(runs),
+      rates_(rates),
+      residency_(facts, runs, rates),
+      segments_(find_segments(facts)) {
   own_bytes_ = home_bytes_of(facts, {});
   std::map<std::string, int> signatures;
   for (const Segment& segment : segments_) {
@@ -93,47 +94,51 @@ SegmentPlans PhaseSearch::choose_bands(uint64_t bytes, uint64_t slice_bytes,
   return plans;
 }
 
+// The segment that needs most, and how much.
+std::pair<int, uint64_t> PhaseSearch::fullest(const SegmentPlans& plans, const std::vector<uint64_t>& passing,
+                                              uint64_t slice_bytes) {
+  std::pair<int, uint64_t> worst = {0, 0};
+  for (size_t s = 0; s < segments_.size(); ++s) {
+    const uint64_t peak = passing[s] + own_peak(s, plans[s]->bands, slice_bytes);
+    if (peak > worst.second) worst = {static_cast<int>(s), peak};
+  }
+  return worst;
+}
+
+// The largest value of at most `most_bytes` that only passes by a segment, or kNoValue.
+ValueId PhaseSearch::passing_value(int segment, const std::vector<bool>& spilled, uint64_t most_bytes) const {
+  const std::vector<int> segment_of = segment_of_nodes(facts_, segments_);
+  ValueId best = kNoValue;
+  for (size_t i = 0; i < facts_.values.size(); ++i) {
+    const ValueFacts& value = facts_.values[i];
+    const auto id = static_cast<ValueId>(i);
+    if (spilled[i] || facts_.root[i] != id || value.producer < 0 || value.bytes > most_bytes) continue;
+    // Where each pass leaves an output for later phases, it has to stay.
+    if (value.is_output) continue;
+    const std::vector<Stay> stays = stays_of(facts_, segment_of, id, true);
+    const bool used = std::any_of(stays.begin(), stays.end(), [&](const Stay& stay) {
+      return stay.first <= segment && segment <= stay.last;
+    });
+    const bool passes = !used && stays.front().first < segment && stays.back().last > segment;
+    if (passes && (best == kNoValue || value.bytes > facts_.value_of(best).bytes)) best = id;
+  }
+  return best;
+}
+
 // Values are spilled, largest first, from the segments that are too large, until these fit.
 std::vector<bool> PhaseSearch::choose_spilled(uint64_t bytes, uint64_t slice_bytes,
                                               uint64_t most_spill_bytes) {
   std::vector<bool> spilled(facts_.values.size(), false);
-  const std::vector<int> segment_of = segment_of_nodes(facts_, segments_);
-  uint64_t total = 0;
-  for (;;) {
+  for (uint64_t left = most_spill_bytes;;) {
     const std::vector<uint64_t> passing =
         passing_bytes(facts_, segments_, whole_plans(slice_bytes), spilled, linked_);
-    const SegmentPlans plans = choose_bands(bytes, slice_bytes, passing);
-    // The fullest segment decides which value goes next.
-    size_t worst = 0;
-    uint64_t worst_bytes = 0;
-    for (size_t s = 0; s < segments_.size(); ++s) {
-      const uint64_t peak = passing[s] + own_peak(s, plans[s]->bands, slice_bytes);
-      if (peak > worst_bytes) {
-        worst = s;
-        worst_bytes = peak;
-      }
-    }
+    const auto [worst, worst_bytes] =
+        fullest(choose_bands(bytes, slice_bytes, passing), passing, slice_bytes);
     if (worst_bytes <= bytes) return spilled;
-    ValueId best = kNoValue;
-    for (size_t id = 0; id < facts_.values.size(); ++id) {
-      const ValueFacts& value = facts_.values[id];
-      if (spilled[id] || facts_.root[id] != static_cast<ValueId>(id) || value.producer < 0) continue;
-      // Where each pass leaves an output for later phases, it has to stay.
-      if (value.is_output) continue;
-      if (total + value.bytes > most_spill_bytes) continue;
-      const auto here = static_cast<int>(worst);
-      const std::vector<Stay> stays = stays_of(facts_, segment_of, static_cast<ValueId>(id), true);
-      const bool passes = stays.front().first < here && stays.back().last > here &&
-                          std::none_of(stays.begin(), stays.end(), [&](const Stay& stay) {
-                            return stay.first <= here && here <= stay.last;
-                          });
-      if (passes && (best == kNoValue || value.bytes > facts_.value_of(best).bytes)) {
-        best = static_cast<ValueId>(id);
-      }
-    }
-    if (best == kNoValue) return spilled;
-    spilled[static_cast<size_t>(best)] = true;
-    total += facts_.value_of(best).bytes;
+    const ValueId next = passing_value(worst, spilled, left);
+    if (next == kNoValue) return spilled;
+    spilled[static_cast<size_t>(next)] = true;
+    left -= facts_.value_of(next).bytes;
   }
 }
 
@@ -146,94 +151,6 @@ PhaseChoice PhaseSearch::choice_of(SegmentPlans plans, std::vector<bool> spilled
   return choice;
 }
 
-PhaseSearch::Weights PhaseSearch::weights_with(const PhaseSequence& sequence,
-                                               const std::vector<WeightPiece>& pieces,
-                                               const std::vector<bool>& resident, uint64_t ring_bytes) {
-  Weights weights;
-  weights.ring_bytes = ring_bytes;
-  weights.loads = plan_loads(pieces, resident, ring_bytes, static_cast<int>(sequence.steps.size()));
-  if (!weights.loads.feasible) return weights;
-  Interleaving work;
-  work.instruction_seconds = sequence.seconds;
-  work.loads_needed = weights.loads.loads_needed;
-  work.loads = &weights.loads.loads;
-  for (const WeightPiece& piece : pieces) {
-    work.load_seconds.push_back(static_cast<double>(piece.file_bytes) / rates_.read_bytes);
-  }
-  weights.times = simulate(work, runs_);
-  // What reading takes away from the kernels.
-  const double taken = static_cast<double>(weights.loads.streamed_bytes) * rates_.read_core_seconds /
-                       std::max(1, rates_.threads);
-  weights.times.later_run_seconds += taken;
-  weights.times.first_run_seconds += taken;
-  return weights;
-}
-
-// Nothing when even the smallest ring does not fit in `bytes`.
-std::optional<PhaseSearch::Weights> PhaseSearch::choose_weights(const PhaseSequence& sequence, uint64_t bytes,
-                                                                uint64_t small_limit_bytes) {
-  const std::vector<WeightPiece> pieces = gather_pieces(facts_, sequence.uses);
-  const auto instructions = static_cast<int>(sequence.steps.size());
-  std::vector<bool> small(pieces.size());
-  uint64_t small_bytes = 0, large_bytes = 0;
-  for (size_t i = 0; i < pieces.size(); ++i) {
-    small[i] = pieces[i].bytes <= small_limit_bytes;
-    (small[i] ? small_bytes : large_bytes) += pieces[i].bytes + kBufferAlignment;
-  }
-  if (runs_ > 1 && small_bytes + large_bytes <= bytes) {
-    return weights_with(sequence, pieces, std::vector<bool>(pieces.size(), true), 0);
-  }
-  const uint64_t ring_floor = smallest_ring(pieces, small, instructions);
-  if (small_bytes + ring_floor > bytes) return std::nullopt;
-  if (ring_floor == 0) return weights_with(sequence, pieces, small, 0);
-
-  // Seconds of work that each piece's bytes give the streamer to read others in.
-  std::vector<double> density(pieces.size());
-  for (size_t i = 0; i < pieces.size(); ++i) {
-    double seconds = 0;
-    for (int at = pieces[i].first; at <= pieces[i].last; ++at)
-      seconds += sequence.seconds[static_cast<size_t>(at)];
-    density[i] = seconds / static_cast<double>(pieces[i].bytes);
-  }
-  std::vector<size_t> order(pieces.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return density[a] < density[b]; });
-
-  const uint64_t room = bytes - small_bytes;
-  const bool memory_bound =
-      runs_ > 1 ||
-      static_cast<double>(room) < static_cast<double>(std::max(ring_floor, 8 * kMiB)) * kMostGrowth;
-  std::optional<Weights> best;
-  uint64_t tried = 0;
-  for (const double growth : {1.0, 1.5, 2.0, 3.0, kMostGrowth}) {
-    // A run that happens once needs no more of a ring than reads ahead well.
-    uint64_t ring = static_cast<uint64_t>(static_cast<double>(std::max(ring_floor, 8 * kMiB)) * growth);
-    ring = std::clamp(ring / kBufferAlignment * kBufferAlignment, ring_floor,
-                      room / kBufferAlignment * kBufferAlignment);
-    if (ring == tried || ring > room) continue;
-    tried = ring;
-    std::vector<bool> resident = small;
-    if (runs_ > 1) {
-      uint64_t left = room - ring;
-      for (const size_t i : order) {
-        const uint64_t size = pieces[i].bytes + kBufferAlignment;
-        if (resident[i] || size > left) continue;
-        resident[i] = true;
-        left -= size;
-      }
-    }
-    Weights weights = weights_with(sequence, pieces, resident, ring);
-    if (!weights.loads.feasible) continue;
-    weights.memory_bound = memory_bound;
-    if (!best || weights.times.later_run_seconds * runs_ < best->times.later_run_seconds * runs_ * 0.999) {
-      best = std::move(weights);
-    }
-    // A larger ring could win nothing.
-    if (best->times.stall_seconds <= kWorthwhile * best->times.later_run_seconds) break;
-  }
-  return best;
-}
-
 // Everything whole, and no kernel ever waiting for more than the disk.
 double PhaseSearch::ideal_of(const PhaseSequence& sequence) const {
   const double kernels = std::accumulate(sequence.seconds.begin(), sequence.seconds.end(), 0.0);
@@ -244,56 +161,63 @@ double PhaseSearch::ideal_of(const PhaseSequence& sequence) const {
   return std::max(kernels, bytes / rates_.read_bytes) + (runs_ - 1) * kernels;
 }
 
+// Takes a choice's weights into account, and keeps it when it is the fastest so far. What it found out stays
+// for the next question: whether it fitted, and whether more memory could help it.
+void PhaseSearch::consider(PhaseChoice choice, uint64_t limit_bytes, uint64_t slice_bytes,
+                           Found& found) const {
+  found.memory_bound = true;
+  if (choice.sequence.values_peak_bytes > limit_bytes) return;
+  const auto& seconds = choice.sequence.seconds;
+  const double kernels = std::accumulate(seconds.begin(), seconds.end(), 0.0) * runs_;
+  if (found.best && kernels >= found.best->seconds()) return;
+  auto weights = residency_.fastest(choice.sequence, limit_bytes - choice.sequence.values_peak_bytes,
+                                    small_weight_bytes(slice_bytes));
+  if (!weights) return;
+  found.memory_bound = weights->memory_bound;
+  choice.take(std::move(*weights));
+  if (!found.best || choice.seconds() < found.best->seconds()) found.best = std::move(choice);
+}
+
 std::optional<PhaseChoice> PhaseSearch::fastest(const PhaseLimit& limit) {
-  std::optional<PhaseChoice> best;
-  bool memory_bound = true;  // of what was considered last
-  const auto consider = [&](PhaseChoice choice, uint64_t slice_bytes) {
-    if (choice.sequence.values_peak_bytes > limit.bytes) return false;
-    const double kernels =
-        std::accumulate(choice.sequence.seconds.begin(), choice.sequence.seconds.end(), 0.0) * runs_;
-    if (best && kernels >= best->seconds()) return false;
-    auto weights = choose_weights(choice.sequence, limit.bytes - choice.sequence.values_peak_bytes,
-                                  small_weight_bytes(slice_bytes));
-    if (!weights) return false;
-    choice.loads = std::move(weights->loads);
-    choice.ring_bytes = weights->ring_bytes;
-    choice.times = std::move(weights->times);
-    memory_bound = weights->memory_bound;
-    if (!best || choice.seconds() < best->seconds()) best = std::move(choice);
-    return true;
-  };
+  Found found;
   const std::vector<bool> nothing(facts_.values.size(), false);
   double ideal_seconds = 0;
+  const auto good_enough = [&] {
+    return found.best && found.best->seconds() <= ideal_seconds * (1 + kWorthwhile) + kWorthwhileSeconds;
+  };
   for (const uint64_t slice_bytes : kSliceBytes) {
     const SegmentPlans whole = whole_plans(slice_bytes);
     const std::vector<uint64_t> passing = passing_bytes(facts_, segments_, whole, nothing, linked_);
     PhaseChoice natural = choice_of(whole, nothing);
     const auto most = static_cast<double>(natural.sequence.values_peak_bytes);
     if (ideal_seconds == 0) ideal_seconds = ideal_of(natural.sequence);
-    const auto good_enough = [&] {
-      return best && best->seconds() <= ideal_seconds * (1 + kWorthwhile) + kWorthwhileSeconds;
-    };
-    // With everything whole and resident there is nothing to win.
+    consider(std::move(natural), limit.bytes, slice_bytes, found);
     // What runs whole and is not short of memory gets no faster by needing less.
-    if (consider(std::move(natural), slice_bytes) && !memory_bound) return best;
-    if (good_enough()) return best;
+    if (!found.memory_bound || good_enough()) return std::move(found.best);
     for (const double share : kShares) {
       const auto bytes = std::min<uint64_t>(static_cast<uint64_t>(most * share), limit.bytes);
-      SegmentPlans plans = choose_bands(bytes, slice_bytes, passing);
-      consider(choice_of(std::move(plans), nothing), slice_bytes);
-      if (good_enough()) return best;
+      consider(choice_of(choose_bands(bytes, slice_bytes, passing), nothing), limit.bytes, slice_bytes,
+               found);
+      if (good_enough()) return std::move(found.best);
     }
   }
-  if (best || limit.spill_bytes == 0) return best;
+  if (!found.best && limit.spill_bytes > 0) return fastest_spilling(limit);
+  return std::move(found.best);
+}
+
+// With as little spilled as fits.
+std::optional<PhaseChoice> PhaseSearch::fastest_spilling(const PhaseLimit& limit) {
+  const uint64_t slice_bytes = kSliceBytes.back();
+  Found found;
   for (const double share : kShares) {
     const auto bytes = static_cast<uint64_t>(static_cast<double>(limit.bytes) * share);
-    const std::vector<bool> spilled = choose_spilled(bytes, kSliceBytes.back(), limit.spill_bytes);
+    const std::vector<bool> spilled = choose_spilled(bytes, slice_bytes, limit.spill_bytes);
     const std::vector<uint64_t> passing =
-        passing_bytes(facts_, segments_, whole_plans(kSliceBytes.back()), spilled, linked_);
-    consider(choice_of(choose_bands(bytes, kSliceBytes.back(), passing), spilled), kSliceBytes.back());
-    if (best) break;
+        passing_bytes(facts_, segments_, whole_plans(slice_bytes), spilled, linked_);
+    consider(choice_of(choose_bands(bytes, slice_bytes, passing), spilled), limit.bytes, slice_bytes, found);
+    if (found.best) break;
   }
-  return best;
+  return std::move(found.best);
 }
 
 const PhaseChoice& PhaseSearch::smallest(uint64_t spill_bytes) {
@@ -318,20 +242,10 @@ PhaseChoice PhaseSearch::find_smallest(uint64_t spill_bytes) {
     const std::vector<uint64_t> passing =
         passing_bytes(facts_, segments_, whole_plans(kSliceBytes.back()), spilled, linked_);
     // Fewest bands that keep every segment under the one that cannot be made smaller.
-    uint64_t floor = 0;
-    const SegmentPlans least = choose_bands(0, kSliceBytes.back(), passing);
-    for (size_t s = 0; s < segments_.size(); ++s) {
-      floor = std::max(floor, passing[s] + own_peak(s, least[s]->bands, kSliceBytes.back()));
-    }
+    const uint64_t floor =
+        fullest(choose_bands(0, kSliceBytes.back(), passing), passing, kSliceBytes.back()).second;
     PhaseChoice choice = choice_of(choose_bands(floor, kSliceBytes.back(), passing), spilled);
-    const std::vector<WeightPiece> pieces = gather_pieces(facts_, choice.sequence.uses);
-    std::vector<bool> small(pieces.size());
-    for (size_t i = 0; i < pieces.size(); ++i) small[i] = pieces[i].bytes <= kVectorBytes;
-    const uint64_t ring = smallest_ring(pieces, small, static_cast<int>(choice.sequence.steps.size()));
-    Weights weights = weights_with(choice.sequence, pieces, small, ring);
-    choice.loads = std::move(weights.loads);
-    choice.ring_bytes = ring;
-    choice.times = std::move(weights.times);
+    choice.take(residency_.smallest(choice.sequence));
     if (!best || choice.peak_bytes() < best->peak_bytes()) best = std::move(choice);
     if (spill_bytes == 0) break;
   }

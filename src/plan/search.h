@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "plan/phase_sequence.h"
-#include "plan/timeline.h"
+#include "plan/residency.h"
 
 namespace snug {
 
@@ -28,6 +28,11 @@ struct PhaseChoice {
   RunTimes times;
   int runs = 1;
 
+  void take(Residency residency) {
+    loads = std::move(residency.loads);
+    ring_bytes = residency.ring_bytes;
+    times = std::move(residency.times);
+  }
   // Of the arena, without linked inputs.
   uint64_t peak_bytes() const { return sequence.values_peak_bytes + loads.resident_bytes + ring_bytes; }
   double seconds() const { return times.first_run_seconds + (runs - 1) * times.later_run_seconds; }
@@ -51,11 +56,10 @@ class PhaseSearch {
   bool cannot_fit(const PhaseLimit& limit);
 
  private:
-  struct Weights {
-    LoadPlan loads;
-    uint64_t ring_bytes = 0;
-    RunTimes times;
-    bool memory_bound = false;  // more memory could make it faster
+  // The best so far, and whether the last that was considered could use more memory.
+  struct Found {
+    std::optional<PhaseChoice> best;
+    bool memory_bound = true;
   };
 
   double ideal_of(const PhaseSequence& sequence) const;
@@ -67,16 +71,18 @@ class PhaseSearch {
   // Whole plans, and what passes by when nothing is spilled.
   SegmentPlans whole_plans(uint64_t slice_bytes);
   std::vector<bool> choose_spilled(uint64_t bytes, uint64_t slice_bytes, uint64_t most_spill_bytes);
-  std::optional<Weights> choose_weights(const PhaseSequence& sequence, uint64_t bytes,
-                                        uint64_t small_limit_bytes);
-  Weights weights_with(const PhaseSequence& sequence, const std::vector<WeightPiece>& pieces,
-                       const std::vector<bool>& resident, uint64_t ring_bytes);
+  std::pair<int, uint64_t> fullest(const SegmentPlans& plans, const std::vector<uint64_t>& passing,
+                                   uint64_t slice_bytes);
+  ValueId passing_value(int segment, const std::vector<bool>& spilled, uint64_t most_bytes) const;
+  void consider(PhaseChoice choice, uint64_t limit_bytes, uint64_t slice_bytes, Found& found) const;
+  std::optional<PhaseChoice> fastest_spilling(const PhaseLimit& limit);
   PhaseChoice choice_of(SegmentPlans plans, std::vector<bool> spilled);
 
   const PhaseFacts& facts_;
   std::vector<bool> linked_;
   int runs_;
   const Rates& rates_;
+  ResidencyChooser residency_;
   std::vector<Segment> segments_;
   std::vector<uint64_t> own_bytes_;           // of values
   std::map<uint64_t, PhaseChoice> smallest_;  // by what may be spilled

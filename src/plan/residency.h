@@ -1,0 +1,45 @@
+// Where the weights of one sequence live: which stay in memory, and how large a ring the others pass through.
+// Called by search.cc for each combination that it considers.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "plan/phase_sequence.h"
+#include "plan/timeline.h"
+
+namespace snug {
+
+struct Residency {
+  LoadPlan loads;
+  uint64_t ring_bytes = 0;
+  RunTimes times;
+  bool memory_bound = false;  // more memory could make it faster
+};
+
+// Vectors stay: they are not worth a turn of the ring.
+inline constexpr uint64_t kVectorBytes = 8 * 1024;
+
+class ResidencyChooser {
+ public:
+  // Everything must outlive the chooser.
+  ResidencyChooser(const PhaseFacts& facts, int runs, const Rates& rates)
+      : facts_(facts), runs_(runs), rates_(rates) {}
+
+  // The fastest with at most `bytes`; nothing when even the smallest ring does not fit. Weights up to
+  // `small_bytes` always stay.
+  std::optional<Residency> fastest(const PhaseSequence& sequence, uint64_t bytes, uint64_t small_bytes) const;
+  // With the smallest ring, and only vectors staying.
+  Residency smallest(const PhaseSequence& sequence) const;
+
+ private:
+  Residency with(const PhaseSequence& sequence, const std::vector<WeightPiece>& pieces,
+                 const std::vector<bool>& resident, uint64_t ring_bytes) const;
+
+  const PhaseFacts& facts_;
+  int runs_;
+  const Rates& rates_;
+};
+
+}  // namespace snug
