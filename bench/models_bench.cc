@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "base/stopwatch.h"
+#include "base/units.h"
 #include "bench/matrix_rate.h"
 #include "bench/random_weights.h"
 #include "graph/passes/hoist.h"
@@ -33,17 +34,17 @@ struct OperationTime {
 void print_operations(const Phase& phase, const PhaseRecord& record, double rate) {
   std::map<std::string, OperationTime> times;
   double total = 0;
-  const auto calls = static_cast<double>(record.call_seconds.size());
+  const auto runs = static_cast<double>(record.run_seconds.size());
   for (size_t i = 0; i < phase.instructions.size(); ++i) {
     const auto* run = std::get_if<RunKernel>(&phase.instructions[i]);
     if (run == nullptr) continue;
     const Node& node = phase.graph.node(run->node);
     const auto& name = phase.kernel_names[static_cast<size_t>(run->node)];
     OperationTime& time = times[std::string(op_info(node.op).name) + " " + name];
-    time.seconds += record.kernel_seconds[i] / calls;
+    time.seconds += record.kernel_seconds[i] / runs;
     time.flops += phase.graph.cost(node).flops;
     ++time.nodes;
-    total += record.kernel_seconds[i] / calls;
+    total += record.kernel_seconds[i] / runs;
   }
   std::vector<std::pair<std::string, OperationTime>> sorted(times.begin(), times.end());
   std::sort(sorted.begin(), sorted.end(),
@@ -55,35 +56,48 @@ void print_operations(const Phase& phase, const PhaseRecord& record, double rate
   }
 }
 
-// Runs the last phase of the plan `repeats` times after one warm-up and prints the median.
+// One way to run it: the whole batch at once.
+PhaseRequest whole(const char* name, const char* stage, Graph graph) {
+  PhaseRequest request{name, stage, "part", 1, {}};
+  request.ways.push_back({1, std::move(graph), {}});
+  return request;
+}
+
+void run_phase(Executor& executor, const Phase& phase) {
+  executor.begin(phase);
+  for (int call = 0; call < phase.calls; ++call) {
+    for (const Port& port : phase.inputs) {
+      const std::vector<float> values(static_cast<size_t>(phase.graph.value(port.value).shape.elements()),
+                                      0.5F);
+      executor.set_input(phase, port.name, std::span<const float>(values), call);
+    }
+    executor.run(phase, call);
+  }
+}
+
+// Runs the last phase of the plan `repeats` times after one warm-up, which reads the weights, and prints the
+// median. Memory without limit: everything whole and resident.
 void measure(const char* name, std::vector<PhaseRequest> phases, const RandomModelPart& part, int repeats) {
   const double rate = f32_matrix_rate();
   KernelSet kernels(cpu_backend());
   phases.back().calls = repeats + 1;
-  const Plan plan = make_plan(std::move(phases), kernels, {});
+  const Plan plan = make_plan(phases, kernels, Budget{}, Rates{}).plan;
   const Cancellation cancellation;
-  kernels.prepare(cancellation);
   Executor executor(plan, kernels, {{"part", part.weights}}, cancellation);
-  for (const Phase& phase : plan.phases) {
-    executor.load(phase);
-    for (const Port& port : phase.inputs) {
-      const std::vector<float> values(static_cast<size_t>(phase.graph.value(port.value).shape.elements()),
-                                      0.5F);
-      executor.set_input(phase, port.name, std::span<const float>(values));
-    }
-    for (int call = 0; call < phase.calls; ++call) executor.run(phase, call);
-  }
+  for (const Phase& phase : plan.phases) run_phase(executor, phase);
   const Phase& last = plan.phases.back();
-  std::vector<double> seconds = executor.record(last).call_seconds;
+  std::vector<double> seconds = executor.record(last).run_seconds;
   const double first = seconds.front();
   seconds.erase(seconds.begin());
   std::sort(seconds.begin(), seconds.end());
   const double median = seconds[seconds.size() / 2];
-  std::printf("%s: median %.3f s (first call %.3f s), %.3f TFLOP, %.1f GFLOP/s\n", name, median, first,
-              last.flops_per_call / 1e12, last.flops_per_call / median / 1e9);
-  std::printf("  the machine's F32 4096^3 product: %.1f GFLOP/s; share %.3f; arena %.2f GiB; %d threads\n",
-              rate / 1e9, last.flops_per_call / median / rate,
-              static_cast<double>(plan.arena_bytes) / (1 << 30), thread_count());
+  std::printf("%s: median %.3f s (first run, with its weights, %.3f s), %.3f TFLOP, %.1f GFLOP/s\n", name,
+              median, first, last.flops_per_run / 1e12, last.flops_per_run / median / 1e9);
+  std::printf(
+      "  the machine's F32 4096^3 product: %.1f GFLOP/s; share %.3f; arena %llu bytes (%.2f GiB); %d "
+      "threads\n",
+      rate / 1e9, last.flops_per_run / median / rate, static_cast<unsigned long long>(plan.arena_bytes),
+      static_cast<double>(plan.arena_bytes) / static_cast<double>(kGiB), thread_count());
   print_operations(last, executor.record(last), rate);
 }
 
@@ -94,11 +108,11 @@ void unet(DType precision, int repeats) {
   build_unet(builder, parse_unet_config(part.config), WeightScope(*part.weights), {2, 64, 64, 77, 1});
   HoistedGraphs parts = hoist(set_precision(run_passes(std::move(graph)), precision), repeats + 1);
   std::vector<PhaseRequest> phases;
-  phases.push_back({"timesteps", "denoise", "part", std::move(parts.timesteps), 1, {}});
-  phases.push_back({"prepare", "denoise", "part", std::move(parts.request), 1, {}});
-  phases.push_back({"step", "denoise", "part", std::move(parts.step), 1, {}});
+  phases.push_back(whole("timesteps", "denoise", std::move(parts.timesteps)));
+  phases.push_back(whole("prepare", "denoise", std::move(parts.request)));
+  phases.push_back(whole("step", "denoise", std::move(parts.step)));
   for (const HoistedInput& hoisted : parts.hoisted) {
-    phases.back().links.push_back(
+    phases.back().ways.front().links.push_back(
         {hoisted.step_input, hoisted.from_timesteps ? 0 : 1, hoisted.output_index, hoisted.from_timesteps});
   }
   measure("SD1.5 UNet step, batch 2, 64x64 latents", std::move(phases), part, repeats);
@@ -111,8 +125,7 @@ void decode(DType precision, int repeats) {
   build_vae_decoder(builder, parse_autoencoder_kl_config(part.config), WeightScope(*part.weights),
                     {1, 64, 64});
   std::vector<PhaseRequest> phases;
-  phases.push_back(
-      {"decode", "decode", "part", set_precision(run_passes(std::move(graph)), precision), 1, {}});
+  phases.push_back(whole("decode", "decode", set_precision(run_passes(std::move(graph)), precision)));
   measure("SD1.5 decode to 512x512", std::move(phases), part, repeats);
 }
 

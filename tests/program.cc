@@ -36,6 +36,10 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
     const rlimit limit = {options.file_size_limit, options.file_size_limit};
     ::setrlimit(RLIMIT_FSIZE, &limit);
   }
+  if (options.address_space_limit > 0) {
+    const rlimit limit = {options.address_space_limit, options.address_space_limit};
+    ::setrlimit(RLIMIT_AS, &limit);
+  }
   ::execve(arguments[0], arguments, environment);
   ::_exit(127);
 }
@@ -100,7 +104,10 @@ ProgramResult run_program(const std::vector<std::string>& arguments, const Progr
   ProgramResult result;
   collect(child, options, out, err, result);
   int status = 0;
-  ::waitpid(child, &status, 0);
+  rusage used = {};
+  ::wait4(child, &status, 0, &used);
+  constexpr uint64_t kKiB = 1024;  // Linux counts in these
+  result.peak_bytes = static_cast<uint64_t>(used.ru_maxrss) * kKiB;
   result.seconds = watch.seconds();
   ::close(out[0]);
   ::close(err[0]);

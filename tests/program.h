@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -15,6 +16,7 @@ struct ProgramResult {
   std::string out, err;
   double seconds = 0;       // from start to end
   double stop_seconds = 0;  // from the signal to the end, when one was sent
+  uint64_t peak_bytes = 0;  // most that was resident, by the system (ru_maxrss)
 };
 
 struct ProgramOptions {
@@ -23,6 +25,7 @@ struct ProgramOptions {
   std::map<std::string, std::string> environment = {};  // added to a bare one (PATH, HOME = folder)
   int signal = 0;                                       // sent after `signal_after`
   std::chrono::milliseconds signal_after{0};
+  uint64_t address_space_limit = 0;  // bytes that it may map (ulimit -v); 0: as many as it likes
   uint64_t file_size_limit = 0;  // bytes that it may write into one file; 0: as many as it likes
 };
 
