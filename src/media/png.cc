@@ -56,7 +56,9 @@ void check_decoding(int status) {
 
 void check_encoding(int status) {
   if (status == 0) return;
-  throw Error(status == SPNG_EMEM ? ErrorCode::kOutOfMemory : ErrorCode::kInternal,
+  // What deflate can lack here is memory alone.
+  const bool memory = status == SPNG_EMEM || status == SPNG_EZLIB_INIT || status == SPNG_EZLIB;
+  throw Error(memory ? ErrorCode::kOutOfMemory : ErrorCode::kInternal,
               fmt::format("writing PNG failed: {}", spng_strerror(status)));
 }
 

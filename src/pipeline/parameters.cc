@@ -47,7 +47,8 @@ std::string a1111_text(const Request& request, int64_t index) {
 }
 
 std::string snug_json(const Request& request, const RequestFields& fields, int64_t index) {
-  ordered_json json;
+  // Not null: a null becomes an object with two steps, and memory may be refused between them.
+  ordered_json json = ordered_json::object();
   json["snug"] = kVersion;
   json["model"] = request.model_name;
   const auto add_text = [&](const char* key, const std::string& text) {

@@ -54,9 +54,9 @@ WrittenMedia write_media(const Request& request, const RequestFields& fields, co
       continue;
     }
     const bool single = request.batch == 1 || request.only_index.has_value();
-    const std::string path = numbered(request.output, i, single ? 1 : request.batch);
-    write_file_atomically(path, bytes, &cancellation);
-    written.paths.push_back(path);
+    // Named before it is written: once a picture is there, nothing more is to fail for want of memory.
+    written.paths.push_back(numbered(request.output, i, single ? 1 : request.batch));
+    write_file_atomically(written.paths.back(), bytes, &cancellation);
   }
   if (!request.dump.empty()) write_dump(request, images, trace, cancellation);
   return written;

@@ -112,8 +112,8 @@ class Replay {
     for (const Load& load : phase.loads) {
       if (load.after < 0 || load.after > size_of(phase)) fail("a load waits for what never comes");
     }
-    // All passes of a call: what each leaves behind is read later.
-    const int runs = std::min(phase.runs(), std::max(kReplayedRuns, phase.passes));
+    // All passes of a call, as what each leaves behind is read later; and another call, for strides.
+    const int runs = std::min(phase.runs(), std::max(kReplayedRuns, 2 * phase.passes));
     for (int run = 0; run < runs; ++run) replay_run(run, run + 1 < runs);
   }
 
