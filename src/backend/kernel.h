@@ -47,6 +47,8 @@ struct Splits {
   // with it (input_region): the weight's rows; for attention also the heads of q, k and v.
   bool channels = false;
   int64_t channel_step = 1;
+  // Parts by pixels begin and end at multiples of so many pixel_steps, or the end.
+  int64_t row_step = 1;
 };
 
 class Kernel {

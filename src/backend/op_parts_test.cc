@@ -89,7 +89,7 @@ std::vector<Region> random_parts(const NodeSpec& node, const Splits& splits, Cha
     }
     return parts;
   }
-  const int64_t step = pixel_step(node.op, node.attrs, node.operands, node.output);
+  const int64_t step = splits.row_step * pixel_step(node.op, node.attrs, node.operands, node.output);
   for (int64_t image = 0; image < whole.images.end; ++image) {
     for (const Interval& pixels : chance.cuts(whole.pixels.end, step)) {
       parts.push_back({{image, image + 1}, pixels, whole.channels});

@@ -8,7 +8,6 @@
 namespace snug {
 
 // Seconds for computing `part` of the node's output.
-double predict_seconds(const PhaseFacts& facts, const NodeFacts& node, const Region& part,
-                       const Rates& rates);
+double predict_seconds(const NodeFacts& node, const Region& part, const Rates& rates);
 
 }  // namespace snug

@@ -17,6 +17,7 @@ struct KernelFacts {
   std::vector<bool> may_overwrite;   // by input: the output may take its place
   bool splits_pixels = false, splits_channels = false;
   int64_t channel_step = 1;
+  int64_t pixel_multiple = 1;  // parts by pixels: in multiples of so many pixel_steps (graph/op.h)
   std::vector<Declined> declined;
 };
 

@@ -25,8 +25,18 @@ NodeFacts facts_of(const Graph& graph, NodeId id, KernelSource& kernels) {
   facts.output = node.output;
   facts.whole = whole_region(facts.spec.output.shape);
   facts.pixel_step = pixel_step(node.op, node.attrs, facts.spec.operands, facts.spec.output);
+  facts.pixel_step = std::min(facts.pixel_step * facts.kernel->pixel_multiple, facts.whole.pixels.size());
   facts.flops = graph.cost(node).flops;
   facts.kind = work_kind(node.op);
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    if (node.inputs[i] == kNoValue) continue;
+    const Operand& operand = facts.spec.operands[i];
+    if (!operand.is_weight) {
+      facts.activation_bytes += static_cast<double>(bytes_of(operand.dtype, operand.shape.elements()));
+    } else if (facts.kind != WorkKind::kMemory) {
+      facts.weight_elements += static_cast<double>(operand.shape.elements());
+    }
+  }
   return facts;
 }
 

@@ -25,6 +25,8 @@ struct NodeFacts {
   Region whole;            // of the output
   int64_t pixel_step = 1;  // parts begin and end at its multiples
   double flops = 0;
+  double activation_bytes = 0;  // of the inputs that are not weights
+  double weight_elements = 0;   // that the kernel turns into its own form in each run
   WorkKind kind = WorkKind::kMemory;
 };
 

@@ -39,7 +39,7 @@ class Sequencer {
       }
       const NodeFacts& node = facts_.nodes[static_cast<size_t>(step.node)];
       add({SequenceStep::Kind::kRun, number, static_cast<int>(i), kNoValue},
-          predict_seconds(facts_, node, step.part, rates_));
+          predict_seconds(node, step.part, rates_));
       sequence.uses.back() = weight_uses(facts_, node, step);
     }
   }

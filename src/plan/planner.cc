@@ -28,7 +28,7 @@ class Planner {
  public:
   Planner(const std::vector<PhaseRequest>& requests, KernelSource& kernels, const Budget& budget,
           const Rates& rates)
-      : requests_(requests), budget_(budget), rates_(rates), candidates_(requests.size()) {
+      : requests_(requests), budget_(budget), candidates_(requests.size()) {
     for (const PhaseRequest& request : requests) {
       SNUG_CHECK(!request.ways.empty(), "a phase has a way");
       ways_ = std::max(ways_, request.ways.size());
@@ -192,7 +192,6 @@ class Planner {
 
   const std::vector<PhaseRequest>& requests_;
   const Budget& budget_;
-  const Rates& rates_;
   size_t ways_ = 1;
   std::vector<std::vector<Candidate>> candidates_;  // by phase and way
 };

@@ -241,12 +241,15 @@ PhaseChoice PhaseSearch::find_smallest(uint64_t spill_bytes) {
     if (spill > 0) spilled = choose_spilled(0, kSliceBytes.back(), spill);
     const std::vector<uint64_t> passing =
         passing_bytes(facts_, segments_, whole_plans(kSliceBytes.back()), spilled, linked_);
-    // Fewest bands that keep every segment under the one that cannot be made smaller.
+    // Fewest bands that keep every segment under the one that cannot be made smaller; or fewer, or none: all
+    // weights of what runs in bands are in the ring at once.
     const uint64_t floor =
         fullest(choose_bands(0, kSliceBytes.back(), passing), passing, kSliceBytes.back()).second;
-    PhaseChoice choice = choice_of(choose_bands(floor, kSliceBytes.back(), passing), spilled);
-    choice.take(residency_.smallest(choice.sequence));
-    if (!best || choice.peak_bytes() < best->peak_bytes()) best = std::move(choice);
+    for (const uint64_t bytes : {floor, 2 * floor, UINT64_MAX}) {
+      PhaseChoice choice = choice_of(choose_bands(bytes, kSliceBytes.back(), passing), spilled);
+      choice.take(residency_.smallest(choice.sequence));
+      if (!best || choice.peak_bytes() < best->peak_bytes()) best = std::move(choice);
+    }
     if (spill_bytes == 0) break;
   }
   return std::move(*best);

@@ -25,6 +25,7 @@ const KernelFacts& KernelSet::choose(const NodeSpec& node) {
   facts.splits_pixels = splits.pixels;
   facts.splits_channels = splits.channels;
   facts.channel_step = splits.channel_step;
+  facts.pixel_multiple = splits.row_step;
   facts.declined = std::move(choice.declined);
   kernels_.push_back(std::move(choice.kernel));
   return facts;
