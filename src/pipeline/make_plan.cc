@@ -25,7 +25,7 @@ constexpr uint64_t kLibraryPagesBytes = 4 * kMiB;
 // The part of a worker's stack and of its heap that it touches; the streamer is one more.
 constexpr uint64_t kWorkerBytes = 256 * kKiB;
 // What making the plan may leave resident before it is measured.
-constexpr uint64_t kPlanningBytes = 3 * kMiB;
+constexpr uint64_t kPlanningBytes = 8 * kMiB;
 // Of the free disk space under the scratch folder.
 constexpr uint64_t kScratchShare = 2;
 
