@@ -24,9 +24,13 @@ constexpr std::array<double, 10> kShares = {1, 0.8, 0.65, 0.5, 0.4, 0.3, 0.2, 0.
 // What is within this of the ideal time is not searched on: the search takes as long itself.
 constexpr double kWorthwhile = 0.002, kWorthwhileSeconds = 0.03;
 
-// More bands must save this share of a segment's memory, and are not tried further after so many that do not.
+// More bands must save this share of a segment's memory, and are not tried further after so many that do not,
+// nor come closer to it: a few bands with their overlaps can need more than the whole.
 constexpr double kWorthwhileShare = 0.01;
 constexpr int kVainTries = 3;
+bool saves(uint64_t bytes, uint64_t of_bytes) {
+  return static_cast<double>(bytes) < static_cast<double>(of_bytes) * (1 - kWorthwhileShare);
+}
 
 int next_bands(int bands) { return bands < 4 ? bands + 1 : bands + bands / 2; }
 
@@ -77,17 +81,18 @@ SegmentPlans PhaseSearch::choose_bands(uint64_t bytes, uint64_t slice_bytes,
   SegmentPlans plans;
   for (size_t s = 0; s < segments_.size(); ++s) {
     int best = 1, vain = 0;
-    uint64_t best_bytes = own_peak(s, 1, slice_bytes);
+    uint64_t best_bytes = own_peak(s, 1, slice_bytes), last_bytes = UINT64_MAX;
     for (int bands = 2; bands <= segments_[s].most_bands && passing[s] + best_bytes > bytes;
          bands = next_bands(bands)) {
       const uint64_t peak = own_peak(s, bands, slice_bytes);
-      if (static_cast<double>(peak) < static_cast<double>(best_bytes) * (1 - kWorthwhileShare)) {
+      if (saves(peak, best_bytes)) {
         best = bands;
         best_bytes = peak;
         vain = 0;
-      } else if (++vain == kVainTries) {
+      } else if (!saves(peak, last_bytes) && ++vain == kVainTries) {
         break;
       }
+      last_bytes = peak;
     }
     plans.push_back(plan_of(s, best, slice_bytes));
   }

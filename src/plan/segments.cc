@@ -45,7 +45,8 @@ bool joins(const PhaseFacts& facts, const Segment& segment, int position) {
 int most_bands(const PhaseFacts& facts, const Segment& segment) {
   int64_t bands = 4096;
   for (int i = segment.first; i <= segment.last; ++i) {
-    bands = std::min(bands, steps_of(facts.nodes[static_cast<size_t>(i)]));
+    const NodeFacts& node = facts.nodes[static_cast<size_t>(i)];
+    bands = std::min(bands, steps_of(node) * node.kernel->pixel_multiple);
   }
   return static_cast<int>(bands);
 }
