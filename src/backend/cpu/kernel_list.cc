@@ -7,6 +7,7 @@
 #include "backend/cpu/conv2d.h"
 #include "backend/cpu/dense_kernel.h"
 #include "backend/cpu/linear.h"
+#include "backend/cpu/winograd.h"
 #include "backend/reference/kernel_list.h"
 
 namespace snug {
@@ -16,7 +17,7 @@ using Candidates = std::vector<KernelCandidate>;
 
 Candidates list_of(Op op) {
   switch (op) {
-    case Op::kConv2d: return {{"cpu_conv2d", make_conv2d}};
+    case Op::kConv2d: return {{"cpu_winograd", make_winograd}, {"cpu_conv2d", make_conv2d}};
     case Op::kLinear: return {{"cpu_linear", make_linear}};
     case Op::kAttention: return {{"cpu_flash_attention", make_flash_attention}};
     case Op::kGroupStatistics: return {{"cpu_group_statistics", make_group_statistics}};
