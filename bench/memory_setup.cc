@@ -66,9 +66,9 @@ std::string sd15_checkpoint(const std::string& folder) {
   std::fprintf(stderr, "memory_bench: writing a full-size checkpoint to %s\n", model.c_str());
   testing::ProgramOptions options;
   options.program = SNUG_WRITE_CHECKPOINT;
-  const auto result = testing::run_program({"--manifest", SNUG_SOURCE_DIR "/tests/fixtures/manifests/sd15",
-                                            "--output", partial, "--dtype", "f16", "--quiet"},
-                                           options);
+  const std::string manifest = std::string(SNUG_SOURCE_DIR) + "/tests/fixtures/manifests/sd15";
+  const auto result = testing::run_program(
+      {"--manifest", manifest, "--output", partial, "--dtype", "f16", "--quiet"}, options);
   if (result.exit_code != 0) {
     std::fputs(result.err.c_str(), stderr);
     std::error_code ignored;

@@ -252,7 +252,9 @@ void ProductKernel::multiply(const Run& run, const Task& task, const Tile& tile,
 void ProductKernel::prefetch(const Run& run, const Tile& tile, int64_t column, int64_t columns,
                              std::span<const RowCall> ends, const Scratch& scratch) const {
   constexpr int64_t kLineBytes = 64;
+  // By integers: a pointer that leaves its buffer would be undefined, an address to prefetch is not.
   const auto line = [](const void* base, int64_t offset) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr)
     return reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(base) + static_cast<uintptr_t>(offset));
   };
   const int64_t sums_ahead = tile.rows * run.args.output_held.channels.size() * run.element_bytes;
