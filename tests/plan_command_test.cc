@@ -95,7 +95,7 @@ TEST_F(PlanCommand, TextNamesBudgetPhasesAndMeasures) {
 
 TEST_F(PlanCommand, GeneratePlansTheSame) {
   const std::vector<std::string> request = {"a house", "--size", "256x256", "--steps",  "2",    "--memory",
-                                            "60MiB",   "--seed", "1",       "--output", "x.png"};
+                                            "100MiB",  "--seed", "1",       "--output", "x.png"};
   std::vector<std::string> plan_arguments = {"plan"}, run_arguments = {"generate"};
   plan_arguments.insert(plan_arguments.end(), request.begin(), request.end());
   run_arguments.insert(run_arguments.end(), request.begin(), request.end());

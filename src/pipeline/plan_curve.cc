@@ -13,7 +13,7 @@ namespace {
 // The smallest arena may need a little more than the planner's own figure for it to be found again.
 constexpr int kSmallestTries = 4;
 // By so much processes with the same flags differ.
-constexpr uint64_t kProcessNoiseBytes = kMiB;
+constexpr uint64_t kProcessNoiseBytes = 4 * kMiB;
 
 uint64_t whole_mib(uint64_t bytes) { return (bytes + kMiB - 1) / kMiB * kMiB; }
 

@@ -126,6 +126,12 @@ class Planner {
     return linked;
   }
 
+  double ideal_seconds(size_t way) {
+    double seconds = 0;
+    for (size_t p = 0; p < requests_.size(); ++p) seconds += candidate(p, way).search->ideal_seconds();
+    return seconds;
+  }
+
   // What each phase may have; nothing when one cannot do with it.
   std::optional<std::vector<PhaseLimit>> phase_limits(size_t way, uint64_t limit) {
     std::vector<PhaseLimit> limits;
@@ -142,6 +148,8 @@ class Planner {
     std::optional<Choices> best;
     for (size_t way = 0; way < ways_; ++way) {
       Choices choices{way, {}};
+      // More passes never take less time than fewer when those run as fast as they can.
+      if (best && best->seconds() <= ideal_seconds(way)) continue;
       const auto limits = phase_limits(way, limit);
       if (!limits) continue;
       for (size_t p = 0; p < requests_.size(); ++p) {

@@ -19,7 +19,7 @@ uint64_t small_weight_bytes(uint64_t slice_bytes) {
   return slice_bytes <= kSliceBytes.back() ? kVectorBytes : kSmallWeightBytes;
 }
 // Of the most that values would take, what they are allowed in turn.
-constexpr std::array<double, 10> kShares = {1, 0.8, 0.65, 0.5, 0.4, 0.3, 0.2, 0.12, 0.06, 0};
+constexpr std::array<double, 6> kShares = {1, 0.6, 0.35, 0.2, 0.08, 0};
 
 // What is within this of the ideal time is not searched on: the search takes as long itself.
 constexpr double kWorthwhile = 0.002, kWorthwhileSeconds = 0.03;
@@ -157,13 +157,17 @@ PhaseChoice PhaseSearch::choice_of(SegmentPlans plans, std::vector<bool> spilled
 }
 
 // Everything whole, and no kernel ever waiting for more than the disk.
-double PhaseSearch::ideal_of(const PhaseSequence& sequence) const {
+double PhaseSearch::ideal_seconds() {
+  if (ideal_seconds_ > 0) return ideal_seconds_;
+  const std::vector<bool> nothing(facts_.values.size(), false);
+  const PhaseSequence sequence = choice_of(whole_plans(kSliceBytes.front()), nothing).sequence;
   const double kernels = std::accumulate(sequence.seconds.begin(), sequence.seconds.end(), 0.0);
   double bytes = 0;
   for (const WeightPiece& piece : gather_pieces(facts_, sequence.uses)) {
     bytes += static_cast<double>(piece.file_bytes);
   }
-  return std::max(kernels, bytes / rates_.read_bytes) + (runs_ - 1) * kernels;
+  ideal_seconds_ = std::max(kernels, bytes / rates_.read_bytes) + (runs_ - 1) * kernels;
+  return ideal_seconds_;
 }
 
 // Takes a choice's weights into account, and keeps it when it is the fastest so far. What it found out stays
@@ -186,16 +190,16 @@ void PhaseSearch::consider(PhaseChoice choice, uint64_t limit_bytes, uint64_t sl
 std::optional<PhaseChoice> PhaseSearch::fastest(const PhaseLimit& limit) {
   Found found;
   const std::vector<bool> nothing(facts_.values.size(), false);
-  double ideal_seconds = 0;
   const auto good_enough = [&] {
-    return found.best && found.best->seconds() <= ideal_seconds * (1 + kWorthwhile) + kWorthwhileSeconds;
+    return found.best && found.best->seconds() <= ideal_seconds() * (1 + kWorthwhile) + kWorthwhileSeconds;
   };
   for (const uint64_t slice_bytes : kSliceBytes) {
+    // The smallest slices are for when nothing else fits.
+    if (found.best && slice_bytes == kSliceBytes.back()) break;
     const SegmentPlans whole = whole_plans(slice_bytes);
     const std::vector<uint64_t> passing = passing_bytes(facts_, segments_, whole, nothing, linked_);
     PhaseChoice natural = choice_of(whole, nothing);
     const auto most = static_cast<double>(natural.sequence.values_peak_bytes);
-    if (ideal_seconds == 0) ideal_seconds = ideal_of(natural.sequence);
     consider(std::move(natural), limit.bytes, slice_bytes, found);
     // What runs whole and is not short of memory gets no faster by needing less.
     if (!found.memory_bound || good_enough()) return std::move(found.best);

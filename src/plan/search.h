@@ -52,6 +52,8 @@ class PhaseSearch {
   std::optional<PhaseChoice> fastest(const PhaseLimit& limit);
   // The choice with the smallest peak.
   const PhaseChoice& smallest(uint64_t spill_bytes);
+  // What no choice can beat: everything whole, and no kernel waiting for more than the disk.
+  double ideal_seconds();
   // Quickly: nothing that fastest() could find would fit.
   bool cannot_fit(const PhaseLimit& limit);
 
@@ -62,7 +64,6 @@ class PhaseSearch {
     bool memory_bound = true;
   };
 
-  double ideal_of(const PhaseSequence& sequence) const;
   PhaseChoice find_smallest(uint64_t spill_bytes);
   std::shared_ptr<const SegmentPlan> plan_of(size_t segment, int bands, uint64_t slice_bytes);
   uint64_t own_peak(size_t segment, int bands, uint64_t slice_bytes);
@@ -84,6 +85,7 @@ class PhaseSearch {
   const Rates& rates_;
   ResidencyChooser residency_;
   std::vector<Segment> segments_;
+  double ideal_seconds_ = 0;                  // once it is known
   std::vector<uint64_t> own_bytes_;           // of values
   std::map<uint64_t, PhaseChoice> smallest_;  // by what may be spilled
   std::vector<int> likeness_;                 // by segment: equal for those that are alike
