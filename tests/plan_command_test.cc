@@ -29,7 +29,7 @@ std::string sd15() { return testing::fixtures_dir() + "/manifests/sd15"; }
 
 class PlanCommand : public ::testing::Test {
  protected:
-  ProgramResult run(std::vector<std::string> arguments,
+  ProgramResult run(const std::vector<std::string>& arguments,
                     std::map<std::string, std::string> environment = {}) const {
     return run_program(arguments, {.folder = folder_.path(), .environment = std::move(environment)});
   }
