@@ -26,7 +26,7 @@ struct ProgramOptions {
   int signal = 0;                                       // sent after `signal_after`
   std::chrono::milliseconds signal_after{0};
   uint64_t address_space_limit = 0;  // bytes that it may map (ulimit -v); 0: as many as it likes
-  uint64_t file_size_limit = 0;  // bytes that it may write into one file; 0: as many as it likes
+  uint64_t file_size_limit = 0;      // bytes that it may write into one file; 0: as many as it likes
 };
 
 // Throws std::runtime_error when it cannot be started.

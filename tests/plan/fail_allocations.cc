@@ -50,9 +50,8 @@ bool in_json_destructor(const void* caller) {
   Dl_info info = {};
   if (::dladdr(caller, &info) == 0 || info.dli_sname == nullptr) return false;
   const std::string_view name = info.dli_sname;
-  return name.find("basic_json") != name.npos &&
-         (name.find("destroy") != name.npos || name.find("D1Ev") != name.npos ||
-          name.find("D2Ev") != name.npos);
+  const auto names = [name](std::string_view part) { return name.find(part) != std::string_view::npos; };
+  return names("basic_json") && (names("destroy") || names("D1Ev") || names("D2Ev"));
 }
 
 }  // namespace

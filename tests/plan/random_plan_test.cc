@@ -78,7 +78,7 @@ class EveryBudget {
     RandomRun free_run(backend_, request, {});
     ASSERT_TRUE(free_run.fits());
     const std::vector<Tensors> expected = checked(free_run, seed);
-    if (HasFatalFailure()) return;
+    if (failed()) return;
     EXPECT_TRUE(same_bits(free_run.run_again(), expected)) << "seed " << seed << ", again";
     compare(request, expected, seed);
     for (int i = 0; i < budgets; ++i) {
@@ -101,7 +101,7 @@ class EveryBudget {
       EXPECT_LE(run.plan().arena_bytes, budget.arena_bytes) << "seed " << seed;
       EXPECT_LE(run.plan().scratch_file_bytes, spill_bytes) << "seed " << seed;
       const std::vector<Tensors> got = checked(run, seed);
-      if (HasFatalFailure()) return;
+      if (failed()) return;
       EXPECT_TRUE(same_bits(got, expected)) << "seed " << seed << ", budget " << budget.arena_bytes;
       taken.add(run.plan());
     }
@@ -121,7 +121,7 @@ class EveryBudget {
   int no_smaller = 0;  // plans that could not be made smaller
 
  private:
-  static bool HasFatalFailure() { return ::testing::Test::HasFatalFailure(); }
+  static bool failed() { return ::testing::Test::HasFatalFailure(); }
 
   static std::vector<Tensors> checked(RandomRun& run, uint32_t seed) {
     std::vector<Tensors> outputs;
