@@ -89,7 +89,7 @@ void Executor::begin(const Phase& phase) {
     SNUG_CHECK(weights != weights_.end(), "the weights of every part");
     std::vector<std::byte*> targets;
     for (const Load& load : phase.loads) targets.push_back(address(load.target, {}));
-    streamer_.emplace(phase, *weights->second, std::move(targets), cancellation_);
+    streamer_.emplace(phase, *weights->second, std::move(targets), cancellation_, trace_);
   }
   phase_ = &phase;
   run_ = 0;
@@ -135,6 +135,7 @@ void Executor::run(const Phase& phase, int call, int pass) {
   const Stopwatch watch;
   PhaseRecord& record = records_[index_of(plan_, phase)];
   record.stall_seconds.push_back(0);
+  const int64_t began_ns = trace_ != nullptr ? trace_->now_ns() : 0;
   try {
     run_instructions(phase, {call, pass}, record);
   } catch (...) {
@@ -143,6 +144,7 @@ void Executor::run(const Phase& phase, int call, int pass) {
     throw;
   }
   record.run_seconds.push_back(watch.seconds());
+  if (trace_ != nullptr) trace_->run(phase, run_, began_ns);
   if (++run_ == phase.runs()) leave_phase();
 }
 
@@ -150,12 +152,16 @@ void Executor::run_instructions(const Phase& phase, Turn turn, PhaseRecord& reco
   for (size_t i = 0; i < phase.instructions.size(); ++i) {
     cancellation_.check();
     const Instruction& instruction = phase.instructions[i];
+    double waited_seconds = 0;
     if (const auto* kernel = std::get_if<RunKernel>(&instruction); kernel != nullptr && streamer_) {
-      record.stall_seconds.back() += streamer_->wait_for(run_, kernel->loads_needed);
+      waited_seconds = streamer_->wait_for(run_, kernel->loads_needed);
+      record.stall_seconds.back() += waited_seconds;
     }
     const Stopwatch watch;
     std::visit([&](const auto& what) { execute(what, turn); }, instruction);
-    record.kernel_seconds[i] += watch.seconds();
+    const double seconds = watch.seconds();
+    record.kernel_seconds[i] += seconds;
+    if (trace_ != nullptr) trace_->instruction(phase, run_, i, waited_seconds, seconds);
     if (streamer_) streamer_->instruction_done();
   }
 }

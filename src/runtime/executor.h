@@ -23,6 +23,7 @@
 #include "plan/plan.h"
 #include "runtime/arena.h"
 #include "runtime/kernel_set.h"
+#include "runtime/run_trace.h"
 #include "runtime/scratch_file.h"
 #include "runtime/weight_streamer.h"
 #include "weights/weight_index.h"
@@ -49,6 +50,9 @@ class Executor {
   Executor(const Plan& plan, const KernelSet& kernels, Weights weights, const Cancellation& cancellation,
            const std::string& scratch_folder = default_scratch_folder());
   ~Executor();
+
+  // From here on everything that happens is put there too; null: nothing more. Between phases.
+  void set_trace(RunTrace* trace) { trace_ = trace; }
 
   // Starts reading the phase's weights; does not wait for them. Throws out_of_memory.
   void begin(const Phase& phase);
@@ -91,6 +95,7 @@ class Executor {
   std::vector<OperandView> operands_;  // of the kernel that runs; sized once
   const Phase* phase_ = nullptr;       // that has begun
   int run_ = 0;                        // of it, the next
+  RunTrace* trace_ = nullptr;
   // Last, so that its thread ends before what it writes to goes.
   std::optional<WeightStreamer> streamer_;
 };

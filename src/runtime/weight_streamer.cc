@@ -27,11 +27,13 @@ uint64_t stored_bytes(const WeightEntry& entry, Interval rows) {
 }  // namespace
 
 WeightStreamer::WeightStreamer(const Phase& phase, const WeightIndex& weights,
-                               std::vector<std::byte*> targets, const Cancellation& cancellation)
+                               std::vector<std::byte*> targets, const Cancellation& cancellation,
+                               RunTrace* trace)
     : phase_(phase),
       weights_(weights),
       targets_(std::move(targets)),
       cancellation_(cancellation),
+      trace_(trace),
       records_(phase.loads.size()) {
   SNUG_CHECK(targets_.size() == phase.loads.size(), "a place for each load");
   start();
@@ -111,7 +113,7 @@ void WeightStreamer::stream() noexcept {
       for (index = 0; index < phase_.loads.size(); ++index) {
         const Load& load = phase_.loads[index];
         if (run == 0 || load.every_run) {
-          if (!wait_until_free(run, load) || !read(index)) return;
+          if (!wait_until_free(run, load) || !read(run, index)) return;
         }
         publish(run * loads + count(index) + 1);
       }
@@ -147,7 +149,7 @@ bool WeightStreamer::wait_until_free(int run, const Load& load) {
 }
 
 // False when it is stopped.
-bool WeightStreamer::read(size_t index) {
+bool WeightStreamer::read(int run, size_t index) {
   const Stopwatch watch;
   const Load& load = phase_.loads[index];
   const std::string& name = phase_.graph.value(load.value).name;
@@ -173,7 +175,9 @@ bool WeightStreamer::read(size_t index) {
     target += bytes;
   }
   records_[index].bytes += stored_bytes(entry, load.rows);
-  records_[index].seconds += watch.seconds();
+  const double seconds = watch.seconds();
+  records_[index].seconds += seconds;
+  if (trace_ != nullptr) trace_->load(phase_, run, index, seconds);
   return true;
 }
 

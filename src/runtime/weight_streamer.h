@@ -17,6 +17,7 @@
 
 #include "base/cancellation.h"
 #include "plan/plan.h"
+#include "runtime/run_trace.h"
 #include "weights/weight_index.h"
 
 namespace snug {
@@ -33,9 +34,9 @@ class WeightStreamer {
   static constexpr size_t kStackBytes = size_t{256} << 10;
 
   // Starts at once. targets[i] is where phase.loads[i] goes. All but `targets` must outlive the streamer.
-  // Throws out_of_memory when the system refuses a thread.
+  // `trace`: where loads are noted, or null. Throws out_of_memory when the system refuses a thread.
   WeightStreamer(const Phase& phase, const WeightIndex& weights, std::vector<std::byte*> targets,
-                 const Cancellation& cancellation);
+                 const Cancellation& cancellation, RunTrace* trace = nullptr);
   ~WeightStreamer();
   WeightStreamer(const WeightStreamer&) = delete;
   WeightStreamer& operator=(const WeightStreamer&) = delete;
@@ -54,7 +55,7 @@ class WeightStreamer {
   void start();
   void stream() noexcept;
   bool wait_until_free(int run, const Load& load);
-  bool read(size_t index);
+  bool read(int run, size_t index);
   bool stopping();
   void publish(int64_t loads_done);
 
@@ -62,6 +63,7 @@ class WeightStreamer {
   const WeightIndex& weights_;
   const std::vector<std::byte*> targets_;
   const Cancellation& cancellation_;
+  RunTrace* const trace_;
   std::vector<LoadRecord> records_;  // the thread's, until it has ended
 
   pthread_t thread_ = {};
