@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <hwy/targets.h>
 
+#include "backend/cpu/amx.h"
 #include "base/error.h"
 
 namespace snug {
@@ -36,7 +37,7 @@ Isa detect() {
   const int64_t targets = hwy::SupportedTargets();
   if ((targets & HWY_AVX3) != 0) {
     if (!has_avx512_bf16()) return Isa::kAvx512;
-    return has_amx_bf16() ? Isa::kAmx : Isa::kAvx512Bf16;
+    return has_amx_bf16() && request_amx_permission() ? Isa::kAmx : Isa::kAvx512Bf16;
   }
   return (targets & HWY_AVX2) != 0 ? Isa::kAvx2 : Isa::kBaseline;
 }

@@ -11,7 +11,7 @@
 namespace snug {
 
 // Each includes the ones before it. AVX2 comes with FMA and F16C, AVX-512 with F, BW, DQ and VL, AMX with
-// its BF16 part.
+// its BF16 part, and only where the operating system permits it (amx.h).
 enum class Isa : uint8_t { kBaseline, kAvx2, kAvx512, kAvx512Bf16, kAmx };
 
 std::string_view isa_name(Isa isa);
