@@ -38,6 +38,7 @@ std::unique_ptr<Command> make_generate_command();
 std::unique_ptr<Command> make_inspect_command();
 std::unique_ptr<Command> make_models_command();
 std::unique_ptr<Command> make_plan_command();
+std::unique_ptr<Command> make_profile_command();
 std::unique_ptr<Command> make_system_command();
 
 inline constexpr std::string_view kGenerateExamples =
@@ -63,6 +64,11 @@ inline constexpr std::string_view kCalibrateExamples =
     "snug calibrate\n"
     "snug calibrate --model models/stable-diffusion-v1-5\n"
     "snug calibrate --threads 2 --json\n";
+inline constexpr std::string_view kProfileExamples =
+    "snug profile \"a castle on a hill\"\n"
+    "snug profile \"a castle on a hill\" --by node --top 10\n"
+    "snug profile \"a castle on a hill\" --steps 4 --trace castle.json\n"
+    "snug profile \"a castle on a hill\" --memory 200MiB --json\n";
 inline constexpr std::string_view kSystemExamples = "snug system\nsnug system --json\n";
 
 }  // namespace snug::cli

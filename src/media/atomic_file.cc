@@ -159,4 +159,11 @@ void write_file_atomically(const std::string& path, std::span<const std::byte> b
   file.become_target();
 }
 
+void write_file_atomically(const std::string& path, const std::function<void(const WritePiece&)>& produce) {
+  check_output_path(path);
+  TemporaryFile file(path);
+  produce([&](std::span<const std::byte> bytes) { write_all(file.descriptor(), bytes, path); });
+  file.become_target();
+}
+
 }  // namespace snug

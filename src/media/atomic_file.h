@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <string>
 
@@ -21,6 +22,11 @@ namespace snug {
 // same target.
 void write_file_atomically(const std::string& path, std::span<const std::byte> bytes,
                            const Cancellation* cancellation = nullptr);
+
+// The same for what need not be in memory at once: `produce` hands the file's bytes, in order, to the
+// function that it is given. What it throws leaves the target as it was.
+using WritePiece = std::function<void(std::span<const std::byte>)>;
+void write_file_atomically(const std::string& path, const std::function<void(const WritePiece&)>& produce);
 
 // Throws the io_error that write_file_atomically would, without writing: for telling before the work, not
 // after.

@@ -119,6 +119,21 @@ TEST_F(AtomicFile, RunningOutOfSpaceLeavesTheOldFileAndNothingElse) {
   EXPECT_EQ(names(), std::vector<std::string>{"a.png"});
 }
 
+TEST_F(AtomicFile, PiecesArriveInOrderAndAnErrorBetweenThemLeavesTheOldFile) {
+  write_file_atomically(path("a.json"), [](const WritePiece& write) {
+    write(as_bytes("one "));
+    write(as_bytes("two"));
+  });
+  EXPECT_EQ(contents("a.json"), "one two");
+  const auto failing = [](const WritePiece& write) {
+    write(as_bytes("three"));
+    throw Error(ErrorCode::kIoError, "stops here", "");
+  };
+  EXPECT_EQ(error_of([&] { write_file_atomically(path("a.json"), failing); }).code(), ErrorCode::kIoError);
+  EXPECT_EQ(contents("a.json"), "one two");
+  EXPECT_EQ(names(), std::vector<std::string>{"a.json"});
+}
+
 TEST_F(AtomicFile, ACancelledWriteLeavesNothing) {
   Cancellation cancellation;
   cancellation.request();

@@ -50,14 +50,14 @@ class Run {
     note(request, *model);
     note(fitted);
     measured_ = reset_peak_memory();
-    const auto executor =
-        stage("load", report.load_seconds, [&] { return load_weights(run, *model, cancellation_); });
+    const auto executor = stage("load", report.load_seconds,
+                                [&] { return load_weights(run, *model, cancellation_, options_.trace); });
     const HostTensor conditioning =
         stage("encode", report.encode_seconds, [&] { return encode_text(run, request, *model, *executor); });
     BatchNoise noise(request.seed, static_cast<int>(request.batch));
     DenoiseTrace trace;
     const auto on_step = [&](int done, int calls, double seconds) {
-      if (done > 0) report.step_seconds.push_back(seconds);
+      if (done > 0) note_step(done, seconds);
       tell("denoise", done, calls, seconds);
     };
     report.step_seconds.reserve(static_cast<size_t>(run.calls()));
@@ -71,6 +71,7 @@ class Run {
                                  [&] { return write_media(request, fields_, images, trace, cancellation_); });
     note(run, *executor, written);
     note_work(fitted, *executor);
+    if (options_.executed) options_.executed(run, *executor, report);
     return std::move(written.pictures);
   }
 
@@ -99,10 +100,18 @@ class Run {
     cancellation_.check();
     stage_ = name;
     tell(name, 0, 0, 0);
+    const int64_t began_ns = options_.trace != nullptr ? options_.trace->now_ns() : 0;
     const Stopwatch watch;
     auto result = work();
     seconds += watch.seconds();
+    if (options_.trace != nullptr) options_.trace->stage(name, 0, began_ns);
     return result;
+  }
+
+  void note_step(int done, double seconds) {
+    report.step_seconds.push_back(seconds);
+    if (options_.trace == nullptr) return;
+    options_.trace->stage("step", done, options_.trace->now_ns() - static_cast<int64_t>(seconds * 1e9));
   }
 
   void note(const Request& request, const Model& model) {

@@ -11,6 +11,10 @@
 
 namespace snug {
 
+class Executor;
+class RunTrace;
+struct PlannedRun;
+
 // Where a run is. `stage` is one of open, plan, load, encode, denoise, decode, write; `done` of `total` calls
 // while denoising, 0 of 0 elsewhere. Called from the thread that called generate.
 struct Progress {
@@ -29,6 +33,10 @@ struct GenerateOptions {
   std::function<void(const Progress&)> progress;
   // Receives the report on every exit, also before an error is thrown.
   std::function<void(const RunReport&)> report;
+  // After a run that succeeded, while its plan and what the executor recorded are there. The report lacks
+  // nothing but total_seconds.
+  std::function<void(const PlannedRun&, const Executor&, const RunReport&)> executed;
+  RunTrace* trace = nullptr;  // where everything that happens is put; null: nowhere
 };
 
 struct GenerateResult {

@@ -3,13 +3,14 @@
 namespace snug {
 
 std::unique_ptr<Executor> load_weights(const PlannedRun& run, const Model& model,
-                                       const Cancellation& cancellation) {
+                                       const Cancellation& cancellation, RunTrace* trace) {
   const ModelDescription& description = model.description;
   auto executor = std::make_unique<Executor>(run.plan, *run.kernels,
                                              Executor::Weights{{"text_encoder", description.text_weights},
                                                                {"unet", description.unet_weights},
                                                                {"vae", description.vae_weights}},
                                              cancellation, run.scratch_folder);
+  executor->set_trace(trace);
   executor->begin(run.plan.phases.front());
   return executor;
 }

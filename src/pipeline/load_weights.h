@@ -11,8 +11,9 @@
 
 namespace snug {
 
-// Throws out_of_memory, truncated, io_error, cancelled. The run and the model must outlive the executor.
+// `trace`: for the executor, from its first load on; or null. Throws out_of_memory, truncated, io_error,
+// cancelled. The run and the model must outlive the executor.
 std::unique_ptr<Executor> load_weights(const PlannedRun& run, const Model& model,
-                                       const Cancellation& cancellation);
+                                       const Cancellation& cancellation, RunTrace* trace = nullptr);
 
 }  // namespace snug

@@ -56,6 +56,12 @@ std::span<const TraceEvent> RunTrace::events(TraceTrack track) const {
   return std::span(lane(track).events).first(lane(track).count);
 }
 
+int64_t RunTrace::dropped() const {
+  int64_t dropped = 0;
+  for (const Lane& own : lanes_) dropped += own.dropped;
+  return dropped;
+}
+
 size_t RunTrace::bytes() const {
   size_t events = 0;
   for (const Lane& own : lanes_) events += own.events.size();

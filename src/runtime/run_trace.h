@@ -54,8 +54,8 @@ class RunTrace {
 
   // In the order in which they ended.
   std::span<const TraceEvent> events(TraceTrack track) const;
-  int64_t dropped(TraceTrack track) const { return lane(track).dropped; }
-  size_t bytes() const;  // that it holds
+  int64_t dropped() const;  // of all tracks
+  size_t bytes() const;     // that it holds
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -1,0 +1,224 @@
+// A profile's sums are the run's, and a trace is well-formed and tells of the same run.
+#include "pipeline/profile.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <numeric>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "pipeline/generate.h"
+#include "pipeline/trace_file.h"
+#include "runtime/run_trace.h"
+
+namespace snug {
+namespace {
+
+using nlohmann::json;
+
+constexpr PeakRates kPeaks = {.f32_flops = 100e9, .bf16_flops = 0, .copy_bytes = 10e9};
+
+RequestFields small_request() {
+  RequestFields fields;
+  fields.prompt = "a house by the sea";
+  fields.width = fields.height = 64;
+  fields.steps = 3;
+  fields.seed = 1;
+  return fields;
+}
+
+double sum_of(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0);
+}
+
+double seconds_of(const std::vector<ProfileLine>& lines) {
+  double sum = 0;
+  for (const ProfileLine& line : lines) sum += line.seconds;
+  return sum;
+}
+
+TEST(Profile, SumsAreThoseOfThePhase) {
+  GenerateOptions options;
+  int checked = 0;
+  options.executed = [&](const PlannedRun& run, const Executor& executor, const RunReport& report) {
+    const Profile profile = make_profile(run, executor, report, kPeaks);
+    ASSERT_EQ(profile.phases.size(), run.plan.phases.size());
+    for (size_t p = 0; p < profile.phases.size(); ++p) {
+      const PhaseProfile& own = profile.phases[p];
+      const Phase& phase = run.plan.phases[p];
+      SCOPED_TRACE(own.name);
+      const PhaseRecord& record = executor.record(phase);
+      EXPECT_NEAR(own.kernel_seconds + own.move_seconds, sum_of(record.kernel_seconds), 1e-9);
+      EXPECT_NEAR(seconds_of(own.groups), own.kernel_seconds, 1e-9);
+      EXPECT_NEAR(seconds_of(own.nodes), own.kernel_seconds, 1e-9);
+      // Each measured by its own watch: what is left may be small, never below nothing.
+      EXPECT_GE(own.other_seconds, -1e-9);
+      EXPECT_GE(own.host_seconds, -1e-9);
+      EXPECT_NEAR(
+          own.kernel_seconds + own.move_seconds + own.wait_seconds + own.other_seconds + own.host_seconds,
+          own.total_seconds, 0.01 * own.total_seconds);
+      double flops = 0;
+      for (const ProfileLine& line : own.nodes) flops += line.flops;
+      EXPECT_NEAR(flops, phase.flops_per_run * phase.runs(), 1e-6 * flops + 1);
+      EXPECT_GE(own.light_seconds(), -1e-9);
+      ++checked;
+    }
+  };
+  generate(small_request(), options);
+  EXPECT_GE(checked, 4);
+}
+
+// The least over tries: other programs can come between two watches.
+TEST(Profile, PhasesMakeUpTheirStage) {
+  double least_gap = 1;
+  GenerateOptions options;
+  options.executed = [&](const PlannedRun& run, const Executor& executor, const RunReport& report) {
+    const Profile profile = make_profile(run, executor, report, kPeaks);
+    double denoise = 0;
+    for (const PhaseProfile& phase : profile.phases) {
+      if (phase.stage == "denoise") denoise += phase.total_seconds;
+    }
+    EXPECT_LE(denoise, report.denoise_seconds);
+    least_gap = std::min(least_gap, 1 - denoise / report.denoise_seconds);
+  };
+  RequestFields fields = small_request();
+  fields.width = fields.height = 128;
+  for (int i = 0; i < 5 && least_gap > 0.01; ++i) generate(fields, options);
+  EXPECT_LE(least_gap, 0.01);
+}
+
+TEST(Profile, TheLimitIsThePeakThatBinds) {
+  GenerateOptions options;
+  options.executed = [&](const PlannedRun& run, const Executor& executor, const RunReport& report) {
+    const Profile profile = make_profile(run, executor, report, kPeaks);
+    for (const PhaseProfile& phase : profile.phases) {
+      for (const ProfileLine& line : phase.nodes) {
+        const double compute = line.flops / kPeaks.f32_flops, memory = line.bytes / kPeaks.copy_bytes;
+        EXPECT_DOUBLE_EQ(line.limit_seconds, std::max(compute, memory));
+        EXPECT_EQ(line.limit == Limit::kFlops, compute >= memory);
+        EXPECT_EQ(line.is_heavy, line.op == "conv2d" || line.op == "linear" || line.op == "attention");
+      }
+    }
+  };
+  generate(small_request(), options);
+}
+
+class TraceFile : public ::testing::Test {
+ protected:
+  void TearDown() override { std::filesystem::remove(path_); }
+  // Runs a request with this trace, writes it and reads it back.
+  json traced(const RequestFields& fields, RunTrace& trace) {
+    GenerateOptions options;
+    options.trace = &trace;
+    options.executed = [&](const PlannedRun& run, const Executor& executor, const RunReport&) {
+      for (const Phase& phase : run.plan.phases) {
+        recorded_seconds_ += sum_of(executor.record(phase).kernel_seconds);
+        instructions_ += phase.instructions.size() * static_cast<size_t>(phase.runs());
+        for (const Load& load : phase.loads) {
+          loads_ += load.rows.size() > 0 ? static_cast<size_t>(load.every_run ? phase.runs() : 1) : 0;
+        }
+      }
+      write_trace(path_, trace, run.plan);
+    };
+    generate(fields, options);
+    return json::parse(std::ifstream(path_));
+  }
+
+  std::string path_ = std::filesystem::temp_directory_path() / ("snug-trace-" + std::to_string(::getpid()));
+  double recorded_seconds_ = 0;
+  size_t instructions_ = 0, loads_ = 0;
+};
+
+struct Span {
+  double begin = 0, end = 0;
+  std::string category;
+};
+
+// In order of begin, outer ones first. Every event is one that viewers understand.
+std::map<int, std::vector<Span>> spans_of(const json& trace) {
+  std::map<int, std::vector<Span>> tracks;
+  for (const json& event : trace["traceEvents"]) {
+    EXPECT_FALSE(event["name"].get<std::string>().empty());
+    EXPECT_EQ(event["pid"], 1);
+    if (event["ph"] == "M") continue;
+    EXPECT_EQ(event["ph"], "X");
+    const double begin = event["ts"], seconds = event["dur"];
+    EXPECT_GE(begin, 0);
+    EXPECT_GE(seconds, 0);
+    tracks[event["tid"]].push_back({begin, begin + seconds, event["cat"]});
+  }
+  for (auto& [id, track] : tracks) {
+    std::stable_sort(track.begin(), track.end(), [](const Span& a, const Span& b) {
+      return a.begin != b.begin ? a.begin < b.begin : a.end > b.end;
+    });
+  }
+  return tracks;
+}
+
+TEST_F(TraceFile, EventsOfATrackAreNestedOrApartAndAllAreThere) {
+  RunTrace trace;
+  RequestFields fields = small_request();
+  fields.memory = "60MiB";
+  const json root = traced(fields, trace);
+  EXPECT_EQ(root["otherData"]["events_dropped"], 0);
+  constexpr double kRounding = 0.002;  // µs, of times written with three digits
+  std::map<std::string, size_t> counts;
+  double kernels_us = 0;
+  const auto tracks = spans_of(root);
+  for (const auto& [id, track] : tracks) {
+    std::vector<Span> open;
+    for (const Span& span : track) {
+      while (!open.empty() && open.back().end <= span.begin + kRounding) open.pop_back();
+      if (!open.empty()) {
+        EXPECT_LE(span.end, open.back().end + kRounding);
+        EXPECT_TRUE(open.back().category == "run" || open.back().category == "stage") << span.category;
+      }
+      // Kernels and waiting happen in runs.
+      if (span.category == "kernel" || span.category == "wait") {
+        EXPECT_FALSE(open.empty());
+      }
+      open.push_back(span);
+      ++counts[span.category];
+      if (span.category == "kernel" || span.category == "move" || span.category == "scratch") {
+        kernels_us += span.end - span.begin;
+      }
+    }
+  }
+  EXPECT_EQ(tracks.size(), 3u);
+  EXPECT_EQ(counts["kernel"] + counts["move"] + counts["scratch"], instructions_);
+  EXPECT_EQ(counts["load"], loads_);
+  EXPECT_EQ(counts["stage"], 8u + 3u);  // planning counts two; and the steps
+  EXPECT_NEAR(kernels_us / 1e6, recorded_seconds_, 0.01 * recorded_seconds_);
+}
+
+TEST_F(TraceFile, KernelsSayWhatTheyDid) {
+  RunTrace trace;
+  const json root = traced(small_request(), trace);
+  for (const json& event : root["traceEvents"]) {
+    if (event.value("cat", "") != "kernel") continue;
+    const json& args = event["args"];
+    for (const char* name : {"op", "kernel", "node", "shape", "part", "phase"}) {
+      EXPECT_FALSE(args.at(name).get<std::string>().empty()) << name;
+    }
+    EXPECT_GE(args.at("flops").get<double>(), 0);
+    EXPECT_GT(args.at("predicted_us").get<double>(), 0);
+  }
+}
+
+TEST_F(TraceFile, WhatDoesNotFitIsDroppedAndCounted) {
+  RunTrace trace(size_t{8} << 10);
+  EXPECT_LE(trace.bytes(), size_t{8} << 10);
+  const json root = traced(small_request(), trace);
+  EXPECT_GT(root["otherData"]["events_dropped"], 0);
+  EXPECT_EQ(root["otherData"]["events_dropped"], trace.dropped());
+  EXPECT_LE(root["traceEvents"].size(), trace.bytes() / sizeof(TraceEvent) + 4);
+}
+
+}  // namespace
+}  // namespace snug
