@@ -4,10 +4,15 @@
 
 #include <omp.h>
 
+#include "base/pinning.h"
+
 namespace snug {
 
 int thread_count() { return omp_get_max_threads(); }
-void set_thread_count(int threads) { omp_set_num_threads(std::max(1, threads)); }
+void set_thread_count(int threads) {
+  omp_set_num_threads(std::max(1, threads));
+  detail::renew_pins();
+}
 int thread_index() { return omp_get_thread_num(); }
 
 namespace detail {
@@ -30,6 +35,11 @@ void parallel_ranges(int64_t count, int64_t grain, int64_t ranges_per_thread, vo
   for (int64_t chunk = 0; chunk < chunks; ++chunk) {
     function(context, chunk * count / chunks, (chunk + 1) * count / chunks);
   }
+}
+
+void each_thread(void* context, void (*function)(void* context, int thread)) {
+#pragma omp parallel
+  function(context, omp_get_thread_num());
 }
 
 }  // namespace detail

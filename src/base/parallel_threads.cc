@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/parallel.h"
+#include "base/pinning.h"
 
 namespace snug {
 namespace {
@@ -103,7 +104,10 @@ Pool& pool() {
 }  // namespace
 
 int thread_count() { return pool().threads(); }
-void set_thread_count(int threads) { pool().set_threads(threads); }
+void set_thread_count(int threads) {
+  pool().set_threads(threads);
+  detail::renew_pins();
+}
 int thread_index() { return current_index; }
 
 namespace detail {
@@ -123,6 +127,11 @@ void parallel_ranges(int64_t count, int64_t grain, int64_t ranges_per_thread, vo
     }
   };
   if (threads <= 1 || inside_parallel || !pool().run(threads, job)) function(context, 0, count);
+}
+
+void each_thread(void* context, void (*function)(void* context, int thread)) {
+  const auto job = [&](int thread) { function(context, thread); };
+  if (!pool().run(thread_count(), job)) job(thread_index());
 }
 
 }  // namespace detail
