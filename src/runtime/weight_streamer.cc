@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/pinning.h"
 #include "base/stopwatch.h"
 #include "base/units.h"
 
@@ -105,6 +106,7 @@ void WeightStreamer::instruction_done() {
 }
 
 void WeightStreamer::stream() noexcept {
+  leave_pinned_core();
   const int64_t loads = count(phase_.loads.size());
   size_t index = 0;
   std::exception_ptr error;
