@@ -1,8 +1,9 @@
 // One node of a graph, ready to run: what a backend promises for it.
 //
 // Life of a kernel: the planner asks a Backend for it (backend.h), reads what it needs and may do (scratch,
-// element types of weights, splits) and puts those bytes and parts into the plan; the executor calls run. A
-// kernel holds no tensor memory of its own: operands and scratch are pointers into the arena, handed to run.
+// element types of weights, splits) and puts those bytes and parts into the plan; weights are packed as they
+// come (pack_weight), and the executor calls run. A kernel holds no tensor memory of its own: operands and
+// scratch are pointers into the arena, handed to run.
 //
 // A run computes one part of the node's output: all of it, or some pixels, or some channels (graph/region.h).
 // Every output element gets the same bits whatever the part it is computed in, and whatever the number of
@@ -61,6 +62,16 @@ class Kernel {
   // Element type in which input `index`, a weight, is to lie in memory, dense and row-major: the type in the
   // file where the kernel reads that itself, else F32. Default: F32.
   virtual DType weight_dtype(int index) const;
+  // How input `index`, a weight, is to be rearranged once it has been read; 0: not at all. Equal numbers for
+  // one weight are the same arrangement, so that two kernels may share it.
+  virtual uint64_t weight_packing(int /*index*/) const { return 0; }
+  // Bytes of room that rearranging takes.
+  virtual size_t packing_bytes(int /*index*/) const { return 0; }
+  // Rearranges `count` rows of the weight in place: those from a multiple of channel_step to another, or to
+  // the end. run is given only rearranged rows. Called by the thread that reads weights, while others run
+  // kernels.
+  virtual void pack_weight(int /*index*/, std::byte* /*rows*/, int64_t /*count*/, std::byte* /*room*/) const {
+  }
   virtual Splits splits() const { return {}; }
   // True when the output may lie exactly where that input lies (same shape and element type).
   virtual bool may_overwrite(int /*index*/) const { return false; }

@@ -9,6 +9,7 @@
 
 #include "backend/backend.h"
 #include "backend/reference/kernel_list.h"
+#include "base/check.h"
 #include "tensor/convert.h"
 
 namespace snug {
@@ -75,6 +76,15 @@ void copy_region(const std::byte* from, const Region& from_held, std::byte* to, 
                   static_cast<size_t>(region.channels.size() * unit_bytes));
     }
   }
+}
+
+// As whoever reads weights would do it.
+void pack(const Kernel& kernel, size_t index, const Operand& operand, const Region& held, std::byte* rows) {
+  const int input = static_cast<int>(index);
+  if (!operand.is_weight || kernel.weight_packing(input) == 0) return;
+  GuardedBuffer room(kernel.packing_bytes(input));
+  kernel.pack_weight(input, rows, held.channels.size(), room.data());
+  SNUG_CHECK(room.guards_intact(), "packing stays in its room");
 }
 
 }  // namespace
@@ -152,6 +162,8 @@ KernelTrial::KernelTrial(const NodeSpec& node, std::unique_ptr<Kernel> kernel, c
     } else {
       views_.emplace_back();
     }
+    as_read_.emplace_back(inputs_[i].data(), inputs_[i].data() + inputs_[i].bytes());
+    pack(*kernel_, i, node.operands[i], views_.back().held, inputs_[i].data());
     copies_.emplace_back(inputs_[i].data(), inputs_[i].data() + inputs_[i].bytes());
   }
 }
@@ -196,7 +208,8 @@ void KernelTrial::run_part(const PartRun& run) {
     const Region& held = run.inputs_held[i];
     const int64_t unit = unit_bytes(i);
     buffers[i] = GuardedBuffer(static_cast<size_t>(held.elements() * unit));
-    copy_region(inputs_[i].data(), views_[i].held, buffers[i].data(), held, held, unit);
+    copy_region(as_read_[i].data(), views_[i].held, buffers[i].data(), held, held, unit);
+    pack(*kernel_, i, node_.operands[i], held, buffers[i].data());
     views[i] = {buffers[i].data(), held};
   }
   const int64_t element = element_bytes(node_.output.dtype);

@@ -76,7 +76,8 @@ class KernelTrial {
   NodeSpec node_;
   std::unique_ptr<Kernel> kernel_;
   std::vector<GuardedBuffer> inputs_;
-  std::vector<std::vector<std::byte>> copies_;  // of the inputs
+  std::vector<std::vector<std::byte>> as_read_;  // the inputs, weights not packed yet
+  std::vector<std::vector<std::byte>> copies_;   // the inputs as kernels get them
   std::vector<OperandView> views_;
   GuardedBuffer output_, scratch_;
   std::string damage_of_parts_;

@@ -105,7 +105,13 @@ void run_random(KernelTrial& trial, const Region& part, Chance& chance) {
   if (chance.half()) run.output_held = chance.widened(part, whole_region(node.output.shape));
   for (size_t i = 0; i < run.inputs_held.size(); ++i) {
     if (!node.operands[i].present || chance.half()) continue;
-    run.inputs_held[i] = chance.widened(run.inputs_held[i], whole_operand(node.operands[i]));
+    const Region whole = whole_operand(node.operands[i]);
+    run.inputs_held[i] = chance.widened(run.inputs_held[i], whole);
+    if (trial.kernel().weight_packing(static_cast<int>(i)) == 0) continue;
+    // Packed weights are held in whole steps.
+    const int64_t step = trial.kernel().splits().channel_step;
+    Interval& rows = run.inputs_held[i].channels;
+    rows = {rows.begin / step * step, std::min(whole.channels.end, (rows.end + step - 1) / step * step)};
   }
   // Kernels that split by pixels alone are never handed part of the channels.
   if (!trial.kernel().splits().channels) {

@@ -134,6 +134,11 @@ class PhaseBuilder {
       resident = add_buffer(phase_->name + " weights", BufferKind::kWeight, choice_.loads.resident_bytes,
                             start_, last_);
     }
+    if (facts_.packing_bytes > 0) {
+      phase_->packing_room_bytes = facts_.packing_bytes;
+      phase_->packing_room = {add_buffer(phase_->name + " packing room", BufferKind::kStaging,
+                                         facts_.packing_bytes, start_, last_)};
+    }
     uint64_t offset = 0;
     for (Load& load : phase_->loads) {
       load.target.buffer = load.every_run ? ring : resident;
@@ -141,7 +146,7 @@ class PhaseBuilder {
         load.target.offset = offset;
         offset += (load.bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
       }
-      weights_[{load.value, load.dtype, load.rows.begin, load.rows.end}] = load.target;
+      weights_[{load.value, load.dtype, load.rows.begin, load.rows.end, load.packing}] = load.target;
     }
   }
 
@@ -177,7 +182,7 @@ class PhaseBuilder {
       if (facts_.is_activation(node, i)) run.inputs[i] = input_place(node.inputs[i], step, i);
     }
     for (const WeightUse& use : choice_.sequence.uses[index]) {
-      const Location place = weights_.at({use.value, use.dtype, use.rows.begin, use.rows.end});
+      const Location place = weights_.at({use.value, use.dtype, use.rows.begin, use.rows.end, use.packing});
       run.inputs[use.input] = {place, {{0, 1}, {0, 1}, use.rows}};
       extend(place, time_);
     }
@@ -288,7 +293,7 @@ class PhaseBuilder {
   int start_ = 0, last_ = 0, time_ = 0;
   std::vector<Location> homes_;  // by root value
   std::set<ValueId> kept_of_each_pass_;
-  std::map<std::tuple<ValueId, DType, int64_t, int64_t>, Location> weights_;
+  std::map<std::tuple<ValueId, DType, int64_t, int64_t, uint64_t>, Location> weights_;
   int shared_scratch_segment_ = -1;
   Location shared_scratch_;
   std::map<ValueId, uint64_t> file_offsets_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "plan/plan.h"
+
 namespace snug {
 
 WorkKind work_kind(Op op) {
@@ -96,6 +98,9 @@ PhaseFacts gather_facts(const Graph& graph, KernelSource& kernels) {
       facts.root[static_cast<size_t>(node.output)] = facts.root[static_cast<size_t>(node.inputs[0])];
     } else {
       facts.nodes.push_back(facts_of(graph, static_cast<NodeId>(i), kernels));
+      const uint64_t room = facts.nodes.back().kernel->packing_bytes;
+      facts.packing_bytes =
+          std::max(facts.packing_bytes, (room + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment);
     }
   }
   for (size_t i = 0; i < count; ++i) {

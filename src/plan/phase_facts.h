@@ -47,6 +47,7 @@ struct PhaseFacts {
   std::vector<NodeFacts> nodes;    // in the order in which they will run
   std::vector<ValueId> root;       // by value: whose memory it is
   std::vector<ValueFacts> values;  // by value; of roots
+  uint64_t packing_bytes = 0;      // of room to rearrange weights in as they come; aligned
 
   const ValueFacts& value_of(ValueId id) const {
     return values[static_cast<size_t>(root[static_cast<size_t>(id)])];

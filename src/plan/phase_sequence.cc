@@ -18,7 +18,8 @@ std::vector<WeightUse> weight_uses(const PhaseFacts& facts, const NodeFacts& nod
       rows = input_region(node.spec.op, node.spec.attrs, node.spec.operands, node.spec.output, i, step.part)
                  .channels;
     }
-    uses.push_back({i, node.inputs[i], node.kernel->weight_dtypes[i], rows});
+    uses.push_back({i, node.inputs[i], node.kernel->weight_dtypes[i], rows, node.kernel->weight_packings[i],
+                    node.kernel->kernel});
   }
   return uses;
 }
@@ -173,6 +174,7 @@ PhaseSequence make_sequence(const PhaseFacts& facts, const std::vector<Segment>&
     uint64_t& peak = sequencer.sequence.values_peak_bytes;
     peak = std::max(peak, passing[s] + own);
   }
+  sequencer.sequence.values_peak_bytes += facts.packing_bytes;
   return std::move(sequencer.sequence);
 }
 

@@ -31,7 +31,7 @@ struct PhaseSequence {
   std::vector<SequenceStep> steps;
   std::vector<std::vector<WeightUse>> uses;  // by step
   std::vector<double> seconds;               // by step, predicted
-  uint64_t values_peak_bytes = 0;            // without weights and without linked inputs
+  uint64_t values_peak_bytes = 0;            // without weights and linked inputs; with room to pack weights
   uint64_t spilled_bytes = 0;
 };
 

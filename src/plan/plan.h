@@ -57,6 +57,10 @@ struct Load {
   DType dtype = DType::kF32;
   uint64_t bytes = 0;  // in memory, at target
   Location target;
+  // How the rows are rearranged in place once they are read (Kernel::weight_packing; 0: not at all), and the
+  // kernel that does it, as which of its inputs.
+  uint64_t packing = 0;
+  int packing_kernel = -1, packing_input = 0;
   // Streamed: done in every run. Otherwise in the phase's first run only, and the weight stays.
   bool every_run = false;
   // The bytes at target are free once this many of the phase's instructions are done; counted in the run
@@ -130,6 +134,8 @@ struct Phase {
   int first_instruction = 0;  // number of instructions[0] in the plan's time
   std::vector<Instruction> instructions;
   std::vector<Load> loads;
+  Location packing_room;  // the streamer's, to rearrange weights in
+  uint64_t packing_room_bytes = 0;
   std::vector<std::string> kernel_names;        // by node; empty for views
   std::vector<std::vector<Declined>> declined;  // by node
   std::vector<PhaseLink> links;                 // inputs that are not the host's

@@ -45,12 +45,17 @@ class MadeUpKernels final : public KernelSource {
     facts.name = "made_up";
     if (dice_.pick(0, 2) == 0) facts.scratch_bytes = static_cast<size_t>(1 + dice_.pick(0, 2000));
     facts.weight_dtypes.resize(node.operands.size(), DType::kF32);
+    facts.weight_packings.resize(node.operands.size(), 0);
     facts.may_overwrite.resize(node.operands.size(), false);
     const bool elementwise = node.op == Op::kActivation || node.op == Op::kAffine || node.op == Op::kAdd;
     for (size_t i = 0; i < node.operands.size(); ++i) {
       const Operand& operand = node.operands[i];
       if (!operand.present) continue;
       if (operand.is_weight && dice_.pick(0, 1) == 0) facts.weight_dtypes[i] = operand.dtype;
+      if (operand.is_weight && dice_.pick(0, 1) == 0) {
+        facts.weight_packings[i] = static_cast<uint64_t>(dice_.pick(1, 2));
+        facts.packing_bytes = std::max(facts.packing_bytes, static_cast<size_t>(dice_.pick(1, 3000)));
+      }
       facts.may_overwrite[i] = elementwise && !operand.is_weight && operand.shape == node.output.shape;
     }
     facts.splits_pixels = op_info(node.op).needs != nullptr && dice_.pick(0, 4) > 0;

@@ -154,6 +154,8 @@ class Replay {
       if (static_cast<int64_t>(load.bytes) != row_bytes * load.rows.size()) fail("a load of the wrong size");
       write(load.target, 0, static_cast<int64_t>(load.bytes), number(load.value),
             load.rows.begin * row_bytes);
+      if (load.packing == 0) continue;
+      write(phase_->packing_room, 0, static_cast<int64_t>(phase_->packing_room_bytes), -1, 0);
     }
   }
 
@@ -316,6 +318,9 @@ class Replay {
   }
   void replay(const Restore& restore) {
     const uint64_t to = address(restore.to, 0, static_cast<int64_t>(restore.bytes));
+    if (!file_.all(restore.file_offset, restore.bytes, [](const Content& c) { return c.value != -1; })) {
+      fail("instruction {} restores what was not spilled", now_);
+    }
     if (proof_.fault.empty()) contents_.put(to, file_.read(restore.file_offset, restore.bytes));
   }
 

@@ -93,13 +93,13 @@ bool streams_through(const std::vector<WeightPiece>& pieces, const std::vector<b
 
 std::vector<WeightPiece> gather_pieces(const PhaseFacts& facts,
                                        const std::vector<std::vector<WeightUse>>& uses) {
-  std::map<std::tuple<ValueId, DType, int64_t, int64_t>, size_t> known;
+  std::map<std::tuple<ValueId, DType, int64_t, int64_t, uint64_t>, size_t> known;
   std::vector<WeightPiece> pieces;
   for (size_t i = 0; i < uses.size(); ++i) {
     for (const WeightUse& use : uses[i]) {
       const auto at = static_cast<int>(i);
       const auto [found, fresh] =
-          known.try_emplace({use.value, use.dtype, use.rows.begin, use.rows.end}, pieces.size());
+          known.try_emplace({use.value, use.dtype, use.rows.begin, use.rows.end, use.packing}, pieces.size());
       if (!fresh) {
         pieces[found->second].last = at;
         continue;
@@ -107,7 +107,8 @@ std::vector<WeightPiece> gather_pieces(const PhaseFacts& facts,
       const Value& value = facts.graph->value(use.value);
       const int64_t rows = std::max<int64_t>(1, whole_rows(value.shape).channels.size());
       const int64_t elements = value.shape.elements() / rows * use.rows.size();
-      pieces.push_back({use.value, use.dtype, use.rows, static_cast<uint64_t>(bytes_of(use.dtype, elements)),
+      pieces.push_back({use.value, use.dtype, use.rows, use.packing, use.kernel, static_cast<int>(use.input),
+                        static_cast<uint64_t>(bytes_of(use.dtype, elements)),
                         static_cast<uint64_t>(bytes_of(value.dtype, elements)), at, at});
     }
   }
@@ -122,7 +123,14 @@ LoadPlan plan_loads(const std::vector<WeightPiece>& pieces, const std::vector<bo
   Ring ring(ring_bytes);
   for (size_t i = 0; i < pieces.size(); ++i) {
     const WeightPiece& piece = pieces[i];
-    Load load{piece.value, piece.rows, piece.dtype, piece.bytes, {}, false, 0, false};
+    Load load{.value = piece.value,
+              .rows = piece.rows,
+              .dtype = piece.dtype,
+              .bytes = piece.bytes,
+              .target = {},
+              .packing = piece.packing,
+              .packing_kernel = piece.packing_kernel,
+              .packing_input = piece.packing_input};
     if (resident[i]) {
       plan.resident_bytes += aligned(piece.bytes);
     } else {

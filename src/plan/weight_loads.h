@@ -20,6 +20,8 @@ struct WeightPiece {
   ValueId value = kNoValue;
   DType dtype = DType::kF32;  // in memory
   Interval rows;
+  uint64_t packing = 0;  // this and the next two: as Load
+  int packing_kernel = -1, packing_input = 0;
   uint64_t bytes = 0, file_bytes = 0;
   int first = 0, last = 0;  // instructions of the run
 };
@@ -30,6 +32,8 @@ struct WeightUse {
   ValueId value = kNoValue;
   DType dtype = DType::kF32;
   Interval rows;
+  uint64_t packing = 0;  // how it is rearranged (Kernel::weight_packing), and a kernel that does it
+  int kernel = -1;
 };
 
 // The pieces that a run reads, by their first use.

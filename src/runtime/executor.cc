@@ -89,7 +89,8 @@ void Executor::begin(const Phase& phase) {
     SNUG_CHECK(weights != weights_.end(), "the weights of every part");
     std::vector<std::byte*> targets;
     for (const Load& load : phase.loads) targets.push_back(address(load.target, {}));
-    streamer_.emplace(phase, *weights->second, std::move(targets), cancellation_, trace_);
+    const WeightStreamer::Packing packing = {&kernels_, address(phase.packing_room, {})};
+    streamer_.emplace(phase, *weights->second, std::move(targets), packing, cancellation_, trace_);
   }
   phase_ = &phase;
   run_ = 0;

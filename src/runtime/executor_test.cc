@@ -305,7 +305,7 @@ TEST(Streamer, ReadsLargeWeightsInPiecesAndStopsBetweenThem) {
   phase.loads.push_back(load);
   std::vector<std::byte> target(bytes.size());
   {
-    WeightStreamer streamer(phase, weights, {target.data()}, cancellation);
+    WeightStreamer streamer(phase, weights, {target.data()}, {}, cancellation);
     streamer.wait_for(0, 1);
   }
   EXPECT_EQ(target, bytes);
@@ -313,7 +313,7 @@ TEST(Streamer, ReadsLargeWeightsInPiecesAndStopsBetweenThem) {
 
   reads = 0;
   stop_at = 2;
-  WeightStreamer streamer(phase, weights, {target.data()}, cancellation);
+  WeightStreamer streamer(phase, weights, {target.data()}, {}, cancellation);
   try {
     streamer.wait_for(0, 1);
     ADD_FAILURE() << "went on";

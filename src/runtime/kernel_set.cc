@@ -1,5 +1,7 @@
 #include "runtime/kernel_set.h"
 
+#include <algorithm>
+
 namespace snug {
 
 const KernelFacts& KernelSet::choose(const NodeSpec& node) {
@@ -11,12 +13,15 @@ const KernelFacts& KernelSet::choose(const NodeSpec& node) {
   facts.name = choice.kernel->name();
   facts.scratch_bytes = choice.kernel->scratch_bytes();
   facts.weight_dtypes.resize(node.operands.size(), DType::kF32);
+  facts.weight_packings.resize(node.operands.size(), 0);
   facts.may_overwrite.resize(node.operands.size(), false);
   for (size_t i = 0; i < node.operands.size(); ++i) {
     if (!node.operands[i].present) continue;
     const int input = static_cast<int>(i);
     if (node.operands[i].is_weight) {
       facts.weight_dtypes[i] = choice.kernel->weight_dtype(input);
+      facts.weight_packings[i] = choice.kernel->weight_packing(input);
+      facts.packing_bytes = std::max(facts.packing_bytes, choice.kernel->packing_bytes(input));
     } else {
       facts.may_overwrite[i] = choice.kernel->may_overwrite(input);
     }

@@ -28,11 +28,12 @@ uint64_t stored_bytes(const WeightEntry& entry, Interval rows) {
 }  // namespace
 
 WeightStreamer::WeightStreamer(const Phase& phase, const WeightIndex& weights,
-                               std::vector<std::byte*> targets, const Cancellation& cancellation,
-                               RunTrace* trace)
+                               std::vector<std::byte*> targets, const Packing& packing,
+                               const Cancellation& cancellation, RunTrace* trace)
     : phase_(phase),
       weights_(weights),
       targets_(std::move(targets)),
+      packing_(packing),
       cancellation_(cancellation),
       trace_(trace),
       records_(phase.loads.size()) {
@@ -161,8 +162,12 @@ bool WeightStreamer::read(int run, size_t index) {
   if (load.rows.size() == 0) return !stopping();
 
   const uint64_t row_bytes = load.bytes / static_cast<uint64_t>(load.rows.size());
-  const int64_t piece_rows =
-      std::max(int64_t{1}, static_cast<int64_t>(kPieceBytes / std::max(row_bytes, 1UL)));
+  int64_t piece_rows = std::max(int64_t{1}, static_cast<int64_t>(kPieceBytes / std::max(row_bytes, 1UL)));
+  if (load.packing != 0) {
+    // Packed while the processor's caches still have them: so in whole steps.
+    const int64_t step = packing_.kernels->kernel(load.packing_kernel).splits().channel_step;
+    piece_rows = std::max(step, piece_rows / step * step);
+  }
   std::byte* target = targets_[index];
   for (Interval rows = {load.rows.begin, 0}; rows.begin < load.rows.end; rows.begin = rows.end) {
     if (stopping()) return false;
@@ -174,6 +179,7 @@ bool WeightStreamer::read(int run, size_t index) {
     } else {
       weights_.read_rows_f32(name, rows, {reinterpret_cast<float*>(target), bytes / sizeof(float)});
     }
+    if (load.packing != 0) pack(load, target, rows.size());
     target += bytes;
   }
   records_[index].bytes += stored_bytes(entry, load.rows);
@@ -181,6 +187,10 @@ bool WeightStreamer::read(int run, size_t index) {
   records_[index].seconds += seconds;
   if (trace_ != nullptr) trace_->load(phase_, run, index, seconds);
   return true;
+}
+
+void WeightStreamer::pack(const Load& load, std::byte* rows, int64_t count) const {
+  packing_.kernels->kernel(load.packing_kernel).pack_weight(load.packing_input, rows, count, packing_.room);
 }
 
 bool WeightStreamer::stopping() {

@@ -1,5 +1,7 @@
 // Brings the weights of one phase into the arena, on a thread of its own, while the executor runs the phase's
-// instructions. Made by the executor for each execution of a phase; plan.h says what the two wait for.
+// instructions; rearranges them, piece by piece as they come, as their kernels want them
+// (Kernel::pack_weight). Made by the executor for each execution of a phase; plan.h says what the two wait
+// for.
 //
 // The loads are done in order, run after run: all of them in the first run, in later runs those that are
 // streamed. Before a load the thread waits until enough instructions are done that nobody reads what it
@@ -17,6 +19,7 @@
 
 #include "base/cancellation.h"
 #include "plan/plan.h"
+#include "runtime/kernel_set.h"
 #include "runtime/run_trace.h"
 #include "weights/weight_index.h"
 
@@ -25,7 +28,7 @@ namespace snug {
 // Of one load, summed over runs.
 struct LoadRecord {
   uint64_t bytes = 0;  // as stored in the file
-  double seconds = 0;  // reading and converting
+  double seconds = 0;  // reading, converting and rearranging
 };
 
 class WeightStreamer {
@@ -33,10 +36,16 @@ class WeightStreamer {
   // Of the thread, which counts to the address space of the process. Converting needs 64 KiB of it.
   static constexpr size_t kStackBytes = size_t{256} << 10;
 
+  // Who rearranges: the kernels by their numbers in the plan, and the phase's room for it.
+  struct Packing {
+    const KernelSet* kernels = nullptr;
+    std::byte* room = nullptr;
+  };
+
   // Starts at once. targets[i] is where phase.loads[i] goes. All but `targets` must outlive the streamer.
   // `trace`: where loads are noted, or null. Throws out_of_memory when the system refuses a thread.
   WeightStreamer(const Phase& phase, const WeightIndex& weights, std::vector<std::byte*> targets,
-                 const Cancellation& cancellation, RunTrace* trace = nullptr);
+                 const Packing& packing, const Cancellation& cancellation, RunTrace* trace = nullptr);
   ~WeightStreamer();
   WeightStreamer(const WeightStreamer&) = delete;
   WeightStreamer& operator=(const WeightStreamer&) = delete;
@@ -56,12 +65,14 @@ class WeightStreamer {
   void stream() noexcept;
   bool wait_until_free(int run, const Load& load);
   bool read(int run, size_t index);
+  void pack(const Load& load, std::byte* rows, int64_t count) const;
   bool stopping();
   void publish(int64_t loads_done);
 
   const Phase& phase_;
   const WeightIndex& weights_;
   const std::vector<std::byte*> targets_;
+  const Packing packing_;
   const Cancellation& cancellation_;
   RunTrace* const trace_;
   std::vector<LoadRecord> records_;  // the thread's, until it has ended

@@ -1,6 +1,6 @@
 // How a product is cut. A task is some rows (output pixels) by some panels (output channels). It walks the
-// inner dimension in blocks: expands the block's panels into its thread's scratch, where they stay in the
-// second-level cache, then takes its rows a few at a time past all of them.
+// inner dimension in blocks: widens the block's panels into its thread's scratch (or takes them where they
+// lie), where they stay in the second-level cache, then takes its rows a few at a time past all of them.
 #include "backend/cpu/gemm.h"
 
 #include <algorithm>
@@ -45,7 +45,7 @@ int64_t channels_of_block(const ProductShape& shape) {
 // One call of run, in rows: the part's pixels, image after image.
 struct ProductKernel::Run {
   const KernelArgs& args;
-  int64_t element_bytes = 4, weight_row_bytes = 0;
+  int64_t element_bytes = 4;
   int64_t rows = 0, panels = 0;
   int64_t row_blocks = 1, panel_blocks = 1;
 
@@ -67,7 +67,8 @@ struct ProductKernel::Tile {
 
 // A thread's.
 struct ProductKernel::Scratch {
-  std::byte* panels = nullptr;
+  std::byte* panels = nullptr;           // room for those that do not lie ready
+  const std::byte** panel_of = nullptr;  // where each of the task's panels is
   const std::byte** pointers = nullptr;  // TileCall::a
   std::byte* rows = nullptr;             // copies of a tile's rows
   float* floats = nullptr;               // BF16 only: a panel before it is narrowed
@@ -79,9 +80,10 @@ ProductKernel::ProductKernel(const ProductShape& shape)
     : shape_(shape),
       tiles_(shape.type == DType::kF32 ? f32_tile_kernels() : bf16_tile_kernels()),
       block_channels_(channels_of_block(shape)),
+      weight_(tiles_, shape.weight_type, shape.taps, shape.channels, block_channels_),
+      panel_bytes_(weight_.panel_bytes()),
       threads_(thread_count()) {
   const int64_t bytes = element_bytes(shape.type);
-  panel_bytes_ = shape.taps * rounded_up(block_channels_, 2) * tiles_.wide * bytes;
   const bool large = used_isa() >= Isa::kAvx512 && shape.type == DType::kF32;
   const int64_t panels_bytes = large ? kPanelsBytesAvx512 : kPanelsBytes;
   block_panels_ = std::clamp<int64_t>(panels_bytes / panel_bytes_, 1, pieces(shape.outputs, tiles_.wide));
@@ -101,7 +103,10 @@ ProductKernel::Scratch ProductKernel::scratch_of(std::byte* memory) const {
     scratch.bytes += rounded_up(bytes, static_cast<int64_t>(kArenaAlignment));
     return at;
   };
-  scratch.panels = take(block_panels_ * panel_bytes_);
+  // Of panels that lie ready only the last may be too narrow.
+  scratch.panels = take((weight_.lies_ready() ? 1 : block_panels_) * panel_bytes_);
+  scratch.panel_of = reinterpret_cast<const std::byte**>(
+      take(block_panels_ * static_cast<int64_t>(sizeof(const std::byte*))));
   scratch.pointers = reinterpret_cast<const std::byte**>(
       take(shape_.taps * kMostTileRows * static_cast<int64_t>(sizeof(const std::byte*))));
   if (copies_rows_)
@@ -121,6 +126,16 @@ DType ProductKernel::weight_dtype(int index) const {
   return index == static_cast<int>(kProductWeight) ? shape_.weight_type : DType::kF32;
 }
 
+uint64_t ProductKernel::weight_packing(int index) const {
+  return index == static_cast<int>(kProductWeight) ? weight_.arrangement() : 0;
+}
+size_t ProductKernel::packing_bytes(int index) const {
+  return index == static_cast<int>(kProductWeight) ? weight_.room_bytes() : 0;
+}
+void ProductKernel::pack_weight(int /*index*/, std::byte* rows, int64_t count, std::byte* room) const {
+  weight_.pack(rows, count, room);
+}
+
 // Any cut gives the same bits; 64 keeps panels whole.
 Splits ProductKernel::splits() const { return {true, true, 64}; }
 
@@ -134,7 +149,6 @@ void ProductKernel::run(const KernelArgs& args) const {
   const int64_t most_rows = shape_.type == DType::kF32 ? kTaskRowsF32 : kTaskRowsBf16;
   Run run{args};
   run.element_bytes = element_bytes(shape_.type);
-  run.weight_row_bytes = shape_.channels * shape_.taps * element_bytes(shape_.weight_type);
   run.rows = args.part.images.size() * args.part.pixels.size();
   run.panels = pieces(args.part.channels.size(), tiles_.wide);
   if (run.rows == 0 || run.panels == 0) return;
@@ -188,21 +202,13 @@ void ProductKernel::compute(const Run& run, const Task& task, std::byte* memory)
 
 void ProductKernel::expand(const Run& run, const Task& task, int64_t channel, int64_t channels,
                            const Scratch& to) const {
-  const OperandView& weight = run.args.inputs[kProductWeight];
-  PanelCall call;
-  call.type = shape_.weight_type;
-  call.row_bytes = run.weight_row_bytes;
-  call.taps = shape_.taps;
-  call.channels = channels;
-  call.floats = to.floats;
-  call.panel = to.panels;
-  for (int64_t column = task.first_column; column < task.last_column; column += tiles_.wide) {
-    call.weight = weight.data + (column - weight.held.channels.begin) * run.weight_row_bytes +
-                  channel * shape_.taps * element_bytes(shape_.weight_type);
-    call.columns = std::min(tiles_.wide, task.last_column - column);
-    call.width = call.columns <= tiles_.narrow ? tiles_.narrow : tiles_.wide;
-    tiles_.expand(call);
-    call.panel += panel_bytes_;
+  std::byte* room = to.panels;
+  const std::byte** panel = to.panel_of;
+  for (int64_t column = task.first_column; column < task.last_column; column += tiles_.wide, ++panel) {
+    const int64_t columns = std::min(tiles_.wide, task.last_column - column);
+    *panel =
+        weight_.panel(run.args.inputs[kProductWeight], column, columns, channel, channels, to.floats, room);
+    if (*panel == room) room += panel_bytes_;
   }
 }
 
@@ -225,13 +231,13 @@ void ProductKernel::multiply(const Run& run, const Task& task, const Tile& tile,
   call.a = scratch.pointers;
   call.taps = shape_.taps;
   call.channels = tile.channels;
-  call.panel = scratch.panels;
   alignas(64) std::array<std::array<float, kMostWidth>, kMostTileRows> beyond;
   std::array<float*, kMostTileRows> sums;
   call.sums = sums.data();
-  for (int64_t column = 0; column < columns; column += tiles_.wide, call.panel += panel_bytes_) {
+  for (int64_t column = 0; column < columns; column += tiles_.wide) {
     const int64_t there = std::min(tiles_.wide, columns - column);
-    const int64_t width = there <= tiles_.narrow ? tiles_.narrow : tiles_.wide;
+    const int64_t width = weight_.panel_width(there);
+    call.panel = scratch.panel_of[column / tiles_.wide];
     const bool apart = there < width;
     for (size_t r = 0; r < static_cast<size_t>(tile.rows); ++r) {
       sums[r] = apart ? beyond[r].data() : ends[r].sums + column;

@@ -1,8 +1,8 @@
-// Matrix product with the weight in the layout and precision of its file: what conv2d.cc and linear.cc share.
+// Matrix product with the weight in the precision of its file: what conv2d.cc and linear.cc share.
 //
 // Output pixel p, channel o is activation(bias[o] + residual[p][o] + Σ over taps and channels of x weight).
-// Each kernel says where the inputs of a pixel lie, tap by tap; the rest is here. Weights are expanded panel
-// by panel in scratch (gemm_tile.h), never as a whole.
+// Each kernel says where the inputs of a pixel lie, tap by tap; the rest is here. Weights are packed once, in
+// place (packed_weight.h), and widened panel by panel in scratch, never as a whole.
 //
 // Order of summation: the inner indices in blocks of channels, in a block tap by tap, one chain of
 // multiply-adds that begins at 0; bias plus residual, and to it the sums of the blocks in their order.
@@ -21,6 +21,7 @@
 
 #include "backend/cpu/gemm_rows.h"
 #include "backend/cpu/gemm_tile.h"
+#include "backend/cpu/packed_weight.h"
 #include "backend/kernel.h"
 
 namespace snug {
@@ -42,6 +43,9 @@ class ProductKernel : public Kernel {
 
   size_t scratch_bytes() const final;
   DType weight_dtype(int index) const final;
+  uint64_t weight_packing(int index) const final;
+  size_t packing_bytes(int index) const final;
+  void pack_weight(int index, std::byte* rows, int64_t count, std::byte* room) const final;
   Splits splits() const final;
   bool may_overwrite(int index) const final;
   void run(const KernelArgs& args) const final;
@@ -73,8 +77,9 @@ class ProductKernel : public Kernel {
   ProductShape shape_;
   TileKernels tiles_;
   int64_t block_channels_ = 0;  // of the inner dimension at a time
-  int64_t panel_bytes_ = 0;     // of one panel of a whole block
-  int64_t block_panels_ = 0;    // most panels at a time
+  PackedWeight weight_;
+  int64_t panel_bytes_ = 0;   // of one panel of a whole block
+  int64_t block_panels_ = 0;  // most panels at a time
   bool copies_rows_ = false;
   int threads_ = 1;
 };

@@ -1,6 +1,7 @@
 // Tiles of a product of BF16 rows with sums in F32, by AVX-512's vdpbf16ps: each lane takes a pair of
 // neighbouring channels at a time, so a panel holds pairs. Written with intrinsics: Highway 1.0.3 does not
 // have this instruction.
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -104,7 +105,54 @@ SNUG_BF16 inline void narrow(const float* even, const float* odd, std::byte* to)
   _mm512_storeu_si512(to, pairs);
 }
 
-SNUG_BF16 void expand(const PanelCall& call) {
+// Halves of the file's type as BF16: the lanes of `mask`.
+SNUG_BF16 inline __m512i bf16_at(DType type, const uint16_t* from, __mmask16 mask) {
+  __m256i halves = _mm256_maskz_loadu_epi16(mask, from);
+  if (type == DType::kF16)
+    halves = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(_mm512_maskz_cvtph_ps(0xffff, halves)));
+  return _mm512_maskz_cvtepu16_epi32(0xffff, halves);
+}
+
+// A row of a packed block of two channels, side by side, from a row of each; or of one alone.
+SNUG_BF16 void pair_rows(DType type, const uint16_t* even, const uint16_t* odd, int64_t columns,
+                         uint16_t* to) {
+  for (int64_t column = 0; column < columns; column += kLanes) {
+    const int64_t lanes = std::min(kLanes, columns - column);
+    const auto mask = static_cast<__mmask16>((1U << lanes) - 1);
+    const __m512i low = bf16_at(type, even + column, mask);
+    if (odd == nullptr) {
+      _mm256_mask_storeu_epi16(to + column, mask, _mm512_maskz_cvtepi32_epi16(0xffff, low));
+      continue;
+    }
+    const __m512i high = _mm512_maskz_slli_epi32(0xffff, bf16_at(type, odd + column, mask), 16);
+    _mm512_mask_storeu_epi32(to + 2 * column, mask, _mm512_or_si512(low, high));
+  }
+}
+
+// F16 and BF16 become pairs of BF16; F32 stays as it is, and is narrowed each time.
+SNUG_BF16 void pack(const PackCall& call) {
+  static const TileKernels floats = f32_tile_kernels();
+  floats.pack(call);
+  if (call.type == DType::kF32) return;
+  auto* block = reinterpret_cast<uint16_t*>(call.packed);
+  for (int64_t channel = 0; channel < call.channels; channel += call.block_channels) {
+    const int64_t channels = std::min(call.block_channels, call.channels - channel);
+    const int64_t elements = call.taps * channels * call.columns;
+    std::memcpy(call.room, block, static_cast<size_t>(elements) * sizeof(uint16_t));
+    const auto* from = reinterpret_cast<const uint16_t*>(call.room);
+    for (int64_t tap = 0; tap < call.taps; ++tap) {
+      for (int64_t c = 0; c < channels; c += 2) {
+        const bool both = c + 1 < channels;
+        pair_rows(call.type, from, both ? from + call.columns : nullptr, call.columns, block);
+        from += (both ? 2 : 1) * call.columns;
+        block += (both ? 2 : 1) * call.columns;
+      }
+    }
+  }
+}
+
+// F32 weights, rounded.
+SNUG_BF16 void narrow_panel(const PanelCall& call) {
   static const TileKernels floats = f32_tile_kernels();
   PanelCall wide = call;
   wide.panel = reinterpret_cast<std::byte*>(call.floats);
@@ -122,8 +170,30 @@ SNUG_BF16 void expand(const PanelCall& call) {
   }
 }
 
+// Pairs, filled up to the width; a channel without a partner gets 0.
+void widen_pairs(const PanelCall& call) {
+  const auto* from = reinterpret_cast<const uint16_t*>(call.packed);
+  auto* to = reinterpret_cast<uint16_t*>(call.panel);
+  for (int64_t tap = 0; tap < call.taps; ++tap) {
+    for (int64_t channel = 0; channel < call.channels; channel += 2, to += 2 * call.width) {
+      std::fill_n(to, 2 * call.width, uint16_t{0});
+      if (channel + 1 < call.channels) {
+        std::copy_n(from, 2 * call.columns, to);
+        from += 2 * call.columns;
+      } else {
+        for (int64_t i = 0; i < call.columns; ++i) to[2 * i] = *from++;
+      }
+    }
+  }
+}
+
+SNUG_BF16 void expand(const PanelCall& call) {
+  if (call.type == DType::kF32) return narrow_panel(call);
+  widen_pairs(call);
+}
+
 }  // namespace
 
-TileKernels bf16_tile_kernels() { return {kTileRows, 2 * kLanes, kLanes, expand, multiply}; }
+TileKernels bf16_tile_kernels() { return {kTileRows, 2 * kLanes, kLanes, true, pack, expand, multiply}; }
 
 }  // namespace snug

@@ -1,4 +1,5 @@
-// Tiles of an F32 product: a few rows against a panel, all sums in registers. Also the expansion of weights.
+// Tiles of an F32 product: a few rows against a panel, all sums in registers. Also the packing and expanding
+// of weights.
 //
 // Rows are read where they lie, each through its own pointer, so that a convolution's shifted pixels need no
 // copy (the indirect convolution of Dukhan, 2019, https://arxiv.org/abs/1907.02129).
@@ -14,7 +15,7 @@
 #define HWY_TARGET_INCLUDE "backend/cpu/gemm_f32.cc"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
-#include "backend/cpu/gemm_expand-inl.h"
+#include "backend/cpu/gemm_panel-inl.h"
 #include "backend/cpu/simd_memory-inl.h"
 // clang-format on
 
@@ -102,8 +103,10 @@ void multiply(int rows, int64_t width, const TileCall& call) {
 
 void expand(const PanelCall& call) { expand_panel(call, reinterpret_cast<float*>(call.panel)); }
 
+void pack(const PackCall& call) { pack_panel(call); }
+
 TileKernels tile_kernels() {
-  return {kTileRows, 2 * TileVector::kWidth, TileVector::kWidth, expand, multiply};
+  return {kTileRows, 2 * TileVector::kWidth, TileVector::kWidth, false, pack, expand, multiply};
 }
 
 }  // namespace

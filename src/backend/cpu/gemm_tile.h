@@ -1,10 +1,15 @@
-// The two inner pieces of a matrix product, compiled for each instruction set: expanding weights into panels,
-// and multiplying rows by a panel. gemm.cc cuts the work and calls them; gemm_f32.cc and gemm_bf16.cc have
-// them.
+// The inner pieces of a matrix product, compiled for each instruction set: turning weights into panels, and
+// multiplying rows by a panel. gemm.cc and winograd.cc cut the work and call them; gemm_f32.cc and
+// gemm_bf16.cc have them.
 //
 // A panel is `width` output channels of one block of the inner dimension: for every inner index the weights
 // of all its channels side by side, in the element type that the tile multiplies in. The inner index of tap t
 // and channel c is t * channels + c (BF16: pairs of channels side by side, for instructions that take pairs).
+//
+// Weights come to that in two steps. Once, when they have been read, `pack` brings all blocks of a panel into
+// this order, in the bytes that they had (packed_weight.h). Then `expand` widens a packed block each time
+// that it is multiplied by; where element type and width are those of the tile there is nothing to widen, and
+// the packed block is the panel.
 #pragma once
 
 #include <cstddef>
@@ -15,20 +20,29 @@
 namespace snug {
 
 // Most rows that a tile may have, for arrays; an instruction set uses as many as its registers hold.
-inline constexpr int kMostTileRows = 16;
+inline constexpr int kMostTileRows = 32;
 // Widest panel.
 inline constexpr int64_t kMostWidth = 32;
 // Most channels in a block of the inner dimension.
 inline constexpr int64_t kMostBlockChannels = 512;
 
+struct PackCall {
+  DType type = DType::kF32;         // of the weights in their file: F32, F16 or BF16
+  const std::byte* rows = nullptr;  // output channels, dense; a channel's taps are neighbours
+  int64_t columns = 0;              // so many output channels
+  int64_t taps = 0, channels = 0;
+  int64_t block_channels = 0;   // of each block but the last
+  std::byte* room = nullptr;    // BF16: as large as a block
+  std::byte* packed = nullptr;  // [block][tap][channel][columns], as many bytes as `rows`
+};
+
 struct PanelCall {
-  DType type = DType::kF32;           // of the weights as they lie in memory: F32, F16 or BF16
-  const std::byte* weight = nullptr;  // the panel's first output channel, at the block's first element
-  int64_t row_bytes = 0;              // from one output channel to the next
-  int64_t columns = 0;                // output channels there are; the rest of the width becomes 0
+  DType type = DType::kF32;  // of the weights in their file
+  const std::byte* packed = nullptr;
+  int64_t columns = 0;  // of the packed block; the rest of the width becomes 0
   int64_t width = 0;
-  int64_t taps = 0, channels = 0;  // of the block; in memory a channel's taps are neighbours
-  float* floats = nullptr;         // a panel of room to work in, for BF16
+  int64_t taps = 0, channels = 0;  // of the block
+  float* floats = nullptr;         // a panel of room to work in, for BF16 products of F32 weights
   std::byte* panel = nullptr;      // result
 };
 
@@ -45,6 +59,8 @@ struct TileKernels {
   int rows = 0;        // most that multiply takes
   int64_t wide = 0;    // width of a panel
   int64_t narrow = 0;  // the other width there is, for few output channels
+  bool pairs = false;  // multiplies pairs of BF16
+  void (*pack)(const PackCall&) = nullptr;
   void (*expand)(const PanelCall&) = nullptr;
   void (*multiply)(int rows, int64_t width, const TileCall&) = nullptr;
 };

@@ -52,8 +52,8 @@ int64_t operand_bytes(const NodeSpec& node) {
   return bytes;
 }
 
-const float* zeros() {
-  alignas(64) static constexpr std::array<float, kMostChannels> kZeros = {};
+const std::byte* zeros() {
+  alignas(64) static constexpr std::array<std::byte, kMostChannels * sizeof(float)> kZeros = {};
   return kZeros.data();
 }
 
@@ -65,6 +65,15 @@ class Winograd final : public Kernel {
   size_t scratch_bytes() const override { return static_cast<size_t>(scratch_of(nullptr).bytes * threads_); }
   DType weight_dtype(int index) const override {
     return index == static_cast<int>(kProductWeight) ? weight_type_ : DType::kF32;
+  }
+  uint64_t weight_packing(int index) const override {
+    return index == static_cast<int>(kProductWeight) ? weight_.arrangement() : 0;
+  }
+  size_t packing_bytes(int index) const override {
+    return index == static_cast<int>(kProductWeight) ? weight_.room_bytes() : 0;
+  }
+  void pack_weight(int /*index*/, std::byte* rows, int64_t count, std::byte* room) const override {
+    weight_.pack(rows, count, room);
   }
   Splits splits() const override { return {true, true, 64, kWinogradOutputs}; }
   // A tile's residual is read before the tile is written, and nothing else reads it.
@@ -114,16 +123,18 @@ class Winograd final : public Kernel {
   int64_t sum_place() const { return group_tiles_ * sum_row() + kPad; }
 
   Conv2dAttrs attrs_;
-  DType weight_type_;
+  DType type_, weight_type_;
   int64_t channels_, outputs_, height_, width_;
   TileKernels tiles_;
   WinogradTransforms transforms_;
   int64_t block_channels_, block_panels_, group_tiles_ = 0, groups_ = 0;
+  PackedWeight weight_;
   int threads_;
 };
 
 Winograd::Winograd(const NodeSpec& node)
     : attrs_(std::get<Conv2dAttrs>(node.attrs)),
+      type_(node.output.dtype),
       weight_type_(product_weight_type(node.operands[kProductWeight])),
       channels_(node.operands[kProductX].shape[1]),
       outputs_(node.output.shape[1]),
@@ -133,6 +144,7 @@ Winograd::Winograd(const NodeSpec& node)
       transforms_(winograd_transforms()),
       block_channels_(rounded_up(pieces(channels_, pieces(channels_, kMostChannels)), 16)),
       block_panels_(std::min(kMostOutputs / tiles_.wide, pieces(outputs_, tiles_.wide))),
+      weight_(tiles_, weight_type_, kTaps, channels_, block_channels_),
       threads_(thread_count()) {
   const int64_t tiles = tiles_of(node.output.shape);
   group_tiles_ = std::min(kMostGroupTiles / tiles_.rows * tiles_.rows, tiles);
@@ -235,26 +247,15 @@ void Winograd::compute(const Run& run, const Task& task, const Scratch& scratch)
 
 void Winograd::transform_weights(const Run& run, const Task& task, int64_t channel, int64_t channels,
                                  const Scratch& to) const {
-  const OperandView& weight = run.args.inputs[kProductWeight];
-  const int64_t element = element_bytes(weight_type_);
-  PanelCall expand;
-  expand.type = weight_type_;
-  expand.row_bytes = channels_ * kTaps * element;
-  expand.taps = kTaps;
-  expand.channels = channels;
-  expand.panel = to.panel;
   WinogradWeightCall transform;
-  transform.panel = reinterpret_cast<const float*>(to.panel);
   transform.channels = channels;
   transform.to = to.weights;
   transform.place = weight_place();
   for (int64_t column = task.first_column; column < task.last_column; column += tiles_.wide) {
-    expand.weight =
-        weight.data + (column - weight.held.channels.begin) * expand.row_bytes + channel * kTaps * element;
-    expand.columns = std::min(tiles_.wide, task.last_column - column);
-    expand.width = expand.columns <= tiles_.narrow ? tiles_.narrow : tiles_.wide;
-    tiles_.expand(expand);
-    transform.width = expand.width;
+    const int64_t columns = std::min(tiles_.wide, task.last_column - column);
+    transform.width = weight_.panel_width(columns);
+    transform.panel = reinterpret_cast<const float*>(weight_.panel(
+        run.args.inputs[kProductWeight], column, columns, channel, channels, nullptr, to.panel));
     transforms_.weight(transform);
     transform.to += panel_floats();
   }
@@ -263,7 +264,7 @@ void Winograd::transform_weights(const Run& run, const Task& task, int64_t chann
 void Winograd::transform_input(const Run& run, const Place& tile, int64_t channel, int64_t channels,
                                float* to) const {
   const OperandView& x = run.args.inputs[kProductX];
-  std::array<const float*, static_cast<size_t>(kWinogradPlaces)> pixels;
+  std::array<const std::byte*, static_cast<size_t>(kWinogradPlaces)> pixels;
   size_t i = 0;
   for (int64_t row = tile.row - 1; row < tile.row - 1 + kWinogradInputs; ++row) {
     for (int64_t column = tile.column - 1; column < tile.column - 1 + kWinogradInputs; ++column, ++i) {
@@ -271,12 +272,10 @@ void Winograd::transform_input(const Run& run, const Place& tile, int64_t channe
       const bool inside =
           row >= 0 && row < std::min(height_, run.last_row + 1) && column >= 0 && column < width_;
       pixels[i] =
-          inside
-              ? reinterpret_cast<const float*>(element_at(x, tile.image, row * width_ + column, channel, 4))
-              : zeros();
+          inside ? element_at(x, tile.image, row * width_ + column, channel, element_bytes(type_)) : zeros();
     }
   }
-  transforms_.input({pixels.data(), channels, to, input_place()});
+  transforms_.input({type_, pixels.data(), channels, to, input_place()});
 }
 
 void Winograd::multiply(const Task& task, int64_t tiles, int64_t channels, const Scratch& scratch,
@@ -316,20 +315,22 @@ void Winograd::transform_output(const Run& run, const Task& task, const Place& t
   const KernelArgs& args = run.args;
   const OperandView& bias = args.inputs[kProductBias];
   const OperandView& residual = args.inputs[kProductResidual];
-  std::array<float*, static_cast<size_t>(kTilePixels)> output = {};
-  std::array<const float*, static_cast<size_t>(kTilePixels)> added = {};
+  std::array<std::byte*, static_cast<size_t>(kTilePixels)> output = {};
+  std::array<const std::byte*, static_cast<size_t>(kTilePixels)> added = {};
+  const int64_t element = element_bytes(type_);
   for (int64_t y = 0; y < std::min(kWinogradOutputs, run.last_row - tile.row); ++y) {
     for (int64_t x = 0; x < std::min(kWinogradOutputs, width_ - tile.column); ++x) {
       const int64_t pixel = (tile.row + y) * width_ + tile.column + x;
       const auto i = static_cast<size_t>(y * kWinogradOutputs + x);
-      output[i] = reinterpret_cast<float*>(output_at(args, tile.image, pixel, task.first_column, 4));
+      output[i] = output_at(args, tile.image, pixel, task.first_column, element);
       if (residual.data != nullptr) {
-        added[i] =
-            reinterpret_cast<const float*>(element_at(residual, tile.image, pixel, task.first_column, 4));
+        added[i] = element_at(residual, tile.image, pixel, task.first_column, element);
       }
     }
   }
   WinogradOutputCall call;
+  call.type = type_;
+  call.activation = attrs_.activation;
   call.from = sums;
   call.place = sum_place();
   call.columns = task.last_column - task.first_column;
@@ -339,24 +340,14 @@ void Winograd::transform_output(const Run& run, const Task& task, const Place& t
   if (residual.data != nullptr) call.residual = added.data();
   call.output = output.data();
   transforms_.output(call);
-  if (attrs_.activation == Activation::kNone) return;
-  for (float* const row : output) {
-    if (row == nullptr) continue;
-    RowCall finish;
-    finish.columns = call.columns;
-    finish.sums = row;
-    finish.output = reinterpret_cast<std::byte*>(row);
-    finish.activation = attrs_.activation;
-    finish_row(finish);
-  }
 }
 
 bool applies(const NodeSpec& node, std::string& reason) {
   const auto& attrs = std::get<Conv2dAttrs>(node.attrs);
   const Shape& weight = node.operands[kProductWeight].shape;
   if (!product_takes(node, reason)) return false;
-  if (node.output.dtype != DType::kF32) {
-    reason = fmt::format("computes in F32, not {}", dtype_info(node.output.dtype).name);
+  if (node.output.dtype != DType::kF32 && used_isa() >= Isa::kAmx) {
+    reason = "tiles of BF16 multiply faster than this, which computes in F32";
   } else if (weight[2] != 3 || weight[3] != 3 || attrs.stride != 1) {
     reason = "only for windows of 3×3 and stride 1";
   } else if (attrs.pad_top != 1 || attrs.pad_left != 1 || attrs.pad_bottom != 1 || attrs.pad_right != 1) {
@@ -368,6 +359,10 @@ bool applies(const NodeSpec& node, std::string& reason) {
   }
   return false;
 }
+
+// Of products by AVX-512's instructions for pairs of BF16, in products of F32, which are what is done here
+// for either type.
+constexpr double kBf16Rate = 2;
 
 // How many times faster than the product over shifted rows, about. Costs are multiply-adds: what a tile takes
 // for each pair of channels, each input and each output channel, and a pair's weights. Measured on a Zen 4
@@ -381,7 +376,8 @@ double likely_gain(const NodeSpec& node) {
   const auto outputs = static_cast<double>(rounded_up(node.output.shape[1], 16));
   const double of_a_tile = 45 * inputs * outputs + 200 * inputs * blocks + 150 * outputs;
   const double winograd = tiles * of_a_tile + 190 * inputs * outputs;
-  return static_cast<double>(kTaps) / 0.95 * pixels * inputs * outputs / winograd;
+  const double gain = static_cast<double>(kTaps) / 0.95 * pixels * inputs * outputs / winograd;
+  return node.output.dtype == DType::kF32 ? gain : gain / kBf16Rate;
 }
 
 }  // namespace
@@ -392,12 +388,12 @@ std::unique_ptr<Kernel> make_winograd_anyway(const NodeSpec& node, std::string& 
 }
 
 std::unique_ptr<Kernel> make_winograd(const NodeSpec& node, std::string& reason) {
-  constexpr double kWorthIt = 1.2;
+  const double worth_it = node.output.dtype == DType::kF32 ? 1.2 : 1.05;
   constexpr int64_t kFewestChannels = 16;
   if (!applies(node, reason)) return nullptr;
   if (const int64_t channels = node.operands[kProductX].shape[1]; channels < kFewestChannels) {
     reason = fmt::format("{} input channels are too few to pay for their transforms", channels);
-  } else if (const double gain = likely_gain(node); gain < kWorthIt) {
+  } else if (const double gain = likely_gain(node); gain < worth_it) {
     reason = fmt::format("so small a picture does not pay for transforming the weights ({:.2f} of the speed)",
                          gain);
   } else {

@@ -1,5 +1,6 @@
-// 3×3 convolution of stride 1 and padding 1 in F32 with a quarter of the multiplications: a candidate of
-// kernel_list.cc for conv2d, before the product over shifted rows (conv2d.h), which takes what this declines.
+// 3×3 convolution of stride 1 and padding 1, in F32 arithmetic, with a quarter of the multiplications: a
+// candidate of kernel_list.cc for conv2d, before the product over shifted rows (conv2d.h), which takes what
+// this declines.
 #pragma once
 
 #include <memory>

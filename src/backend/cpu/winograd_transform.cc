@@ -9,6 +9,7 @@
 #define HWY_TARGET_INCLUDE "backend/cpu/winograd_transform.cc"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
+#include "backend/cpu/simd_math-inl.h"
 #include "backend/cpu/simd_memory-inl.h"
 // clang-format on
 
@@ -61,7 +62,8 @@ HWY_INLINE void from_points(const FloatVector* m, int64_t step, FloatVector* to,
   to[3 * to_step] = hn::MulAdd(constant(kA2 * kA), odd_a, hn::MulAdd(constant(kB2 * kB), odd_b, m[5 * step]));
 }
 
-void input(const WinogradInputCall& call) {
+template <typename T>
+void input_as(const WinogradInputCall& call) {
   for (int64_t c = 0; c < call.channels; c += kLanes) {
     const int64_t there = call.channels - c;
     FloatVector columns[kWinogradPlaces];
@@ -70,7 +72,7 @@ void input(const WinogradInputCall& call) {
       FloatVector d[kWinogradInputs];
 #pragma GCC unroll 6
       for (int64_t y = 0; y < kWinogradInputs; ++y) {
-        const float* const from = call.pixels[y * kWinogradInputs + x] + c;
+        const T* const from = reinterpret_cast<const T*>(call.pixels[y * kWinogradInputs + x]) + c;
         d[y] = there >= kLanes ? load(from) : load_some(from, there);
       }
       to_points(d, 1, columns + x, kWinogradInputs);
@@ -85,6 +87,11 @@ void input(const WinogradInputCall& call) {
       }
     }
   }
+}
+
+void input(const WinogradInputCall& call) {
+  if (call.type == DType::kF32) return input_as<float>(call);
+  input_as<uint16_t>(call);
 }
 
 void weight(const WinogradWeightCall& call) {
@@ -111,24 +118,29 @@ void weight(const WinogradWeightCall& call) {
 }
 
 // The output's columns [o, o + count).
-HWY_INLINE void finish(const WinogradOutputCall& call, int64_t o, int64_t count, const FloatVector* sums) {
+template <typename T, class Function>
+HWY_INLINE void finish(const WinogradOutputCall& call, const Function& activation, int64_t o, int64_t count,
+                       const FloatVector* sums) {
   const bool whole = count >= kLanes;
-  const auto load_at = [&](const float* from)
-                           HWY_ATTR { return whole ? load(from) : load_some(from, count); };
+  const auto load_at = [&](const auto* from) HWY_ATTR { return whole ? load(from) : load_some(from, count); };
   const auto bias = call.bias == nullptr ? splat(0) : load_at(call.bias + o);
   for (int64_t i = 0; i < kWinogradOutputs * kWinogradOutputs; ++i) {
     if (call.output[i] == nullptr) continue;
     auto sum = hn::Add(sums[i], bias);
-    if (call.residual != nullptr) sum = hn::Add(sum, load_at(call.residual[i] + o));
+    if (call.residual != nullptr) {
+      sum = hn::Add(sum, load_at(reinterpret_cast<const T*>(call.residual[i]) + o));
+    }
+    T* const to = reinterpret_cast<T*>(call.output[i]) + o;
     if (whole) {
-      store(sum, call.output[i] + o);
+      store(activation(sum), to);
     } else {
-      store_some(sum, call.output[i] + o, count);
+      store_some(activation(sum), to, count);
     }
   }
 }
 
-void output(const WinogradOutputCall& call) {
+template <typename T, class Function>
+void output_as(const WinogradOutputCall& call, const Function& activation) {
   for (int64_t o = 0; o < call.columns; o += kLanes) {
     FloatVector columns[kWinogradOutputs * kWinogradInputs];
 #pragma GCC unroll 6
@@ -145,8 +157,15 @@ void output(const WinogradOutputCall& call) {
     for (int64_t y = 0; y < kWinogradOutputs; ++y) {
       from_points(columns + y * kWinogradInputs, 1, sums + y * kWinogradOutputs, 1);
     }
-    finish(call, o, call.columns - o, sums);
+    finish<T>(call, activation, o, call.columns - o, sums);
   }
+}
+
+void output(const WinogradOutputCall& call) {
+  with_activation(call.activation, [&](const auto& activation) HWY_ATTR {
+    if (call.type == DType::kF32) return output_as<float>(call, activation);
+    output_as<uint16_t>(call, activation);
+  });
 }
 
 WinogradTransforms transforms() { return {input, weight, output}; }

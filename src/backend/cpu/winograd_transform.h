@@ -6,7 +6,10 @@
 // 2015, https://arxiv.org/abs/1509.09308). The 36 places are counted row by row.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+
+#include "graph/op.h"
 
 namespace snug {
 
@@ -16,7 +19,8 @@ inline constexpr int64_t kWinogradPlaces = kWinogradInputs * kWinogradInputs;
 
 // Bᵀ d B of one tile, channel by channel.
 struct WinogradInputCall {
-  const float* const* pixels = nullptr;  // [36]: where each one's channels begin
+  DType type = DType::kF32;                  // of the pixels: F32 or BF16
+  const std::byte* const* pixels = nullptr;  // [36]: where each one's channels begin
   int64_t channels = 0;
   float* to = nullptr;  // [36] rows, each rounded up to whole vectors
   int64_t place = 0;    // from one row to the next
@@ -30,14 +34,16 @@ struct WinogradWeightCall {
   int64_t place = 0;
 };
 
-// Aᵀ m A of one tile, output channel by output channel, plus bias and residual.
+// activation(Aᵀ m A + bias + residual) of one tile, output channel by output channel.
 struct WinogradOutputCall {
+  DType type = DType::kF32;     // of residual and output: F32 or BF16
   const float* from = nullptr;  // [36] rows, each readable to whole vectors
   int64_t place = 0;
   int64_t columns = 0;
-  const float* bias = nullptr;             // null when absent
-  const float* const* residual = nullptr;  // [16]; null when absent; may be where `output` is
-  float* const* output = nullptr;          // [16]; null where the picture has ended
+  const float* bias = nullptr;                 // null when absent
+  const std::byte* const* residual = nullptr;  // [16]; null when absent; may be where `output` is
+  std::byte* const* output = nullptr;          // [16]; null where the picture has ended
+  Activation activation = Activation::kNone;
 };
 
 struct WinogradTransforms {
