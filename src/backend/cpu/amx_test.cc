@@ -2,9 +2,6 @@
 // and that the instructions in amx_tiles.h are the ones meant.
 #include "backend/cpu/amx.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <array>
 #include <cfloat>
 #include <cmath>
@@ -16,6 +13,7 @@
 #include "backend/cpu/amx_emulated_tiles.h"
 #include "backend/cpu/amx_tiles.h"
 #include "backend/cpu/amx_trap.h"
+#include "backend/cpu/guarded_memory.h"
 #include "backend/cpu/isa.h"
 #include "tensor/convert.h"
 
@@ -33,7 +31,7 @@ TEST(Amx, IsReadyExactlyWhenItIsTheInstructionSetInUse) {
 }
 
 TEST(Amx, ScopesNestAndLeaveTilesAlone) {
-  if (!amx_ready()) GTEST_SKIP() << "this machine has no AMX in use";
+  const AmxTrap trap;
   std::array<float, kTileRows * kTileColumns> ones, back = {};
   ones.fill(1.0F);
   const AmxScope outer;
@@ -116,33 +114,12 @@ TEST(EmulatedTiles, RowsLieAStrideApart) {
   }
 }
 
-// The end of a page behind which nothing may be read.
-class GuardedPage {
- public:
-  GuardedPage() : page_(static_cast<size_t>(sysconf(_SC_PAGESIZE))) {
-    void* const pages = mmap(nullptr, 2 * page_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    EXPECT_NE(pages, MAP_FAILED);
-    pages_ = static_cast<std::byte*>(pages);
-    EXPECT_EQ(mprotect(pages_ + page_, page_, PROT_NONE), 0);
-  }
-  ~GuardedPage() { munmap(pages_, 2 * page_); }
-  GuardedPage(const GuardedPage&) = delete;
-  GuardedPage& operator=(const GuardedPage&) = delete;
-  GuardedPage(GuardedPage&&) = delete;
-  GuardedPage& operator=(GuardedPage&&) = delete;
-  std::byte* end() const { return pages_ + page_; }
-
- private:
-  size_t page_;
-  std::byte* pages_ = nullptr;
-};
-
 template <typename Tiles>
 void expect_gather_reads_only_its_bytes() {
   for (const int64_t bytes : {2, 18, 62, 64}) {
-    const GuardedPage page;
-    std::memset(page.end() - 100, 9, 100);
-    // Rows that end where the page does; those after them must not be touched.
+    const GuardedMemory page(100);
+    std::memset(page.data(), 9, 100);
+    // Rows that end where the memory does.
     std::array<const std::byte*, kTileRows> rows = {};
     for (size_t r = 0; r < 5; ++r) rows[r] = page.end() - bytes - 4;
     std::array<std::byte, kTileRows * kTileRowBytes> tile, expected = {};
