@@ -11,8 +11,8 @@
 #include "apps/snug/find_model.h"
 #include "apps/snug/flags.h"
 #include "apps/snug/print_error.h"
+#include "apps/snug/thread_options.h"
 #include "base/error.h"
-#include "base/parallel.h"
 #include "base/units.h"
 #include "models/embedded_model.h"
 #include "pipeline/calibrate.h"
@@ -61,9 +61,7 @@ class CalibrateCommand final : public Command {
     app.add_option("--seconds", seconds_, "About how long to measure, 1 to 16; default 8")
         ->type_name("N")
         ->check(decimal_number());
-    app.add_option("--threads", threads_, "Cores to use; rates are kept for each number of them")
-        ->type_name("N")
-        ->check(whole_number());
+    threads_.add_options(app, {}, "Threads that compute; rates are kept for each number of them");
     app.add_flag("--json", json_, "Print one JSON object");
   }
 
@@ -72,13 +70,7 @@ class CalibrateCommand final : public Command {
       throw Error(ErrorCode::kInvalidArgument, fmt::format("--seconds is {}", seconds_),
                   fmt::format("give a number from {} to {}", kLeastSeconds, kMostSeconds));
     }
-    if (threads_.has_value()) {
-      if (*threads_ < 1 || *threads_ > kMostThreads) {
-        throw Error(ErrorCode::kInvalidArgument, fmt::format("--threads is {}", *threads_),
-                    fmt::format("give a number from 1 to {}", kMostThreads));
-      }
-      set_thread_count(static_cast<int>(*threads_));
-    }
+    threads_.use(configuration);
     CalibrateOptions options;
     options.model_file = largest_file(find_model(model_, configuration));
     options.budget_seconds = seconds_;
@@ -129,7 +121,7 @@ class CalibrateCommand final : public Command {
 
   std::string model_;
   double seconds_ = 8;
-  std::optional<int64_t> threads_;
+  ThreadOptions threads_;
   bool json_ = false;
 };
 

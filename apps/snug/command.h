@@ -40,6 +40,7 @@ std::unique_ptr<Command> make_models_command();
 std::unique_ptr<Command> make_plan_command();
 std::unique_ptr<Command> make_profile_command();
 std::unique_ptr<Command> make_system_command();
+std::unique_ptr<Command> make_tune_command();
 
 inline constexpr std::string_view kGenerateExamples =
     "snug generate \"a red sailboat on the sea at sunset\"\n"
@@ -70,5 +71,6 @@ inline constexpr std::string_view kProfileExamples =
     "snug profile \"a castle on a hill\" --steps 4 --trace castle.json\n"
     "snug profile \"a castle on a hill\" --memory 200MiB --json\n";
 inline constexpr std::string_view kSystemExamples = "snug system\nsnug system --json\n";
+inline constexpr std::string_view kTuneExamples = "snug tune\nsnug tune --seconds 4 --dry-run\nsnug tune --json\n";
 
 }  // namespace snug::cli

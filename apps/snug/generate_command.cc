@@ -84,7 +84,7 @@ int GenerateCommand::run(const Configuration& configuration) {
     remove_temporary_files(output);
     print_error_now(Error(ErrorCode::kCancelled, "stopped on request"), json_);
   });
-  options_.set_threads();
+  options_.set_threads(configuration);
   GenerateOptions options;
   options.backend = &options_.backend();
   options.rates = rates_of_machine(*options.backend);

@@ -18,7 +18,6 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/nearest_name.h"
-#include "base/parallel.h"
 #include "base/version.h"
 
 namespace snug::cli {
@@ -39,6 +38,8 @@ constexpr std::array kCommands = {
                 make_system_command},
     CommandInfo{"calibrate", "", "measure how fast this machine is, for predicting times", kCalibrateExamples,
                 make_calibrate_command},
+    CommandInfo{"tune", "", "find how many threads are fastest here, and keep it", kTuneExamples,
+                make_tune_command},
 };
 
 constexpr const char* kConfigurationExample =
@@ -109,7 +110,6 @@ int run_command(const CommandInfo& info, std::span<const char* const> arguments)
   log::start();
   const Configuration configuration = load_configuration(shared.config);
   spdlog::set_level(spdlog::level::from_str(configuration.log_level));
-  if (configuration.threads > 0) set_thread_count(static_cast<int>(configuration.threads));
   return command->run(configuration);
 }
 

@@ -36,6 +36,8 @@ std::string rates_note(RatesSource source) {
     case RatesSource::kBuiltIn: return "from a guess by instruction set and cores; run 'snug calibrate'";
     case RatesSource::kMeasured: return "from rates that 'snug calibrate' measured here";
     case RatesSource::kRefined: return "from measured rates, refined by runs";
+    case RatesSource::kScaled:
+      return "from rates measured here with other threads, scaled; run 'snug calibrate'";
   }
   return {};
 }
@@ -59,7 +61,7 @@ class PlanCommand final : public Command {
   }
 
   int run(const Configuration& configuration) override {
-    options_.set_threads();
+    options_.set_threads(configuration);
     if (!svg_.empty()) check_output_path(svg_);
     try {
       plan(configuration);

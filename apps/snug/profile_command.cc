@@ -152,7 +152,7 @@ int ProfileCommand::run(const Configuration& configuration) {
     remove_temporary_files(trace_file_);
     print_error_now(Error(ErrorCode::kCancelled, "stopped on request"), json_);
   });
-  options_.set_threads();
+  options_.set_threads(configuration);
   Outcome outcome;
   GenerateOptions options;
   options.backend = &options_.backend();

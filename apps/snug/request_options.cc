@@ -9,7 +9,6 @@
 #include "apps/snug/find_model.h"
 #include "apps/snug/flags.h"
 #include "base/error.h"
-#include "base/parallel.h"
 #include "pipeline/parameters.h"
 
 namespace snug::cli {
@@ -95,8 +94,8 @@ void RequestOptions::add_sampling_options(CLI::App& app) {
   add("--schedule", schedule_, "karras, exponential, beta, simple or normal", "NAME", {});
   add("--clip-skip", clip_skip_, "Leave out the text encoder's last N - 1 layers", "N", whole_number());
   add("--precision", precision_, "auto, f32 or bf16", "TYPE", {});
-  add("--threads", threads_, "Cores to use; the picture does not depend on it", "N", whole_number());
   add("--backend", backend_, "cpu, or reference: plain loops, for checking", "NAME", {});
+  threads_.add_options(app, "Sampling", "Threads that compute; the picture does not depend on it");
 }
 
 void RequestOptions::add_picture_options(CLI::App& app) {
@@ -147,15 +146,6 @@ const Backend& RequestOptions::backend() const {
   if (backend_ == "reference") return reference_backend();
   throw Error(ErrorCode::kInvalidArgument, fmt::format("there is no backend '{}'", backend_),
               "use cpu or reference");
-}
-
-void RequestOptions::set_threads() const {
-  if (!threads_.has_value()) return;
-  if (*threads_ < 1 || *threads_ > kMostThreads) {
-    throw Error(ErrorCode::kInvalidArgument, fmt::format("--threads is {}", *threads_),
-                fmt::format("give a value from 1 to {}", kMostThreads));
-  }
-  set_thread_count(static_cast<int>(*threads_));
 }
 
 void RequestOptions::override_sizes(RequestFields& fields) const {

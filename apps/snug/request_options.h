@@ -8,6 +8,7 @@
 
 #include <CLI/App.hpp>
 
+#include "apps/snug/thread_options.h"
 #include "backend/backend.h"
 #include "base/configuration.h"
 #include "pipeline/request.h"
@@ -25,8 +26,8 @@ class RequestOptions {
   RequestFields fields(const Configuration& configuration, const std::string& manifest = {}) const;
   // Throws invalid_argument for an unknown one.
   const Backend& backend() const;
-  // Takes --threads into effect.
-  void set_threads() const;
+  // Takes the threads into effect that flags, configuration or tuning say.
+  void set_threads(const Configuration& configuration) const { threads_.use(configuration); }
   const std::string& output() const { return output_; }
 
  private:
@@ -42,7 +43,8 @@ class RequestOptions {
 
   std::optional<std::string> prompt_argument_, prompt_, negative_, model_, vae_, tokenizer_, model_config_,
       size_, sampler_, schedule_, precision_, memory_, allow_, scratch_, image_, mask_, latents_, format_;
-  std::optional<int64_t> width_, height_, steps_, batch_, clip_skip_, quality_, threads_;
+  std::optional<int64_t> width_, height_, steps_, batch_, clip_skip_, quality_;
+  ThreadOptions threads_;
   std::optional<double> guidance_, strength_;
   std::optional<uint64_t> seed_;
   std::string output_, dump_, from_, backend_ = "cpu";

@@ -8,8 +8,10 @@
 
 #include "apps/snug/command.h"
 #include "apps/snug/print_error.h"
+#include "apps/snug/thread_options.h"
 #include "base/machine_memory.h"
 #include "base/parallel.h"
+#include "base/pinning.h"
 #include "base/processor.h"
 #include "base/units.h"
 #include "base/version.h"
@@ -53,6 +55,7 @@ class SystemCommand final : public Command {
   void add_options(CLI::App& app) override { app.add_flag("--json", json_, "Print one JSON object"); }
 
   int run(const Configuration& configuration) override {
+    threads_ = ThreadOptions().use(configuration);
     const Processor cpu = processor();
     const MachineMemory memory = machine_memory();
     const std::string folder = configuration.output_folder.empty() ? "." : configuration.output_folder;
@@ -70,12 +73,13 @@ class SystemCommand final : public Command {
   }
 
  private:
-  static void print_json(const Processor& cpu, const MachineMemory& memory, const KernelCounts& kernels,
-                         const std::string& folder, std::optional<uint64_t> free_bytes,
-                         const Configuration& configuration);
-  static void print_text(const Processor& cpu, const MachineMemory& memory, const KernelCounts& kernels,
-                         const std::string& folder, std::optional<uint64_t> free_bytes,
-                         const Configuration& configuration);
+  void print_json(const Processor& cpu, const MachineMemory& memory, const KernelCounts& kernels,
+                  const std::string& folder, std::optional<uint64_t> free_bytes,
+                  const Configuration& configuration) const;
+  void print_text(const Processor& cpu, const MachineMemory& memory, const KernelCounts& kernels,
+                  const std::string& folder, std::optional<uint64_t> free_bytes,
+                  const Configuration& configuration) const;
+  ThreadChoice threads_;
   bool json_ = false;
 };
 
@@ -86,15 +90,19 @@ ordered_json or_null(const std::optional<T>& value) {
 
 void SystemCommand::print_json(const Processor& cpu, const MachineMemory& memory, const KernelCounts& kernels,
                                const std::string& folder, std::optional<uint64_t> free_bytes,
-                               const Configuration& configuration) {
+                               const Configuration& configuration) const {
   ordered_json json;
   json["status"] = "done";
   json["version"] = kVersion;
   json["processor"] = {{"model", cpu.model.empty() ? ordered_json() : ordered_json(cpu.model)},
                        {"features", cpu.features},
-                       {"usable_cores", usable_cores()},
+                       {"usable_cores", core_layout().logical.size()},
+                       {"physical_cores", core_layout().physical},
                        {"cpu_quota_cores", or_null(cpu_quota())}};
   json["threads"] = thread_count();
+  json["threads_from"] = threads_source_name(threads_.source);
+  json["threads_reason"] = threads_.reason;
+  json["threads_pinned"] = threads_are_pinned();
   json["backends"] = ordered_json::object();
   for (const Backend* backend : {&cpu_backend(), &reference_backend()}) {
     ordered_json& facts = json["backends"][std::string(backend->name())];
@@ -118,7 +126,7 @@ void SystemCommand::print_json(const Processor& cpu, const MachineMemory& memory
 
 void SystemCommand::print_text(const Processor& cpu, const MachineMemory& memory, const KernelCounts& kernels,
                                const std::string& folder, std::optional<uint64_t> free_bytes,
-                               const Configuration& configuration) {
+                               const Configuration& configuration) const {
   const auto line = [](std::string_view name, const std::string& value) {
     fmt::print("{:<15}{}\n", name, printable(value));
   };
@@ -129,8 +137,10 @@ void SystemCommand::print_text(const Processor& cpu, const MachineMemory& memory
   line("processor", cpu.model.empty() ? "unknown" : cpu.model);
   line("features", fmt::format("{}", fmt::join(cpu.features, " ")));
   const auto quota = cpu_quota();
-  line("cores", fmt::format("{} usable{}, {} threads", usable_cores(),
-                            quota ? fmt::format(" ({:.3g} by control group)", *quota) : "", thread_count()));
+  line("cores", fmt::format("{} usable, {} physical{}", core_layout().logical.size(), core_layout().physical,
+                            quota ? fmt::format(", {:.3g} by control group", *quota) : ""));
+  line("threads", fmt::format("{} ({}: {}), {}", thread_count(), threads_source_name(threads_.source),
+                              threads_.reason, threads_are_pinned() ? "pinned to cores" : "not pinned"));
   line("memory",
        fmt::format("{} total, {} available", bytes(memory.total_bytes), bytes(memory.available_bytes)));
   for (const MemoryLimit& limit : memory.limits) {

@@ -48,8 +48,15 @@ constexpr std::array kSettings = {
             .environment = "SNUG_THREADS",
             .member = &Configuration::threads,
             .default_text = "0",
-            .meaning = "cores to use; 0 is all that the process may use. The picture does not depend on it",
+            .meaning = "threads that compute; 0 is as many as `snug tune` found best, else one for each "
+                       "physical core. The picture does not depend on it",
             .most = kMostThreads},
+    Setting{.key = "pin",
+            .environment = "SNUG_PIN",
+            .member = &Configuration::pin,
+            .default_text = "false",
+            .meaning = "keep each thread on a core of its own; false does so where `snug tune` found it "
+                       "faster"},
     Setting{.key = "memory",
             .environment = "SNUG_MEMORY",
             .member = &Configuration::memory,

@@ -25,7 +25,8 @@ struct Configuration {
   std::vector<std::string> model_folders;  // where names of models are looked up
   std::string tokenizer;                   // folder, for single-file checkpoints
   std::string precision = "f32";
-  int64_t threads = 0;         // 0: all cores that the process may use
+  int64_t threads = 0;         // 0: as many as `snug tune` found best, else one for each physical core
+  bool pin = false;            // threads to cores, also where `snug tune` has not found it faster
   std::string memory;          // "700MiB": most that the process may hold; empty: what is free
   std::string scratch_folder;  // for activations that do not fit; empty: $TMPDIR or /var/tmp
   bool direct_reads = false;   // past the system's page cache

@@ -117,6 +117,24 @@ double kernel_run_seconds(const Backend& backend, const NodeSpec& node, double b
   return sampled_seconds(budget_seconds, statistic, body) / repeats;
 }
 
+class KernelSequence::Impl {
+ public:
+  Impl(const Backend& backend, const std::vector<NodeSpec>& nodes) {
+    for (const NodeSpec& node : nodes) runs_.push_back(std::make_unique<WholeRun>(backend, node));
+  }
+  void run() const {
+    for (const auto& one : runs_) one->run();
+  }
+
+ private:
+  std::vector<std::unique_ptr<WholeRun>> runs_;
+};
+
+KernelSequence::KernelSequence(const Backend& backend, const std::vector<NodeSpec>& nodes)
+    : impl_(std::make_unique<Impl>(backend, nodes)) {}
+KernelSequence::~KernelSequence() = default;
+void KernelSequence::run() const { impl_->run(); }
+
 double parallel_seconds() {
   constexpr int kRepeats = 10;
   const auto body = [] {

@@ -3,30 +3,23 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <filesystem>
 
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "base/byte_source.h"
+#include "base/cores.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/parallel.h"
 #include "base/processor.h"
-#include "media/atomic_file.h"
-#include "weights/limited_json.h"
+#include "pipeline/machine_entries.h"
 
 namespace snug {
 namespace {
 
-namespace fs = std::filesystem;
 using nlohmann::json;
 
 // Of the form that is written here; another number is another form.
 constexpr int kVersion = 1;
-constexpr JsonLimits kLimits = {.bytes = 1 << 20, .depth = 8};
-// The newest are kept: a folder shared by many machines does not grow for ever.
-constexpr size_t kMostEntries = 64;
 
 // The plain fields, with what a machine may have.
 struct Field {
@@ -109,21 +102,10 @@ bool matches(const json& entry, const RatesKey& key) {
          is("threads", key.threads);
 }
 
-// The list of entries; empty, with a warning, when the file is not one of ours.
-json read_entries(const std::string& path) {
-  std::error_code ignored;
-  if (path.empty() || !fs::exists(path, ignored)) return json::array();
-  try {
-    const json root = read_json(*open_file(path), kLimits);
-    const bool ours = root.is_object() && root.contains("version") && root["version"] == kVersion &&
-                      root.contains("machines") && root["machines"].is_array();
-    if (ours) return root["machines"];
-    log::warn("{}: is not of version {} of this file and is ignored", path, kVersion);
-  } catch (const Error& error) {
-    log::warn("measured rates are ignored: {}", error.what());
-  }
-  return json::array();
-}
+MachineFile machine_file(const std::string& path) { return {path, kVersion, "measured rates"}; }
+
+// Cores that compute at once: hyperthreads of one share its arithmetic units.
+double busy_cores(int threads) { return std::min(std::max(threads, 1), core_layout().physical); }
 
 }  // namespace
 
@@ -135,18 +117,11 @@ RatesKey rates_key(const Backend& backend) {
   return key;
 }
 
-std::string rates_path() {
-  constexpr const char* kName = "/snug/rates.json";
-  // The XDG specification: a relative folder counts as unset.
-  const char* const cache = std::getenv("XDG_CACHE_HOME");
-  if (cache != nullptr && *cache == '/') return std::string(cache) + kName;
-  const char* const home = std::getenv("HOME");
-  return home == nullptr || *home == '\0' ? std::string() : std::string(home) + "/.cache" + kName;
-}
+std::string rates_path() { return cache_path("rates.json"); }
 
 std::optional<Rates> load_rates(const std::string& path, const RatesKey& key) {
   try {
-    for (const json& entry : read_entries(path)) {
+    for (const json& entry : read_machine_entries(machine_file(path))) {
       if (!matches(entry, key)) continue;
       std::optional<Rates> rates = read_entry(entry);
       if (!rates)
@@ -159,36 +134,36 @@ std::optional<Rates> load_rates(const std::string& path, const RatesKey& key) {
   return std::nullopt;
 }
 
-void prepare_rates_folder(const std::string& path) {
-  if (path.empty()) {
-    throw Error(ErrorCode::kIoError, "there is no home folder to keep measured rates in",
-                "set HOME or XDG_CACHE_HOME");
+std::optional<Rates> scaled_rates(const std::string& path, const RatesKey& key) {
+  std::optional<Rates> nearest;
+  try {
+    for (const json& entry : read_machine_entries(machine_file(path))) {
+      RatesKey other = key;
+      if (entry.is_object()) other.threads = entry.value("threads", 0);
+      if (other.threads < 1 || !matches(entry, other)) continue;
+      const std::optional<Rates> rates = read_entry(entry);
+      if (!rates) continue;
+      const auto distance = [&](const Rates& of) { return std::abs(of.threads - key.threads); };
+      if (!nearest || distance(*rates) < distance(*nearest)) nearest = rates;
+    }
+  } catch (const std::exception& error) {
+    log::warn("{}: measured rates are ignored: {}", path, error.what());
   }
-  std::error_code failed;
-  fs::create_directories(fs::path(path).parent_path(), failed);
-  if (failed) {
-    throw Error(ErrorCode::kIoError, fmt::format("its folder cannot be made: {}", failed.message()),
-                "set XDG_CACHE_HOME to a folder that you may write to")
-        .in_file(path);
-  }
-  check_output_path(path);
+  if (!nearest) return std::nullopt;
+  return scale_to_cores(*nearest, busy_cores(nearest->threads), busy_cores(key.threads), key.threads);
 }
 
+void prepare_rates_folder(const std::string& path) { prepare_machine_file(machine_file(path)); }
+
 void save_rates(const std::string& path, const RatesKey& key, const Rates& rates) {
-  prepare_rates_folder(path);
-  json entries = json::array();
-  entries.push_back(write_entry(key, rates));
-  for (const json& entry : read_entries(path)) {
-    if (entries.size() < kMostEntries && entry.is_object() && !matches(entry, key)) entries.push_back(entry);
-  }
-  const json root = {{"version", kVersion}, {"machines", std::move(entries)}};
-  const std::string text = root.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
-  write_file_atomically(path, std::as_bytes(std::span(text)));
+  write_machine_entry(machine_file(path), write_entry(key, rates),
+                      [&](const json& other) { return matches(other, key); });
 }
 
 Rates rates_of_machine(const Backend& backend) {
   const RatesKey key = rates_key(backend);
-  return load_rates(rates_path(), key).value_or(built_in_rates(key.instruction_set, key.threads));
+  if (const auto own = load_rates(rates_path(), key)) return *own;
+  return scaled_rates(rates_path(), key).value_or(built_in_rates(key.instruction_set, key.threads));
 }
 
 void refine_rates_of_machine(const Backend& backend, DType precision, const WorkSeconds& seconds) {

@@ -31,6 +31,10 @@ std::string rates_path();
 // be read, is not of this form and version, or holds numbers that no machine has. Never throws.
 std::optional<Rates> load_rates(const std::string& path, const RatesKey& key);
 
+// This machine's with the nearest other number of threads, turned into those of `key` by the cores that
+// compute at once (source: scaled). Nothing, and the warnings, as load_rates.
+std::optional<Rates> scaled_rates(const std::string& path, const RatesKey& key);
+
 // Makes the file's folder. Throws the io_error that save_rates would for a place that cannot be written: for
 // telling before the work, not after.
 void prepare_rates_folder(const std::string& path);
@@ -39,7 +43,8 @@ void prepare_rates_folder(const std::string& path);
 // ignores is replaced. The last of several writers at once wins. Throws io_error, disk_full.
 void save_rates(const std::string& path, const RatesKey& key, const Rates& rates);
 
-// What plans use: the kept rates of this machine, else built-in ones. Never throws.
+// What plans use: the kept rates of this machine with this number of threads, else those of another number,
+// scaled, else built-in ones. Never throws.
 Rates rates_of_machine(const Backend& backend);
 
 // After a run: refines what rates_of_machine gives by plan/rates.h and keeps it. A failure is a warning.

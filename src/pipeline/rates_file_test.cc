@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "base/cores.h"
 #include "base/error.h"
 #include "base/log.h"
 
@@ -59,6 +60,22 @@ TEST_F(RatesFile, ComesBackAsItWasKept) {
   EXPECT_EQ(loaded->read_core_seconds, 3e-10);
   EXPECT_EQ(loaded->direct_read_bytes, 2.5e9);
   EXPECT_EQ(loaded->threads, 2);
+}
+
+TEST_F(RatesFile, AnotherNumberOfThreadsIsScaledByCoresAndSaysSo) {
+  EXPECT_FALSE(scaled_rates(path(), key_).has_value());
+  const RatesKey one{"A processor", "avx2", 1}, many{"A processor", "avx2", 1000};
+  Rates rates = some_rates();
+  rates.threads = 1;
+  save_rates(path(), one, rates);
+  const auto scaled = scaled_rates(path(), many);
+  ASSERT_TRUE(scaled.has_value());
+  EXPECT_EQ(scaled->source, RatesSource::kScaled);
+  EXPECT_EQ(scaled->threads, 1000);
+  // No faster than the cores that there are.
+  EXPECT_DOUBLE_EQ(scaled->f32_flops[0], rates.f32_flops[0] * core_layout().physical);
+  EXPECT_EQ(scaled->read_bytes, rates.read_bytes);
+  EXPECT_FALSE(scaled_rates(path(), {"Another", "avx2", 2}).has_value());
 }
 
 TEST_F(RatesFile, MachinesHaveEntriesOfTheirOwn) {

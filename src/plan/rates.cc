@@ -55,6 +55,7 @@ std::string_view rates_source_name(RatesSource source) {
     case RatesSource::kBuiltIn: return "built_in";
     case RatesSource::kMeasured: return "measured";
     case RatesSource::kRefined: return "refined";
+    case RatesSource::kScaled: return "scaled";
   }
   SNUG_CHECK(false, "every source has a name");
 }
@@ -79,6 +80,20 @@ Rates built_in_rates(std::string_view instruction_set, int threads) {
   rates.read_core_seconds = 0.25e-9;
   rates.kernel_seconds = 10e-6;
   return rates;
+}
+
+Rates scale_to_cores(const Rates& rates, double from_cores, double to_cores, int threads) {
+  SNUG_CHECK(from_cores >= 1 && to_cores >= 1, "cores that compute");
+  Rates scaled = rates;
+  scaled.source = RatesSource::kScaled;
+  scaled.threads = threads;
+  const double factor = to_cores / from_cores;
+  for (double& rate : scaled.f32_flops) rate *= factor;
+  for (double& rate : scaled.bf16_flops) rate *= factor;
+  scaled.expand_elements *= factor;
+  const double most = kMemoryCores;
+  scaled.memory_bytes *= std::min(to_cores, most) / std::min(from_cores, most);
+  return scaled;
 }
 
 Rates refine(const Rates& rates, DType precision, const WorkSeconds& seconds) {

@@ -20,6 +20,7 @@ enum class RatesSource : uint8_t {
   kBuiltIn,   // a guess by instruction set and cores
   kMeasured,  // by `snug calibrate` on this machine
   kRefined,   // corrected by recorded runs
+  kScaled,    // measured here with another number of threads, and turned into this one
 };
 std::string_view rates_source_name(RatesSource source);
 
@@ -41,6 +42,10 @@ struct Rates {
 // A guess for a machine that nobody has measured. `instruction_set` is a name of backend/cpu/isa.h
 // ("avx512"); one that is not known counts as plain loops.
 Rates built_in_rates(std::string_view instruction_set, int threads);
+
+// `rates`, of that many cores computing at once, as those of another number: what cores do alone grows with
+// them, memory up to a few, the disk and what each kernel costs not at all.
+Rates scale_to_cores(const Rates& rates, double from_cores, double to_cores, int threads);
 
 // What a run was predicted to take and took, by kind of work. A kind that is too short to tell, or that did
 // not occur, has zeros.
