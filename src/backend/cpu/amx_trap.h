@@ -5,7 +5,7 @@
 //
 // Decoded is what the assembler makes of amx_tiles.h: VEX-coded LDTILECFG, TILERELEASE, TILEZERO, TILELOADD,
 // TILESTORED and TDPBF16PS (Intel's Software Developer's Manual, volume 2). Anything else ends the process,
-// as it would without the trap. For one thread at a time; at most one lives.
+// as it would without the trap. Each thread has tiles of its own; at most one trap lives.
 #pragma once
 
 #include <array>
@@ -23,8 +23,9 @@ namespace snug {
 class AmxTrap {
  public:
   AmxTrap() {
-    SNUG_CHECK(tiles() == nullptr, "one trap at a time");
-    tiles() = &tiles_;
+    SNUG_CHECK(!alive, "one trap at a time");
+    alive = true;
+    own_tiles.release();
     struct sigaction action = {};
     action.sa_sigaction = refused;
     action.sa_flags = SA_SIGINFO;
@@ -32,7 +33,7 @@ class AmxTrap {
   }
   ~AmxTrap() {
     SNUG_CHECK(sigaction(SIGILL, &before_, nullptr) == 0, "the handler from before");
-    tiles() = nullptr;
+    alive = false;
   }
   AmxTrap(const AmxTrap&) = delete;
   AmxTrap& operator=(const AmxTrap&) = delete;
@@ -40,14 +41,9 @@ class AmxTrap {
   AmxTrap& operator=(AmxTrap&&) = delete;
 
  private:
-  static EmulatedTiles*& tiles() {
-    static EmulatedTiles* current = nullptr;
-    return current;
-  }
-
   static void refused(int /*signal*/, siginfo_t* /*info*/, void* context) {
     auto& registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
-    const int length = Instruction(registers).execute(*tiles());
+    const int length = Instruction(registers).execute(own_tiles);
     if (length == 0) {
       std::signal(SIGILL, SIG_DFL);  // meets the same instruction again
       return;
@@ -136,7 +132,9 @@ class AmxTrap {
     int64_t stride_ = 0;
   };
 
-  EmulatedTiles tiles_;
+  static inline bool alive = false;
+  // Ready before any code runs, since a signal's handler may not wait for that.
+  static inline constinit thread_local EmulatedTiles own_tiles;
   struct sigaction before_ = {};
 };
 
