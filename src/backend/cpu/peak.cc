@@ -2,11 +2,10 @@
 // the units there are, so that none waits for another, and few enough to leave registers for the operands.
 #include "backend/cpu/peak.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <fstream>
 #include <memory>
 #include <vector>
 
@@ -121,9 +120,17 @@ double loop_rate(Loop loop, double seconds) {
   });
 }
 
+// Of the cache that the first core shares with others; 0 where the system does not say. sysconf() gives the
+// sum of all such caches on some machines.
+uint64_t last_cache_bytes() {
+  std::ifstream file("/sys/devices/system/cpu/cpu0/cache/index3/size");  // "32768K"
+  uint64_t size = 0;
+  char unit = 0;
+  return file >> size >> unit && unit == 'K' ? size * kKiB : 0;
+}
+
 double copy_rate(double seconds) {
-  const auto cache = static_cast<uint64_t>(std::max(0L, ::sysconf(_SC_LEVEL3_CACHE_SIZE)));
-  const size_t bytes = std::max<uint64_t>(64 * kMiB, 2 * cache);
+  const size_t bytes = std::clamp<uint64_t>(2 * last_cache_bytes(), 64 * kMiB, 256 * kMiB);
   const auto from = std::make_unique_for_overwrite<std::byte[]>(bytes);
   const auto to = std::make_unique_for_overwrite<std::byte[]>(bytes);
   const int64_t tasks = int64_t{kTasksPerThread} * thread_count();
@@ -153,7 +160,9 @@ PeakRates measure_peak_rates(double seconds_each) {
   const Isa isa = used_isa();
   PeakRates rates;
   rates.f32_flops = loop_rate(best_f32_loop, seconds_each);
-  if (isa >= Isa::kAvx512Bf16) rates.bf16_flops = loop_rate(avx512_bf16_loop, seconds_each);
+  if (isa >= Isa::kAvx512Bf16) {
+    rates.bf16_flops = loop_rate(isa == Isa::kAmx ? amx_bf16_loop : avx512_bf16_loop, seconds_each);
+  }
   rates.copy_bytes = copy_rate(seconds_each);
   return rates;
 }

@@ -13,7 +13,7 @@ struct PeakRates {
 
 // On all threads of parallel_for, with the instructions of used_isa(). Each rate is the best of many short
 // samples in `seconds_each`, so what else the machine does lowers it little. Copying takes two buffers of
-// 64 MiB, more where the last cache is larger than half of that, and gives them back. One thread at a time,
+// 64 to 256 MiB, of twice the last cache if that lies between, and gives them back. One thread at a time,
 // from outside parallel_for. Throws std::bad_alloc.
 PeakRates measure_peak_rates(double seconds_each);
 

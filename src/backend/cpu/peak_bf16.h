@@ -5,8 +5,9 @@
 
 namespace snug {
 
-// Each returns how many operations it did: two a multiply-add. `values`: ordinary numbers, one for each of 24
-// accumulators, replaced by results. Only where used_isa() has the instructions.
+// Each returns how many operations it did: two a multiply-add. `values`: 24 ordinary numbers from which the
+// sums begin, replaced by results. Only where used_isa() has the instructions.
 double avx512_bf16_loop(int64_t iterations, float* values);
+double amx_bf16_loop(int64_t iterations, float* values);
 
 }  // namespace snug
