@@ -23,6 +23,17 @@
 
 namespace snug {
 
+// Whether 16 rows lie `stride` bytes from one to the next.
+inline bool evenly_spaced(const std::byte* const* rows, int64_t& stride) {
+  // By integers: rows may be parts of different objects. Without branches: it is asked for every tap.
+  const auto address = [&](int r) { return reinterpret_cast<uintptr_t>(rows[r]); };
+  const uintptr_t first = address(1) - address(0);
+  uintptr_t differences = 0;
+  for (int r = 2; r < kTileRows; ++r) differences |= (address(r) - address(r - 1)) ^ first;
+  stride = static_cast<int64_t>(first);
+  return differences == 0;
+}
+
 template <typename Tiles, int kRowTiles, int kColumnTiles>
 class AmxProduct {
   static_assert(kRowTiles >= 1 && kRowTiles <= 2 && kColumnTiles >= 1 && kColumnTiles <= 2);
@@ -76,13 +87,7 @@ class AmxProduct {
     rows.begin = call_.a + tap * kMostTileRows + row_tile * kTileRows;
     rows.count = row_tile + 1 < kRowTiles ? kTileRows : rows_ - row_tile * kTileRows;
     if (rows.count < kTileRows) return rows;
-    // By integers: rows may be parts of different objects. Without branches, so that it can be vectors.
-    const auto address = [&](int r) { return reinterpret_cast<uintptr_t>(rows.begin[r]); };
-    const uintptr_t stride = address(1) - address(0);
-    uintptr_t differences = 0;
-    for (int r = 2; r < kTileRows; ++r) differences |= (address(r) - address(r - 1)) ^ stride;
-    rows.even = differences == 0;
-    rows.stride = static_cast<int64_t>(stride);
+    rows.even = evenly_spaced(rows.begin, rows.stride);
     return rows;
   }
 
@@ -161,7 +166,7 @@ class AmxProduct {
 // As TileKernels::multiply: 1 to 32 rows; width 16 or 32. The tiles are configured whole.
 template <typename Tiles>
 void amx_multiply(Tiles& tiles, int rows, int64_t width, const TileCall& call) {
-  static_assert(kMostWidth >= 2 * kTileColumns);
+  static_assert(kMostTileRows >= 2 * kTileRows && kMostWidth >= 2 * kTileColumns);
   if (rows > kTileRows && width > kTileColumns) {
     AmxProduct<Tiles, 2, 2>(tiles, rows, call).run();
   } else if (rows > kTileRows) {

@@ -245,6 +245,33 @@ TEST(GemmAmx, AnInfiniteRowLeavesTheOthersAlone) {
   }
 }
 
+// Rows that have been copied beforehand: as many more as make tiles whole, to sums that nobody reads.
+TEST(GemmAmx, EvenlySpacedRowsHaveTheSameSums) {
+  const auto spaced = [](int rows, int64_t width, const TileCall& call) {
+    std::vector<const std::byte*> a(call.a, call.a + call.taps * kMostTileRows);
+    std::vector<std::byte> room(static_cast<size_t>(call.taps * 2 * kTileRows * call.channels * 2));
+    const int padded = space_rows_evenly(rows, call.taps, call.channels, a.data(), room.data());
+    EXPECT_EQ(padded, (rows + 15) / 16 * 16);
+    for (int64_t tap = 0; tap < call.taps; ++tap) {
+      for (int first = 0; first < padded; first += kTileRows) {
+        int64_t stride = 0;
+        EXPECT_TRUE(evenly_spaced(a.data() + tap * kMostTileRows + first, stride)) << tap << " " << first;
+      }
+    }
+    std::vector<float*> sums(call.sums, call.sums + rows);
+    std::vector<float> unread(static_cast<size_t>(width), kNan);
+    sums.resize(static_cast<size_t>(padded), unread.data());
+    TileCall copied = call;
+    copied.a = a.data();
+    copied.sums = sums.data();
+    emulated(padded, width, copied);
+  };
+  uint32_t seed = 200;
+  for (const int rows : {1, 16, 19, 32}) {
+    for (const bool scattered : {false, true}) expect_defined({rows, 32, 3, 40, scattered}, ++seed, spaced);
+  }
+}
+
 // The kernel as a program calls it. Without AMX its tile instructions are decoded and emulated one by one.
 TEST(GemmAmx, TheMachinesKernelComputesTheSame) {
   if (machine_isa() < Isa::kAvx512) GTEST_SKIP() << "this machine has no AVX-512, which is used beside AMX";
