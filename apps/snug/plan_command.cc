@@ -13,6 +13,7 @@
 #include "apps/snug/request_options.h"
 #include "base/units.h"
 #include "media/atomic_file.h"
+#include "pipeline/choose_precision.h"
 #include "pipeline/fit_request.h"
 #include "pipeline/plan_curve.h"
 #include "pipeline/rates_file.h"
@@ -85,6 +86,7 @@ class PlanCommand final : public Command {
     fields.output = options_.output();
     const auto model = open_model(fields);
     Request request = validate_request(fields, *model, backend);
+    settle_precision(request, *model, backend, rates);
     // What generate would name by itself: a picture that is written is not kept.
     if (request.output.empty()) request.output = "snug.png";
     if (curve_) {
@@ -158,6 +160,10 @@ class PlanCommand final : public Command {
   }
 
   void print_notes(const FittedRun& fitted, const Model& model) const {
+    if (!fitted.request.precision_reason.empty()) {
+      fmt::print("precision {} chosen: {}\n", precision_name(fitted.request.precision),
+                 fitted.request.precision_reason);
+    }
     for (const std::string& change : fitted.changes) fmt::print("changed to fit: {}\n", change);
     for (const std::string& assumption : model.description.assumptions) {
       fmt::print("note: {}\n", printable(assumption));
@@ -178,6 +184,8 @@ class PlanCommand final : public Command {
             {"guidance_scale", request.guidance_scale},
             {"sampler", request.sampler_name},
             {"precision", precision_name(request.precision)},
+            {"precision_reason",
+             request.precision_reason.empty() ? ordered_json() : ordered_json(request.precision_reason)},
             {"budget", budget_json(run.budget)},
             {"changes", fitted.changes},
             {"rates", rates_source_name(run.rates_source)},

@@ -31,6 +31,9 @@ std::string describe_report(const RunReport& report) {
   text += fmt::format("model {}, {}x{}, seed {}, {} steps of {}, guidance {:g}, {}\n", report.model,
                       report.width, report.height, report.seed, report.steps, report.sampler,
                       report.guidance_scale, report.precision);
+  if (!report.precision_reason.empty()) {
+    text += fmt::format("precision {} chosen: {}\n", report.precision, report.precision_reason);
+  }
   text += fmt::format("time {} measured: load {}, encode {}, denoise {}, decode {}, write {}\n",
                       format_seconds(report.total_seconds), format_seconds(report.load_seconds),
                       format_seconds(report.encode_seconds), format_seconds(report.denoise_seconds),

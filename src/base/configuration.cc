@@ -42,7 +42,9 @@ constexpr std::array kSettings = {
             .environment = "SNUG_PRECISION",
             .member = &Configuration::precision,
             .default_text = "f32",
-            .meaning = "element type of activations; auto takes the fastest that the machine has",
+            .meaning =
+                "element type of activations; auto takes what the machine does best, by measured rates "
+                "where there are any",
             .choices = "auto f32 bf16"},
     Setting{.key = "threads",
             .environment = "SNUG_THREADS",

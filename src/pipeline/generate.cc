@@ -6,8 +6,10 @@
 #include <type_traits>
 
 #include "base/error.h"
+#include "base/parallel.h"
 #include "base/process_memory.h"
 #include "base/stopwatch.h"
+#include "pipeline/choose_precision.h"
 #include "pipeline/decode_latents.h"
 #include "pipeline/denoise.h"
 #include "pipeline/encode_text.h"
@@ -43,6 +45,7 @@ class Run {
         stage("plan", report.plan_seconds, [&] { return validate_request(fields_, *model, backend_); });
     note(asked, *model);
     const FittedRun fitted = stage("plan", report.plan_seconds, [&] {
+      settle_precision(asked, *model, backend_, options_.rates);
       return fit_request(std::move(asked), *model, backend_, options_.rates);
     });
     const Request& request = fitted.request;
@@ -120,6 +123,8 @@ class Run {
     report.assumptions = model.description.assumptions;
     report.sampler = request.sampler_name;
     report.precision = request.precision == DType::kBF16 ? "bf16" : "f32";
+    report.precision_reason = request.precision_reason;
+    report.threads = thread_count();
     report.backend = backend_.name();
     report.width = request.width;
     report.height = request.height;

@@ -59,16 +59,23 @@ uint64_t spillable_bytes(const std::string& folder) {
 
 }  // namespace
 
-PlanAttempt try_plan(const Request& request, const Model& model, const Backend& backend, const Rates& rates) {
-  const ModelDescription& description = model.description;
-  PlanAttempt attempt;
-  PlannedRun& run = attempt.run;
+PlannedRun run_without_plan(const Request& request, const Model& model, const Backend& backend,
+                            const Rates& rates) {
+  PlannedRun run;
   run.kernels = std::make_unique<KernelSet>(backend);
   run.sampler = make_sampler(request.sampler, static_cast<int>(request.steps));
   run.first_call = request.image.empty() ? 0 : run.sampler->first_call(request.strength);
   run.rates_source = rates.source;
   run.scratch_folder = request.scratch_folder.empty() ? default_scratch_folder() : request.scratch_folder;
   read_prompts(request, model, run);
+  return run;
+}
+
+PlanAttempt try_plan(const Request& request, const Model& model, const Backend& backend, const Rates& rates) {
+  const ModelDescription& description = model.description;
+  PlanAttempt attempt;
+  PlannedRun& run = attempt.run;
+  run = run_without_plan(request, model, backend, rates);
   const std::vector<PhaseRequest> phases = phase_requests(request, description, run);
 
   // Beside the arena. What planning itself takes is known only afterwards; until then it is allowed for.

@@ -46,6 +46,11 @@ struct PlannedRun {
   }
 };
 
+// All but the plan and its budget: kernels that nothing is chosen of yet, sampler, prompts. Throws
+// invalid_argument (a prompt that is not UTF-8).
+PlannedRun run_without_plan(const Request& request, const Model& model, const Backend& backend,
+                            const Rates& rates);
+
 // A request planned, whether it fits or not.
 struct PlanAttempt {
   PlannedRun run;  // when it does not fit: the plan with the smallest peak

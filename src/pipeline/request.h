@@ -66,6 +66,8 @@ struct Request {
   std::string sampler_label;  // as A1111 shows it
   int64_t clip_skip = 1;
   DType precision = DType::kF32;
+  bool auto_precision = false;   // left to choose_precision.h
+  std::string precision_reason;  // why it chose as it did; empty when the user chose
   std::optional<uint64_t> memory_bytes;
   bool allow_precision = false, allow_size = false;
   std::string scratch_folder;

@@ -47,6 +47,8 @@ std::string to_json(const RunReport& r) {
   json["architecture"] = r.architecture;
   json["backend"] = r.backend;
   json["precision"] = r.precision;
+  json["precision_reason"] = r.precision_reason.empty() ? ordered_json() : ordered_json(r.precision_reason);
+  json["threads"] = r.threads > 0 ? ordered_json(r.threads) : ordered_json();
   json["sampler"] = r.sampler;
   json["width"] = r.width;
   json["height"] = r.height;

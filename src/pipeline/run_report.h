@@ -25,6 +25,8 @@ struct PhaseReport {
 
 struct RunReport {
   std::string model, architecture, sampler, precision, backend;
+  std::string precision_reason;  // of --precision auto; empty otherwise
+  int threads = 0;               // that computed
   int64_t width = 0, height = 0, steps = 0, batch = 0;
   double guidance_scale = 0;
   uint64_t seed = 0;

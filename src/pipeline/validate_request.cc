@@ -86,7 +86,7 @@ void set_sampler(const RequestFields& fields, const Model& model, Request& reque
 
 DType chosen_precision(const std::string& name, const Backend& backend) {
   const std::vector<DType> available = backend.precisions();
-  if (name == "auto") return available.front();
+  if (name == "auto") return available.front();  // until settle_precision knows better
   const DType wanted = name == "bf16" ? DType::kBF16 : DType::kF32;
   if (name != "bf16" && name != "f32")
     throw invalid(fmt::format("there is no precision '{}'", name), "use auto, f32 or bf16");
@@ -198,6 +198,7 @@ Request validate_request(const RequestFields& fields, const Model& model, const 
   request.clip_skip =
       within<int64_t>("clip skip", fields.clip_skip.value_or(1), 1, model.description.text.layers);
   request.precision = chosen_precision(fields.precision.value_or("f32"), backend);
+  request.auto_precision = fields.precision == "auto";
   if (fields.only_index.has_value()) {
     request.only_index = within<int64_t>("picture index", *fields.only_index, 0, request.batch - 1);
   }
