@@ -51,6 +51,35 @@ HWY_INLINE FloatVector exp(FloatVector x) {
   return hn::MulAdd(e.scale, e.fraction, e.scale);
 }
 
+// 2^x within 2.5e-7 of itself where that is a normal number, for attention's weights: fewer instructions than
+// exp. Exactly 0 below -150 and for -infinity, infinity above 129. Keeps NaN.
+HWY_INLINE FloatVector exp2(FloatVector x) {
+#if HWY_TARGET <= HWY_AVX3
+  const FloatVector n = hn::Round(x);
+#else
+  // x86 keeps a NaN that is the second operand; Highway's single elements lose it.
+  const FloatVector clamped = hn::Max(splat(-127.0F), hn::Min(splat(128.0F), x));
+  x = HWY_TARGET == HWY_AVX2 ? clamped : hn::IfThenElse(hn::IsNaN(x), x, clamped);
+  // Adding 1.5 · 2^23 rounds to a whole number; 127 more, and its lowest bits are 2^n's exponent.
+  const FloatVector shifted = hn::Add(x, splat(12582912.0F + 127));
+  const FloatVector n = hn::Sub(shifted, splat(12582912.0F + 127));
+#endif
+  const FloatVector r = hn::Sub(x, n);
+  // Minimax for |r| <= 1/2, by Remez's exchange: 7.5e-8.
+  FloatVector p = splat(1.32764725e-3F);
+  p = hn::MulAdd(p, r, splat(9.67554096e-3F));
+  p = hn::MulAdd(p, r, splat(5.55071309e-2F));
+  p = hn::MulAdd(p, r, splat(0.240221202F));
+  p = hn::MulAdd(p, r, splat(0.693146944F));
+  p = hn::MulAdd(p, r, splat(1.00000012F));
+#if HWY_TARGET <= HWY_AVX3
+  return FloatVector{_mm512_maskz_scalef_ps(0xffff, p.raw, n.raw)};
+#else
+  const hn::Rebind<int32_t, Floats> integers;
+  return hn::Mul(p, hn::BitCast(Floats(), hn::ShiftLeft<23>(hn::BitCast(integers, shifted))));
+#endif
+}
+
 // 1 / x for x of 1 or more, within 2e-7. A step of Newton's method on the processor's estimate of 12 bits or
 // more is several times faster than a division.
 HWY_INLINE FloatVector reciprocal(FloatVector x) {
