@@ -1,329 +1,312 @@
-// Flash attention with queries along the vector's lanes.
+// Cuts attention into tasks, a few panels of one head's queries each, and takes each task through the keys
+// block by block. attention_tiles.h says what a panel is; its functions do the arithmetic.
 //
-// One task is one head and one block of queries. Its queries are transposed once, so that a row of scores is
-// one key against kBlockQueries queries: a key's and a value's elements are broadcast from where they lie
-// (nothing of K and V is rearranged), maxima and sums need no work across lanes, and both products are the
-// same small matrix product. A query's result depends on its own lane alone: where a block begins changes no
-// bit.
+// The softmax is carried along as in flash attention, with one difference: a weight is 2^(score - offset),
+// and the offset need not be the highest score so far, only near enough for sums to stay far from where
+// floats end. It starts at 0 and hardly ever has to move, so that scores become weights in the registers in
+// which they were summed up. A block whose sums say that it must is done twice.
 #include "backend/cpu/attention.h"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <limits>
 
+#include "backend/cpu/attention_tiles.h"
 #include "backend/cpu/dense_kernel.h"
+#include "backend/cpu/isa.h"
 #include "base/check.h"
 #include "base/parallel.h"
 
-// clang-format off
-#include "backend/cpu/highway_targets.h"
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "backend/cpu/attention.cc"
-#include <hwy/foreach_target.h>
-#include <hwy/highway.h>
-#include "backend/cpu/simd_math-inl.h"
-#include "backend/cpu/simd_memory-inl.h"
-// clang-format on
-
-#ifndef SNUG_BACKEND_CPU_ATTENTION_ONCE
-#define SNUG_BACKEND_CPU_ATTENTION_ONCE
 namespace snug {
 namespace {
 
-// Four vectors of AVX-512; a block of scores (kBlockKeys rows of it) is 24 KiB, half a first-level cache.
-constexpr int64_t kBlockQueries = 64;
-constexpr int64_t kBlockKeys = 96;
+// A block's weights and the rows of its keys and values stay in the second-level cache beside the panels.
+constexpr int64_t kMostBlockKeys = 128;
+constexpr int64_t kBlockBytes = 256 * 1024;  // keys and values, as floats
+// Panels of one task share the work of packing a block; so many that they too stay in the cache.
+constexpr int64_t kMostTaskPanels = 32;
+constexpr int64_t kPanelsBytes = 384 * 1024;
 
 struct Attention {
-  DType type = DType::kF32;
   OperandView q, k, v, out;
-  int64_t keys = 0;
+  int64_t element_bytes = 4;
+  int64_t all_queries = 0, keys = 0;             // of the node
   Interval images, heads, queries;               // the part
   int64_t key_channels = 0, value_channels = 0;  // of one head
-  float scale = 1;
+  double scale = 1;                              // to scores in powers of two
   bool causal = false;
 };
 
-// Floats of a thread's buffers: transposed queries, scores, transposed results, maxima, sums, and a block of
-// keys and values widened from BF16.
-struct Buffers {
-  float *queries, *scores, *results, *maxima, *sums, *keys, *values;
+using PanelFloats = std::array<float, kMostPanelQueries>;
 
-  static int64_t floats(const Attention& a) {
-    const int64_t widened = a.type == DType::kF32 ? 0 : kBlockKeys * (a.key_channels + a.value_channels);
-    const int64_t all = kBlockQueries * (a.key_channels + kBlockKeys + a.value_channels + 2) + widened;
-    return (all + 15) / 16 * 16;
+// Follows from the node and the instruction set.
+struct Sizes {
+  int64_t block_keys = 0, task_panels = 0;
+  int64_t queries = 0, results = 0, keys = 0, values = 0, weights = 0;  // bytes; of a panel or a block
+  int64_t thread_bytes = 0;
+
+  Sizes(const Attention& a, const AttentionTiles& tiles) {
+    const int64_t channels = a.key_channels + a.value_channels;
+    const int64_t floats = static_cast<int64_t>(sizeof(float));
+    const int64_t most_keys = std::clamp<int64_t>(kBlockBytes / (channels * floats), 32, kMostBlockKeys);
+    const int64_t blocks = (a.keys + most_keys - 1) / most_keys;
+    block_keys = (a.keys + blocks - 1) / blocks;
+    queries = tiles.query_bytes(a.key_channels);
+    results = a.value_channels * tiles.panel_queries * floats;
+    keys = tiles.key_bytes(block_keys, a.key_channels);
+    values = tiles.value_bytes(block_keys, a.value_channels);
+    weights = tiles.weight_bytes(block_keys);
+    const int64_t panels = (a.all_queries + tiles.panel_queries - 1) / tiles.panel_queries;
+    task_panels =
+        std::clamp<int64_t>(kPanelsBytes / (queries + results), 1, std::min(panels, kMostTaskPanels));
+    const int64_t all = task_panels * (queries + results) + keys + values + weights;
+    thread_bytes = (all + 63) / 64 * 64;
   }
-  Buffers(const Attention& a, float* memory) {
+};
+
+// A thread's scratch.
+struct Room {
+  std::byte *queries, *results, *keys, *values, *weights;
+
+  Room(const Sizes& sizes, std::byte* memory) {
     queries = memory;
-    scores = queries + kBlockQueries * a.key_channels;
-    results = scores + kBlockQueries * kBlockKeys;
-    maxima = results + kBlockQueries * a.value_channels;
-    sums = maxima + kBlockQueries;
-    keys = sums + kBlockQueries;
-    values = keys + kBlockKeys * a.key_channels;
+    keys = queries + sizes.task_panels * sizes.queries;
+    values = keys + sizes.keys;
+    weights = values + sizes.values;
+    results = weights + sizes.weights;
   }
 };
 
-// Elements a(row, t) at from[row * row_stride + t * t_stride].
-struct Strided {
-  const float* from = nullptr;
-  int64_t row_stride = 0, t_stride = 0;
+// What a panel's queries have come to so far.
+struct PanelState {
+  PanelFloats offsets{}, sums{};
 };
 
-}  // namespace
-}  // namespace snug
-#endif
+// Between these a sum is far from where weights overflow or vanish, and where results with values up to 2^60
+// would.
+constexpr float kLeastSum = 0x1p-60F, kMostSum = 0x1p60F;
+bool in_range(float sum) { return sum > kLeastSum && sum < kMostSum; }
 
-HWY_BEFORE_NAMESPACE();
-namespace snug {
-namespace HWY_NAMESPACE {
-namespace {
-
-// Rows of a tile: as many accumulators of two vectors as the registers hold beside the operands.
-constexpr int kTileRows = HWY_TARGET <= HWY_AVX3 ? 12 : 6;
-constexpr int64_t kTileQueries = 2 * kLanes;
-static_assert(kBlockQueries % kTileQueries == 0);
-
-// c(row, lanes) = sum over t < depth of a(row, t) b(t, lanes), onto what is there when kAccumulate. b and c
-// have rows of kBlockQueries.
-template <int kRows, bool kAccumulate>
-HWY_INLINE void tile(const Strided& a, const float* HWY_RESTRICT b, int64_t depth, float* HWY_RESTRICT c) {
-  FloatVector low[kRows], high[kRows];
-  for (int r = 0; r < kRows; ++r) {
-    low[r] = kAccumulate ? load(c + r * kBlockQueries) : splat(0);
-    high[r] = kAccumulate ? load(c + r * kBlockQueries + kLanes) : splat(0);
+// Moves the offsets of the queries whose sum leaves the range to their highest score; what was summed up
+// under the old offset is scaled to the new. Only those queries': whether a neighbour's has to move changes
+// no bit of a query's result. Before the first block with a score above -infinity a sum is 0, and results are
+// too.
+void move_offsets(const AttentionTiles& tiles, ScoreCall call, const PanelFloats& block_sums,
+                  int64_t value_channels, float* results, PanelState& state) {
+  PanelFloats highest{};
+  call.answers = highest.data();
+  tiles.find_maxima(call);
+  const int64_t panel = tiles.panel_queries;
+  PanelFloats factors{};
+  factors.fill(1);
+  for (int64_t i = 0; i < panel; ++i) {
+    float& sum = state.sums[i];
+    if (in_range(sum + block_sums[i]) || highest[i] == -std::numeric_limits<float>::infinity()) continue;
+    const float offset = sum == 0 ? highest[i] : std::max(state.offsets[i], highest[i]);
+    if (sum != 0) factors[i] = std::exp2(state.offsets[i] - offset);
+    sum *= factors[i];
+    state.offsets[i] = offset;
   }
-  const float* at = a.from;
-  const int64_t stride = a.row_stride;
-  for (int64_t t = 0; t < depth; ++t) {
-    const FloatVector b0 = load(b), b1 = load(b + kLanes);
-    for (int r = 0; r < kRows; ++r) {
-      const FloatVector x = splat(at[r * stride]);
-      low[r] = hn::MulAdd(x, b0, low[r]);
-      high[r] = hn::MulAdd(x, b1, high[r]);
-    }
-    at += a.t_stride;
-    b += kBlockQueries;
-  }
-  for (int r = 0; r < kRows; ++r) {
-    store(low[r], c + r * kBlockQueries);
-    store(high[r], c + r * kBlockQueries + kLanes);
+  if (results == nullptr) return;
+  for (int64_t c = 0; c < value_channels; ++c) {
+    for (int64_t i = 0; i < panel; ++i) results[c * panel + i] *= factors[i];
   }
 }
 
-// The product for any number of rows: whole tiles, then single rows.
-template <bool kAccumulate>
-void product(Strided a, const float* b, int64_t depth, int64_t rows, float* c) {
-  int64_t row = 0;
-  const auto tiles = [&](auto count) HWY_ATTR {
-    constexpr int kRows = decltype(count)::value;
-    for (; row + kRows <= rows; row += kRows) {
-      const Strided at{a.from + row * a.row_stride, a.row_stride, a.t_stride};
-      for (int64_t q = 0; q < kBlockQueries; q += kTileQueries) {
-        tile<kRows, kAccumulate>(at, b + q, depth, c + row * kBlockQueries + q);
-      }
-    }
-  };
-  tiles(std::integral_constant<int, kTileRows>());
-  tiles(std::integral_constant<int, 4>());
-  tiles(std::integral_constant<int, 1>());
+// One panel against one block of keys. `results` hold nothing before the first.
+void attend_block(const AttentionTiles& tiles, const ScoreCall& scores, const ResultCall& values,
+                  PanelState& state) {
+  PanelFloats block_sums{};
+  ScoreCall call = scores;
+  call.offsets = state.offsets.data();
+  call.answers = block_sums.data();
+  tiles.weigh(call);
+  bool all_in_range = true;
+  for (int64_t i = 0; i < tiles.panel_queries; ++i) {
+    all_in_range &= in_range(state.sums[i] + block_sums[i]);
+  }
+  if (!all_in_range) {
+    move_offsets(tiles, call, block_sums, values.channels, values.first ? nullptr : values.results, state);
+    tiles.weigh(call);
+  }
+  for (int64_t i = 0; i < tiles.panel_queries; ++i) state.sums[i] += block_sums[i];
+  tiles.add_values(values);
 }
 
-// queries [count, stride] → transposed [channels, kBlockQueries], scaled; absent queries are 0.
-template <typename T>
-void transpose_queries(const T* q, int64_t stride, int64_t count, int64_t channels, float scale, float* out) {
-  HWY_ALIGN float row[kLanes];
-  for (int64_t c = 0; c < channels; c += kLanes) {
-    const int64_t width = std::min<int64_t>(kLanes, channels - c);
-    for (int64_t i = 0; i < kBlockQueries; ++i) {
-      const FloatVector x = i >= count        ? splat(0)
-                            : width == kLanes ? load(q + i * stride + c)
-                                              : load_some(q + i * stride + c, width);
-      store(hn::Mul(x, splat(scale)), row);
-      for (int64_t j = 0; j < width; ++j) out[(c + j) * kBlockQueries + i] = row[j];
-    }
-  }
+// That head's channels of `count` pixels.
+HeadRows rows_of(const OperandView& view, const Attention& a, int64_t image, int64_t pixel, int64_t count,
+                 int64_t head, int64_t channels) {
+  return {element_at(view, image, pixel, head * channels, a.element_bytes),
+          view.held.channels.size() * a.element_bytes, count, channels};
 }
 
-// results [channels, kBlockQueries] over sums → out [count, stride].
-template <typename T>
-void write_results(const Buffers& buffers, int64_t count, int64_t channels, T* out, int64_t stride) {
-  for (int64_t q = 0; q < kBlockQueries; q += kLanes) {
-    const FloatVector inverse = hn::Div(splat(1), load(buffers.sums + q));
-    for (int64_t c = 0; c < channels; ++c) {
-      float* at = buffers.results + c * kBlockQueries + q;
-      store(hn::Mul(load(at), inverse), at);
-    }
-  }
-  HWY_ALIGN float row[kLanes];
-  for (int64_t i = 0; i < count; ++i) {
-    for (int64_t c = 0; c < channels; c += kLanes) {
-      const int64_t width = std::min<int64_t>(kLanes, channels - c);
-      for (int64_t j = 0; j < width; ++j) row[j] = buffers.results[(c + j) * kBlockQueries + i];
-      if (width == kLanes) {
-        store(load(row), out + i * stride + c);
-      } else {
-        store_some(load(row), out + i * stride + c, width);
-      }
-    }
-  }
-}
+// Queries of one image and head, as many as task_panels hold or fewer.
+struct Task {
+  int64_t image = 0, head = 0;
+  Interval queries;
+};
 
-// Keys that a query may not see get the lowest score there is.
-void mask_future(float* scores, int64_t first_query, int64_t first_key, int64_t keys) {
-  for (int64_t k = 0; k < keys; ++k) {
-    const int64_t unseeing = std::clamp<int64_t>(first_key + k - first_query, 0, kBlockQueries);
-    std::fill_n(scores + k * kBlockQueries, unseeing, -std::numeric_limits<float>::infinity());
-  }
-}
+class TaskRun {
+ public:
+  TaskRun(const Attention& a, const AttentionTiles& tiles, const Sizes& sizes, const Task& task,
+          std::byte* memory)
+      : a_(a), tiles_(tiles), sizes_(sizes), task_(task), room_(sizes, memory) {}
 
-// Scores become weights exp(score - maximum so far); what was summed up under an older maximum is scaled to
-// the new.
-void soften(const Buffers& buffers, int64_t keys, int64_t value_channels) {
-  for (int64_t q = 0; q < kBlockQueries; q += kLanes) {
-    const FloatVector before = load(buffers.maxima + q);
-    FloatVector most = before;
-    for (int64_t k = 0; k < keys; ++k) most = hn::Max(most, load(buffers.scores + k * kBlockQueries + q));
-    FloatVector sum = splat(0);
-    const FloatVector nothing = splat(-87.0F);  // below it exp() no longer follows; such a weight is 0
-    for (int64_t k = 0; k < keys; ++k) {
-      float* at = buffers.scores + k * kBlockQueries + q;
-      const FloatVector x = hn::Sub(load(at), most);
-      const FloatVector weight = hn::IfThenZeroElse(hn::Lt(x, nothing), exp(x));
-      sum = hn::Add(sum, weight);
-      store(weight, at);
-    }
-    const FloatVector shift = hn::Sub(before, most);
-    const FloatVector keep = hn::IfThenZeroElse(hn::Lt(shift, nothing), exp(shift));
-    store(hn::MulAdd(load(buffers.sums + q), keep, sum), buffers.sums + q);
-    store(most, buffers.maxima + q);
-    if (hn::AllTrue(Floats(), hn::Eq(before, most))) continue;  // keep is 1
-    for (int64_t c = 0; c < value_channels; ++c) {
-      float* at = buffers.results + c * kBlockQueries + q;
-      store(hn::Mul(load(at), keep), at);
+  void run() {
+    const int64_t panel = tiles_.panel_queries;
+    panels_ = (task_.queries.size() + panel - 1) / panel;
+    std::fill_n(states_.begin(), panels_, PanelState());
+    const int64_t seen = seen_by(panels_ - 1);
+    for (int64_t key = 0; key < seen; key += sizes_.block_keys) take_block(key);
+  }
+
+ private:
+  int64_t first_query(int64_t p) const { return task_.queries.begin + p * tiles_.panel_queries; }
+  int64_t count(int64_t p) const {
+    return std::min(tiles_.panel_queries, task_.queries.end - first_query(p));
+  }
+  // Keys [0, seen_by) are those that any of the panel's queries sees.
+  int64_t seen_by(int64_t p) const {
+    return a_.causal ? std::min(a_.keys, first_query(p) + count(p)) : a_.keys;
+  }
+
+  std::byte* queries(int64_t p) const { return room_.queries + p * sizes_.queries; }
+  float* results(int64_t p) const { return reinterpret_cast<float*>(room_.results + p * sizes_.results); }
+
+  HeadRows query_rows(int64_t p) const {
+    return rows_of(a_.q, a_, task_.image, first_query(p), count(p), task_.head, a_.key_channels);
+  }
+  HeadRows out_rows(int64_t p) const {
+    return rows_of(a_.out, a_, task_.image, first_query(p), count(p), task_.head, a_.value_channels);
+  }
+  HeadRows key_rows(int64_t key, int64_t count) const {
+    return rows_of(a_.k, a_, task_.image, key, count, task_.head, a_.key_channels);
+  }
+  HeadRows value_rows(int64_t key, int64_t count) const {
+    return rows_of(a_.v, a_, task_.image, key, count, task_.head, a_.value_channels);
+  }
+
+  // The keys from `key` on, with all panels that see any of them.
+  void take_block(int64_t key) {
+    const int64_t keys = std::min(sizes_.block_keys, a_.keys - key);
+    tiles_.pack_keys(key_rows(key, keys), room_.keys);
+    tiles_.pack_values(value_rows(key, keys), room_.values);
+    for (int64_t p = 0; p < panels_; ++p) {
+      if (key >= seen_by(p)) continue;
+      if (key == 0) tiles_.pack_queries(query_rows(p), a_.scale, queries(p));
+      attend(p, key, keys);
+      if (key + keys >= seen_by(p)) write(p);
     }
   }
-}
 
-// Rows [count, stride] as floats: in place for F32, widened into `buffer` for BF16.
-HWY_INLINE Strided widened(const float* rows, int64_t stride, int64_t, int64_t, float*) {
-  return {rows, stride, 1};
-}
-HWY_INLINE Strided widened(const uint16_t* rows, int64_t stride, int64_t count, int64_t channels,
-                           float* buffer) {
-  for (int64_t i = 0; i < count; ++i) {
-    map(NoActivation(), rows + i * stride, buffer + i * channels, channels);
+  void attend(int64_t p, int64_t key, int64_t keys) {
+    ScoreCall scores;
+    scores.queries = queries(p);
+    scores.keys = room_.keys;
+    scores.key_count = keys;
+    scores.channels = a_.key_channels;
+    scores.scale = a_.scale;
+    scores.causal = a_.causal;
+    scores.first_seen = first_query(p) - key;
+    scores.weights = room_.weights;
+    attend_block(tiles_, scores, {room_.weights, room_.values, keys, a_.value_channels, key == 0, results(p)},
+                 states_[p]);
   }
-  return {buffer, channels, 1};
-}
 
-// First element of that pixel and head, of `channels` each.
-template <typename T>
-T* at(const OperandView& view, int64_t image, int64_t pixel, int64_t head, int64_t channels) {
-  const std::byte* address = element_at(view, image, pixel, head * channels, sizeof(T));
-  return reinterpret_cast<T*>(const_cast<std::byte*>(address));
-}
-
-template <typename T>
-void attend_block(const Attention& a, int64_t image, int64_t head, int64_t first_query,
-                  const Buffers& buffers) {
-  const int64_t q_stride = a.q.held.channels.size(), out_stride = a.out.held.channels.size();
-  const int64_t key_stride = a.k.held.channels.size(), value_stride = a.v.held.channels.size();
-  const T* q = at<T>(a.q, image, first_query, head, a.key_channels);
-  const T* k = at<T>(a.k, image, 0, head, a.key_channels);
-  const T* v = at<T>(a.v, image, 0, head, a.value_channels);
-  T* out = at<T>(a.out, image, first_query, head, a.value_channels);
-  const int64_t count = std::min(kBlockQueries, a.queries.end - first_query);
-
-  transpose_queries(q, q_stride, count, a.key_channels, a.scale, buffers.queries);
-  std::fill_n(buffers.results, kBlockQueries * a.value_channels, 0.0F);
-  std::fill_n(buffers.sums, kBlockQueries, 0.0F);
-  std::fill_n(buffers.maxima, kBlockQueries, -std::numeric_limits<float>::max());
-  const int64_t seen = a.causal ? std::min(a.keys, first_query + kBlockQueries) : a.keys;
-  for (int64_t first_key = 0; first_key < seen; first_key += kBlockKeys) {
-    const int64_t keys = std::min(kBlockKeys, seen - first_key);
-    const Strided key_rows =
-        widened(k + first_key * key_stride, key_stride, keys, a.key_channels, buffers.keys);
-    product<false>(key_rows, buffers.queries, a.key_channels, keys, buffers.scores);
-    if (a.causal && first_key + keys > first_query) mask_future(buffers.scores, first_query, first_key, keys);
-    soften(buffers, keys, a.value_channels);
-    const Strided values =
-        widened(v + first_key * value_stride, value_stride, keys, a.value_channels, buffers.values);
-    product<true>({values.from, 1, values.row_stride}, buffers.scores, keys, a.value_channels,
-                  buffers.results);
+  void write(int64_t p) const {
+    PanelFloats factors{};
+    for (int64_t i = 0; i < tiles_.panel_queries; ++i) factors[i] = 1 / states_[p].sums[i];
+    const HeadRows out = out_rows(p);
+    tiles_.write_results(results(p), factors.data(), out.count, out.channels,
+                         const_cast<std::byte*>(out.data), out.row_bytes);
   }
-  write_results(buffers, count, a.value_channels, out, out_stride);
+
+  const Attention& a_;
+  const AttentionTiles& tiles_;
+  const Sizes& sizes_;
+  Task task_;
+  Room room_;
+  int64_t panels_ = 0;
+  std::array<PanelState, kMostTaskPanels> states_;
+};
+
+AttentionTiles tiles_for(DType type) {
+  const Isa isa = used_isa();  // Highway settles on it
+  if (type == DType::kBF16 && isa >= Isa::kAvx512Bf16) return bf16_attention_tiles();
+  return f32_attention_tiles(type);
 }
 
-void attend(const Attention& a, int64_t first_task, int64_t last_task, float* memory) {
-  const Buffers buffers(a, memory);
-  const int64_t blocks = (a.queries.size() + kBlockQueries - 1) / kBlockQueries;
-  for (int64_t task = first_task; task < last_task; ++task) {
-    const int64_t row = task / blocks;
-    const int64_t image = a.images.begin + row / a.heads.size(), head = a.heads.begin + row % a.heads.size();
-    const int64_t first_query = a.queries.begin + task % blocks * kBlockQueries;
-    if (a.type == DType::kF32) {
-      attend_block<float>(a, image, head, first_query, buffers);
-    } else {
-      attend_block<uint16_t>(a, image, head, first_query, buffers);
-    }
-  }
+Attention attention_of(const NodeSpec& node) {
+  const auto& attrs = std::get<AttentionAttrs>(node.attrs);
+  const Shape& q = node.operands[0].shape;
+  const Shape& v = node.operands[2].shape;
+  constexpr double kLog2E = 1.4426950408889634;
+  Attention a;
+  a.element_bytes = node.output.dtype == DType::kF32 ? 4 : 2;
+  a.all_queries = q[1];
+  a.keys = v[1];
+  a.key_channels = q[2] / attrs.heads;
+  a.value_channels = v[2] / attrs.heads;
+  a.scale = attrs.scale * kLog2E;
+  a.causal = attrs.causal;
+  return a;
 }
-
-}  // namespace
-}  // namespace HWY_NAMESPACE
-}  // namespace snug
-HWY_AFTER_NAMESPACE();
-
-#if HWY_ONCE
-namespace snug {
-namespace {
-
-HWY_EXPORT(attend);
 
 class FlashAttention final : public DenseKernel {
  public:
-  explicit FlashAttention(const NodeSpec& node) : DenseKernel(node), threads_(thread_count()) {
-    const auto& attrs = std::get<AttentionAttrs>(node.attrs);
-    const Shape& q = node.operands[0].shape;
-    const Shape& v = node.operands[2].shape;
-    call_.type = node.output.dtype;
-    call_.keys = v[1];
-    call_.key_channels = q[2] / attrs.heads;
-    call_.value_channels = v[2] / attrs.heads;
-    call_.scale = attrs.scale;
-    call_.causal = attrs.causal;
-  }
+  explicit FlashAttention(const NodeSpec& node)
+      : DenseKernel(node),
+        tiles_(tiles_for(node.output.dtype)),
+        attention_(attention_of(node)),
+        sizes_(attention_, tiles_),
+        threads_(thread_count()) {}
 
   std::string_view name() const override { return "cpu_flash_attention"; }
 
-  Splits splits() const override { return {true, true, call_.value_channels}; }
+  Splits splits() const override { return {true, true, attention_.value_channels}; }
 
-  size_t scratch_bytes() const override {
-    return static_cast<size_t>(Buffers::floats(call_)) * sizeof(float) * static_cast<size_t>(threads_);
-  }
+  size_t scratch_bytes() const override { return static_cast<size_t>(sizes_.thread_bytes * threads_); }
 
   void run(const KernelArgs& args) const override {
     SNUG_CHECK(thread_count() <= threads_, "scratch was planned for as many threads as run");
-    Attention call = call_;
-    call.q = args.inputs[0];
-    call.k = args.inputs[1];
-    call.v = args.inputs[2];
-    call.out = {args.output, args.output_held};
-    call.images = args.part.images;
-    call.heads = {args.part.channels.begin / call.value_channels,
-                  args.part.channels.end / call.value_channels};
-    call.queries = args.part.pixels;
-    auto* scratch = reinterpret_cast<float*>(args.scratch);
-    const int64_t blocks = (call.queries.size() + kBlockQueries - 1) / kBlockQueries;
-    const int64_t tasks = call.images.size() * call.heads.size() * blocks;
-    parallel_for(tasks, 1, [&](int64_t begin, int64_t end) {
-      HWY_DYNAMIC_DISPATCH(attend)(call, begin, end, scratch + thread_index() * Buffers::floats(call));
+    Attention a = attention_;
+    a.q = args.inputs[0];
+    a.k = args.inputs[1];
+    a.v = args.inputs[2];
+    a.out = {args.output, args.output_held};
+    a.images = args.part.images;
+    a.heads = {args.part.channels.begin / a.value_channels, args.part.channels.end / a.value_channels};
+    a.queries = args.part.pixels;
+    const int64_t rows = a.images.size() * a.heads.size();
+    const int64_t step = task_panels(rows, a.queries.size()) * tiles_.panel_queries;
+    const int64_t steps = (a.queries.size() + step - 1) / step;
+    // Heads whose keys fit a block follow each other, since their rows of queries lie side by side; with more
+    // keys than that, tasks that share them do.
+    const bool heads_first = a.keys <= sizes_.block_keys;
+    parallel_tasks(rows * steps, [&](int64_t index) {
+      const int64_t heads = a.heads.size();
+      const int64_t image_step = index / heads;
+      const int64_t row = heads_first ? image_step / steps * heads + index % heads : index / steps;
+      const int64_t first = a.queries.begin + (heads_first ? image_step % steps : index % steps) * step;
+      const Task task = {a.images.begin + row / a.heads.size(),
+                         a.heads.begin + row % a.heads.size(),
+                         {first, std::min(first + step, a.queries.end)}};
+      TaskRun(a, tiles_, sizes_, task, args.scratch + thread_index() * sizes_.thread_bytes).run();
     });
   }
 
  private:
-  Attention call_;
+  // As many as fit, but leaving several tasks to each thread.
+  int64_t task_panels(int64_t rows, int64_t queries) const {
+    constexpr int64_t kTasksPerThread = 4;
+    const int64_t panels = rows * ((queries + tiles_.panel_queries - 1) / tiles_.panel_queries);
+    return std::clamp<int64_t>(panels / (kTasksPerThread * thread_count()), 1, sizes_.task_panels);
+  }
+
+  AttentionTiles tiles_;
+  Attention attention_;
+  Sizes sizes_;
   int threads_;
 };
 
@@ -335,4 +318,3 @@ std::unique_ptr<Kernel> make_flash_attention(const NodeSpec& node, std::string& 
 }
 
 }  // namespace snug
-#endif  // HWY_ONCE

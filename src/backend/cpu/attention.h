@@ -1,8 +1,9 @@
 // Attention that never stores the score matrix: the first candidate of kernel_list.cc for attention.
 //
-// Keys and values are taken in blocks; each block's scores live in a buffer the size of a cache, and the
-// softmax is carried along as a running maximum and sum (Milakov & Gimelshein 2018, "Online normalizer
-// calculation for softmax"; Dao et al. 2022, "FlashAttention"). All sums are f32, also for BF16 operands.
+// Keys and values are taken in blocks that stay in a cache, scores become weights before they leave the
+// registers, and the softmax is carried along as a sum (Milakov & Gimelshein 2018, "Online normalizer
+// calculation for softmax"; Dao et al. 2022, "FlashAttention"). BF16 operands are multiplied as BF16 where
+// the processor can, else as F32; all sums are F32.
 //
 // Threads: work is cut along batch, heads and blocks of queries, never along keys; block sizes follow from
 // the node and the instruction set. So results do not depend on the thread count. Scratch is sized while

@@ -1,5 +1,5 @@
 // What op_test.cc does not ask of attention: agreement with a plain computation in double precision, the same
-// bits for any number of threads, and scores that would overflow without the running maximum.
+// bits for any number of threads, and scores that weights without an offset could not hold.
 #include "backend/cpu/attention.h"
 
 #include <algorithm>
@@ -150,6 +150,83 @@ TEST(FlashAttention, LargeScoresNeitherOverflowNorLoseTheHighest) {
   KernelTrial trial(node, make(node), values);
   trial.run();
   EXPECT_LT(worst_difference(trial.output(), plain(c, node, values)), 2e-3);
+}
+
+std::vector<float> run(const NodeSpec& node, const OperandValues& values) {
+  KernelTrial trial(node, make(node), values);
+  trial.run();
+  return trial.output();
+}
+
+// In F32 and in BF16, against double precision. Values must be numbers that BF16 has.
+void expect_agreement(const Case& c, const NodeSpec& node, const OperandValues& values) {
+  const std::vector<float> expected = plain(c, node, values);
+  EXPECT_LT(worst_difference(run(node, values), expected), 1e-4);
+  EXPECT_LT(worst_difference(run(with_activations(node, DType::kBF16), values), expected), 0.03);
+}
+
+// Scores of several blocks of keys, moved up by `lift(key)` at no loss of digits.
+template <typename Lift>
+void expect_agreement_when_lifted(const Lift& lift) {
+  const Case c{1, 40, 400, 1, 16, 16};
+  const NodeSpec node = make_attention(c, 0.25F);
+  OperandValues values = made_up_operands(with_activations(node, DType::kBF16));
+  for (int64_t query = 0; query < c.queries; ++query) values[0][query * c.size] = 64;
+  for (int64_t key = 0; key < c.keys; ++key) values[1][key * c.size] = lift(key);
+  expect_agreement(c, node, values);
+}
+
+TEST(FlashAttention, FollowsScoresThatRiseFromBlockToBlock) {
+  expect_agreement_when_lifted([](int64_t key) { return static_cast<float>(key / 100 * 16); });
+}
+
+TEST(FlashAttention, FollowsScoresThatFallFromBlockToBlock) {
+  expect_agreement_when_lifted([](int64_t key) { return -static_cast<float>(key / 100 * 16); });
+}
+
+TEST(FlashAttention, WeighsScoresThatAreAllFarBelowZero) {
+  expect_agreement_when_lifted([](int64_t) { return -100.0F; });
+}
+
+TEST(FlashAttention, WeighsScoresThatAreAllFarAboveZero) {
+  expect_agreement_when_lifted([](int64_t) { return 100.0F; });
+}
+
+// Neighbours in a panel, one with scores for which its offset has to move, one that is no number.
+TEST(FlashAttention, QueriesDoNotDependOnTheirNeighbours) {
+  const Case c{1, 64, 300, 1, 16, 16};
+  for (const DType type : {DType::kF32, DType::kBF16}) {
+    const NodeSpec node = with_activations(make_attention(c), type);
+    OperandValues values = made_up_operands(node);
+    const std::vector<float> before = run(node, values);
+    for (int64_t i = 0; i < c.size; ++i) {
+      values[0][3 * c.size + i] *= 4096;
+      values[0][40 * c.size + i] = NAN;
+    }
+    const std::vector<float> after = run(node, values);
+    for (int64_t query = 0; query < c.queries; ++query) {
+      for (int64_t i = query * c.size; i < (query + 1) * c.size; ++i) {
+        if (query == 40) {
+          EXPECT_TRUE(std::isnan(after[i]));
+        } else if (query != 3) {
+          EXPECT_EQ(after[i], before[i]) << "query " << query;
+        }
+      }
+    }
+    EXPECT_FALSE(std::isnan(after[3 * c.size]));
+  }
+}
+
+TEST(FlashAttention, CausalQueriesDoNotDependOnLaterKeys) {
+  const Case c{1, 200, 200, 1, 16, 16, true};
+  for (const DType type : {DType::kF32, DType::kBF16}) {
+    const NodeSpec node = with_activations(make_attention(c), type);
+    OperandValues values = made_up_operands(node);
+    const std::vector<float> before = run(node, values);
+    for (int64_t i = 150 * c.size; i < 200 * c.size; ++i) values[1][i] *= 4096;
+    const std::vector<float> after = run(node, values);
+    for (int64_t i = 0; i < 150 * c.size; ++i) ASSERT_EQ(after[i], before[i]) << "query " << i / c.size;
+  }
 }
 
 TEST(FlashAttention, DeclinesOtherElementTypes) {

@@ -1,0 +1,231 @@
+// Attention's tiles with products in F32: a few keys against a panel of queries, or a few channels of values
+// against a panel of weights, all sums in registers. BF16 rows are widened while they are packed.
+//
+// Scores never lie in memory: a tile that has summed them up makes them weights before it stores them.
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "backend/cpu/attention_tiles.h"
+
+// clang-format off
+#include "backend/cpu/highway_targets.h"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backend/cpu/attention_f32.cc"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+#include "backend/cpu/attention_transpose-inl.h"
+#include "backend/cpu/simd_math-inl.h"
+#include "backend/cpu/simd_memory-inl.h"
+// clang-format on
+
+#ifndef SNUG_BACKEND_CPU_ATTENTION_F32_ONCE
+#define SNUG_BACKEND_CPU_ATTENTION_F32_ONCE
+namespace snug {
+namespace {
+
+int64_t whole_lines(int64_t floats) { return (floats + 15) / 16 * 64; }
+
+// Floats from one packed key to the next. A power of two would put the keys of a tile into the same few sets
+// of the first-level cache.
+int64_t key_stride(int64_t channels) { return channels % 128 == 0 ? channels + 16 : channels; }
+
+}  // namespace
+}  // namespace snug
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace snug {
+namespace HWY_NAMESPACE {
+namespace {
+
+// Rows of a tile: as many sums of two vectors as the registers hold beside the operands.
+constexpr int kTileRows = HWY_TARGET <= HWY_AVX3 ? 14 : 6;
+constexpr int64_t kPanel = 2 * kLanes;
+static_assert(kPanel <= kMostPanelQueries);
+
+using TileCounts = std::make_integer_sequence<int, kTileRows>;
+
+// What becomes of a tile's scores.
+enum class Finish : uint8_t { kWeights, kMaxima };
+
+// Lanes that may not see the key get -infinity.
+HWY_INLINE FloatVector mask_future(FloatVector score, int64_t first_seen, int64_t key, int64_t lane) {
+  const FloatVector sees = hn::Iota(Floats(), static_cast<float>(first_seen + lane - key));
+  return hn::IfThenElse(hn::Ge(sees, splat(0)), score, splat(-std::numeric_limits<float>::infinity()));
+}
+
+// Keys [key, key + kRows) of the call.
+template <int kRows, Finish kFinish, bool kCausal>
+void score_tile(const ScoreCall& call, int64_t key) {
+  constexpr bool kWeights = kFinish == Finish::kWeights;
+  FloatVector low[kRows], high[kRows];
+  const FloatVector start_low = kWeights ? hn::Neg(load(call.offsets)) : splat(0);
+  const FloatVector start_high = kWeights ? hn::Neg(load(call.offsets + kLanes)) : splat(0);
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+    low[r] = start_low;
+    high[r] = start_high;
+  }
+  const int64_t stride = key_stride(call.channels);
+  const float* HWY_RESTRICT keys = reinterpret_cast<const float*>(call.keys) + key * stride;
+  const float* HWY_RESTRICT queries = reinterpret_cast<const float*>(call.queries);
+  for (int64_t c = 0; c < call.channels; ++c, ++keys, queries += kPanel) {
+    const FloatVector q0 = load(queries), q1 = load(queries + kLanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+      const FloatVector k = splat(keys[r * stride]);
+      low[r] = hn::MulAdd(k, q0, low[r]);
+      high[r] = hn::MulAdd(k, q1, high[r]);
+    }
+  }
+  if constexpr (kCausal) {
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+      low[r] = mask_future(low[r], call.first_seen, key + r, 0);
+      high[r] = mask_future(high[r], call.first_seen, key + r, kLanes);
+    }
+  }
+  FloatVector answer_low = load(call.answers), answer_high = load(call.answers + kLanes);
+  float* HWY_RESTRICT weights = reinterpret_cast<float*>(call.weights) + key * kPanel;
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+    if constexpr (kWeights) {
+      low[r] = exp2(low[r]);
+      high[r] = exp2(high[r]);
+      store(low[r], weights + r * kPanel);
+      store(high[r], weights + r * kPanel + kLanes);
+      answer_low = hn::Add(answer_low, low[r]);
+      answer_high = hn::Add(answer_high, high[r]);
+    } else {
+      answer_low = hn::Max(answer_low, low[r]);
+      answer_high = hn::Max(answer_high, high[r]);
+    }
+  }
+  store(answer_low, call.answers);
+  store(answer_high, call.answers + kLanes);
+}
+
+template <Finish kFinish, bool kCausal, int... kRowsLessOne>
+void score_tiles(const ScoreCall& call, std::integer_sequence<int, kRowsLessOne...>) {
+  static constexpr void (*kTiles[])(const ScoreCall&,
+                                    int64_t) = {score_tile<kRowsLessOne + 1, kFinish, kCausal>...};
+  const float nothing = kFinish == Finish::kWeights ? 0 : -std::numeric_limits<float>::infinity();
+  std::fill_n(call.answers, kPanel, nothing);
+  for_each_tile(call.key_count, kTileRows, [&](int64_t key, int64_t rows) { kTiles[rows - 1](call, key); });
+}
+
+template <Finish kFinish>
+void score(const ScoreCall& call) {
+  if (call.causal && call.first_seen < call.key_count - 1) {
+    return score_tiles<kFinish, true>(call, TileCounts());
+  }
+  score_tiles<kFinish, false>(call, TileCounts());
+}
+
+void weigh(const ScoreCall& call) { score<Finish::kWeights>(call); }
+void find_maxima(const ScoreCall& call) { score<Finish::kMaxima>(call); }
+
+// Values lie as [tile of channels][key][channels of the tile].
+template <int kRows>
+void result_tile(const ResultCall& call, int64_t channel) {
+  float* HWY_RESTRICT results = call.results + channel * kPanel;
+  FloatVector low[kRows], high[kRows];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+    low[r] = call.first ? splat(0) : load(results + r * kPanel);
+    high[r] = call.first ? splat(0) : load(results + r * kPanel + kLanes);
+  }
+  const float* HWY_RESTRICT values = reinterpret_cast<const float*>(call.values) + channel * call.key_count;
+  const float* HWY_RESTRICT weights = reinterpret_cast<const float*>(call.weights);
+  for (int64_t k = 0; k < call.key_count; ++k, values += kRows, weights += kPanel) {
+    const FloatVector w0 = load(weights), w1 = load(weights + kLanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+      const FloatVector v = splat(values[r]);
+      low[r] = hn::MulAdd(v, w0, low[r]);
+      high[r] = hn::MulAdd(v, w1, high[r]);
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+    store(low[r], results + r * kPanel);
+    store(high[r], results + r * kPanel + kLanes);
+  }
+}
+
+template <int... kRowsLessOne>
+void result_tiles(const ResultCall& call, std::integer_sequence<int, kRowsLessOne...>) {
+  static constexpr void (*kTiles[])(const ResultCall&, int64_t) = {result_tile<kRowsLessOne + 1>...};
+  for_each_tile(call.channels, kTileRows,
+                [&](int64_t channel, int64_t rows) { kTiles[rows - 1](call, channel); });
+}
+
+void add_values(const ResultCall& call) { result_tiles(call, TileCounts()); }
+
+template <typename T>
+const T* row_of(const HeadRows& rows, int64_t row) {
+  return reinterpret_cast<const T*>(rows.data + row * rows.row_bytes);
+}
+
+template <typename T>
+void pack_queries(const HeadRows& rows, double scale, std::byte* out) {
+  rows_to_columns(row_of<T>(rows, 0), rows.row_bytes / static_cast<int64_t>(sizeof(T)), rows.count,
+                  rows.channels, scale, kPanel, reinterpret_cast<float*>(out));
+}
+
+template <typename T>
+void pack_keys(const HeadRows& rows, std::byte* out) {
+  auto* to = reinterpret_cast<float*>(out);
+  for (int64_t row = 0; row < rows.count; ++row, to += key_stride(rows.channels)) {
+    map(NoActivation(), row_of<T>(rows, row), to, rows.channels);
+  }
+}
+
+template <typename T>
+void pack_values(const HeadRows& rows, std::byte* out) {
+  auto* const to = reinterpret_cast<float*>(out);
+  for (int64_t row = 0; row < rows.count; ++row) {
+    for_each_tile(rows.channels, kTileRows, [&](int64_t channel, int64_t width) HWY_ATTR {
+      map(NoActivation(), row_of<T>(rows, row) + channel, to + channel * rows.count + row * width, width);
+    });
+  }
+}
+
+template <typename T>
+void write_results(const float* results, const float* factors, int64_t count, int64_t channels,
+                   std::byte* out, int64_t row_bytes) {
+  columns_to_rows(results, factors, kPanel, count, channels, reinterpret_cast<T*>(out),
+                  row_bytes / static_cast<int64_t>(sizeof(T)));
+}
+
+int64_t query_bytes(int64_t channels) { return whole_lines(kPanel * channels); }
+int64_t key_bytes(int64_t keys, int64_t channels) { return whole_lines(keys * key_stride(channels)); }
+int64_t value_bytes(int64_t keys, int64_t channels) { return whole_lines(keys * channels); }
+int64_t weight_bytes(int64_t keys) { return whole_lines(keys * kPanel); }
+
+template <typename T>
+AttentionTiles tiles_of() {
+  return {kPanel,       query_bytes,    key_bytes, value_bytes, weight_bytes, pack_queries<T>,
+          pack_keys<T>, pack_values<T>, weigh,     find_maxima, add_values,   write_results<T>};
+}
+
+AttentionTiles attention_tiles(bool narrow) { return narrow ? tiles_of<uint16_t>() : tiles_of<float>(); }
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace snug
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace snug {
+namespace {
+HWY_EXPORT(attention_tiles);
+}  // namespace
+
+AttentionTiles f32_attention_tiles(DType rows) {
+  return HWY_DYNAMIC_DISPATCH(attention_tiles)(rows == DType::kBF16);
+}
+
+}  // namespace snug
+#endif  // HWY_ONCE
