@@ -26,6 +26,8 @@ constexpr int64_t kMostBlockKeys = 128;
 constexpr int64_t kBlockBytes = 256 * 1024;  // keys and values, as floats
 // Panels of one task share the work of packing a block; so many that they too stay in the cache.
 constexpr int64_t kMostTaskPanels = 32;
+// Fewer where heads follow each other: what one head leaves of the rows' cache lines is for the next.
+constexpr int64_t kMostPanelsOfOneBlock = 8;
 constexpr int64_t kPanelsBytes = 384 * 1024;
 
 struct Attention {
@@ -58,8 +60,8 @@ struct Sizes {
     values = tiles.value_bytes(block_keys, a.value_channels);
     weights = tiles.weight_bytes(block_keys);
     const int64_t panels = (a.all_queries + tiles.panel_queries - 1) / tiles.panel_queries;
-    task_panels =
-        std::clamp<int64_t>(kPanelsBytes / (queries + results), 1, std::min(panels, kMostTaskPanels));
+    const int64_t most_panels = blocks == 1 ? kMostPanelsOfOneBlock : kMostTaskPanels;
+    task_panels = std::clamp<int64_t>(kPanelsBytes / (queries + results), 1, std::min(panels, most_panels));
     const int64_t all = task_panels * (queries + results) + keys + values + weights;
     thread_bytes = (all + 63) / 64 * 64;
   }
