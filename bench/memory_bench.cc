@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <exception>
 #include <optional>
 #include <span>
 #include <string>
@@ -21,6 +20,8 @@
 #include "bench/memory_record.h"
 #include "bench/memory_runs.h"
 #include "bench/memory_setup.h"
+#include "bench/program.h"
+#include "bench/record.h"
 #include "media/atomic_file.h"
 #include "pipeline/measure_disk.h"
 
@@ -30,7 +31,6 @@ namespace {
 constexpr int kPlanRepeats = 20;
 constexpr double kDiskSeconds = 4;
 constexpr int kQuickEdge = 256;
-constexpr double kBusyLoad = 0.5;  // processes beside this one
 
 struct Arguments {
   std::string budgets = "none,1GiB,1GiB+direct,800MiB,700MiB,600MiB,500MiB,smallest";
@@ -93,17 +93,6 @@ void run_rows(Measurements& all, const Arguments& arguments, const BenchRates& r
   }
 }
 
-// Before anything that keeps the machine busy itself.
-std::optional<double> look_at_load() {
-  double load = 0;
-  if (::getloadavg(&load, 1) != 1) return std::nullopt;
-  if (load > kBusyLoad) {
-    std::fprintf(stderr, "memory_bench: the machine is busy (load %.1f): times below are of little use\n",
-                 load);
-  }
-  return load;
-}
-
 void measure_machine(Measurements& all, const std::vector<std::string>& files) {
   const DiskRates disk = measure_disk(files.front(), kDiskSeconds);
   all.read_bytes = disk.read_bytes;
@@ -124,7 +113,7 @@ void write_text(const std::string& path, const std::string& text) {
 int bench(const Arguments& arguments) {
   const std::string folder = bench_folder();
   Measurements all;
-  all.load_average = look_at_load();
+  all.load_average = load_average("memory_bench");  // before this program makes some itself
   all.work.model = sd15_checkpoint(folder);
   all.work.picture = folder + "/picture.png";
   all.work.steps = arguments.steps;
@@ -147,8 +136,7 @@ int bench(const Arguments& arguments) {
   if (arguments.quick) say("--quick: the targets are for 512x512");
   say(target_lines(targets));
   if (!arguments.json.empty()) {
-    using Json = nlohmann::ordered_json;
-    write_text(arguments.json, memory_json(all, targets).dump(1, ' ', false, Json::error_handler_t::replace));
+    write_json(arguments.json, memory_json(all, targets));
   }
   if (!arguments.svg.empty()) {
     write_text(arguments.svg, draw_curve(title, run_curve(all.work), measured_points(all.rows)));
@@ -182,12 +170,7 @@ int run(int argc, char** argv) {
   app.add_flag("--refine", arguments.refine, "Let each run refine the rates that the next is predicted with");
   app.add_option("--json", arguments.json, "Write the record of all runs")->type_name("FILE");
   app.add_option("--svg", arguments.svg, "Draw time over budget")->type_name("FILE");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error);
-    return code == 0 ? 0 : error_info(ErrorCode::kInvalidArgument).exit_code;
-  }
+  if (const auto code = parse(app, argc, argv)) return *code;
   return bench(arguments);
 }
 
@@ -195,13 +178,5 @@ int run(int argc, char** argv) {
 }  // namespace snug::bench
 
 int main(int argc, char** argv) {
-  try {
-    return snug::bench::run(argc, argv);
-  } catch (const snug::Error& error) {
-    std::fprintf(stderr, "memory_bench: error: %s\n", error.what());
-    return snug::error_info(error.code()).exit_code;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "memory_bench: error: %s\n", error.what());
-    return snug::error_info(snug::ErrorCode::kInternal).exit_code;
-  }
+  return snug::bench::run_program("memory_bench", snug::bench::run, argc, argv);
 }

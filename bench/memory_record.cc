@@ -2,23 +2,22 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ctime>
 #include <set>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "backend/backend.h"
-#include "base/machine_memory.h"
 #include "base/parallel.h"
-#include "base/processor.h"
 #include "base/units.h"
-#include "base/version.h"
+#include "bench/record.h"
+#include "bench/sampling.h"
 
 namespace snug::bench {
 namespace {
 
 using nlohmann::ordered_json;
+
+ordered_json known(std::optional<double> value) { return value ? ordered_json(*value) : ordered_json(); }
 
 // Issue 4's targets, for SD1.5 at 512x512 in f32.
 constexpr uint64_t kMostSmallestBytes = 600 * kMiB;
@@ -37,10 +36,6 @@ const Row* unconstrained(const std::vector<Row>& rows) {
 
 double error_of(const Sample& sample) {
   return sample.seconds > 0 ? sample.predicted_seconds / sample.seconds - 1 : 0;
-}
-
-Target target(std::string name, bool met, std::string found) {
-  return {met ? Met::kPass : Met::kFail, std::move(name), std::move(found)};
 }
 
 Target step_target(const std::vector<Row>& rows, bool direct_reads, double most) {
@@ -220,38 +215,20 @@ ordered_json row_json(const Row& row) {
   return json;
 }
 
-std::string git(const std::vector<std::string>& arguments) {
-  testing::ProgramOptions options;
-  options.program = "/usr/bin/git";
-  options.folder = SNUG_SOURCE_DIR;
-  const auto result = testing::run_program(arguments, options);
-  return result.exit_code == 0 ? result.out.substr(0, result.out.find_last_not_of('\n') + 1) : "";
-}
-
-ordered_json machine_json(const Measurements& measurements) {
-  const Processor own = processor();
-  const auto total = machine_memory().total_bytes;
-  const auto rate = [](std::optional<double> value) { return value ? ordered_json(*value) : ordered_json(); };
-  ordered_json backend;
-  for (const auto& [name, value] : cpu_backend().describe()) backend[name] = value;
-  return {{"processor", own.model},
-          {"features", own.features},
-          {"backend", backend},
-          {"threads", thread_count()},
-          {"usable_cores", usable_cores()},
-          {"memory_bytes", total ? ordered_json(*total) : ordered_json()},
-          {"load_average_before", rate(measurements.load_average)},
-          {"read_bytes_per_second", rate(measurements.read_bytes)},
-          {"direct_read_bytes_per_second", rate(measurements.direct_read_bytes)}};
-}
-
-const char* met_word(Met met) {
-  switch (met) {
-    case Met::kPass: return "PASS";
-    case Met::kFail: return "FAIL";
-    case Met::kNotApplicable: break;
-  }
-  return "n/a";
+// For bench/compare: what a row's runs took.
+void add_results(const Row& row, std::vector<Measurement>& results) {
+  if (!row.ran()) return;
+  const auto add = [&](const char* what, const auto& seconds_of) {
+    Measurement measured;
+    measured.name = row.setting.name + ": " + what;
+    measured.threads = thread_count();
+    for (const Sample& sample : row.samples) measured.samples.push_back(seconds_of(sample));
+    measured.held_bytes = row.samples.front().planned_peak_bytes;
+    results.push_back(std::move(measured));
+  };
+  add("last step", [](const Sample& s) { return s.step_seconds.empty() ? 0 : s.step_seconds.back(); });
+  add("decode", [](const Sample& s) { return s.decode_seconds; });
+  add("all phases", [](const Sample& s) { return s.seconds; });
 }
 
 }  // namespace
@@ -281,31 +258,20 @@ std::vector<Target> memory_targets(const Measurements& measurements) {
       failure_target(measurements.rows)};
 }
 
-std::string target_lines(const std::vector<Target>& targets) {
-  std::string text;
-  for (const Target& each : targets) {
-    text += fmt::format("{:<4}  {}: {}\n", met_word(each.met), each.name, each.found);
-  }
-  return text;
-}
-
 ordered_json memory_json(const Measurements& measurements, const std::vector<Target>& targets) {
   const Work& work = measurements.work;
-  const std::string changed = git({"status", "--porcelain", "--untracked-files=no"});
-  ordered_json json = {{"benchmark", "memory"},
-                       {"version", kVersion},
-                       {"commit", git({"rev-parse", "HEAD"})},
-                       {"commit_with_changes", !changed.empty()},
-                       {"unix_time", static_cast<int64_t>(std::time(nullptr))},
-                       {"machine", machine_json(measurements)},
-                       {"work", {{"width", work.width}, {"height", work.height}, {"steps", work.steps}}},
-                       {"smallest_budget_bytes", measurements.smallest_bytes}};
+  Record record;
+  record.benchmark = "memory";
+  record.load_average = measurements.load_average;
+  record.targets = targets;
+  for (const Row& row : measurements.rows) add_results(row, record.results);
+  ordered_json json = record_json(record);
+  json["limits"] = {{"read_bytes_per_second", known(measurements.read_bytes)},
+                    {"direct_read_bytes_per_second", known(measurements.direct_read_bytes)}};
+  json["work"] = {{"width", work.width}, {"height", work.height}, {"steps", work.steps}};
+  json["smallest_budget_bytes"] = measurements.smallest_bytes;
   json["rows"] = ordered_json::array();
   for (const Row& row : measurements.rows) json["rows"].push_back(row_json(row));
-  json["targets"] = ordered_json::array();
-  for (const Target& each : targets) {
-    json["targets"].push_back({{"target", each.name}, {"met", met_word(each.met)}, {"found", each.found}});
-  }
   return json;
 }
 

@@ -8,6 +8,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "bench/memory_runs.h"
+#include "bench/target.h"
 
 namespace snug::bench {
 
@@ -16,20 +17,12 @@ struct Measurements {
   std::vector<Row> rows;
   uint64_t smallest_bytes = 0;                          // smallest feasible budget
   std::optional<double> read_bytes, direct_read_bytes;  // per second, of the largest file, before the runs
-  // Processes that ran when the measurements began: what is not this benchmark disturbs its times.
+  // Before the measurements: what is not this benchmark disturbs its times.
   std::optional<double> load_average;
-};
-
-enum class Met { kPass, kFail, kNotApplicable };
-
-struct Target {
-  Met met = Met::kNotApplicable;
-  std::string name, found;
 };
 
 std::string memory_table(const Measurements& measurements);
 std::vector<Target> memory_targets(const Measurements& measurements);
-std::string target_lines(const std::vector<Target>& targets);
 // Commit, machine, rows with every run's report, targets.
 nlohmann::ordered_json memory_json(const Measurements& measurements, const std::vector<Target>& targets);
 

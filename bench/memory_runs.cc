@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <ctime>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -11,6 +10,7 @@
 #include "base/byte_source.h"
 #include "base/error.h"
 #include "base/stopwatch.h"
+#include "bench/sampling.h"
 #include "media/decode_picture.h"
 #include "pipeline/make_plan.h"
 #include "pipeline/rates_file.h"
@@ -69,13 +69,6 @@ void read_picture(const std::string& path, Sample& sample) {
   sample.flat = picture.rgb.empty() || *least == *most;
 }
 
-// That all threads of this process have used.
-double core_seconds() {
-  timespec time = {};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
 template <typename Value>
 double median_over(const std::vector<Sample>& samples, Value value) {
   std::vector<double> values;
@@ -84,13 +77,6 @@ double median_over(const std::vector<Sample>& samples, Value value) {
 }
 
 }  // namespace
-
-double median_of(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  const size_t half = values.size() / 2;
-  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
-}
 
 bool Row::ran() const {
   return !samples.empty() && std::all_of(samples.begin(), samples.end(),
@@ -222,11 +208,11 @@ void time_planning(const Work& work, Row& row, int repeats) {
   const Rates rates = rates_of_machine(cpu_backend());
   for (int i = 0; i <= repeats; ++i) {  // the first warms up
     const Stopwatch watch;
-    const double core_begin = core_seconds();
+    const double core_begin = now_seconds(Clock::kProcessor);
     const PlanAttempt attempt = try_plan(request, *model, cpu_backend(), rates);
     if (i == 0) continue;
     row.plan_seconds.push_back(watch.seconds());
-    row.plan_core_seconds.push_back(core_seconds() - core_begin);
+    row.plan_core_seconds.push_back(now_seconds(Clock::kProcessor) - core_begin);
   }
 }
 

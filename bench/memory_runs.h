@@ -67,8 +67,6 @@ struct Row {
   double predicted_seconds() const;   // median
 };
 
-double median_of(std::vector<double> values);
-
 // The program with this environment's cache and temporary folders.
 testing::ProgramResult run_snug(const std::vector<std::string>& arguments);
 

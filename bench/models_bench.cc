@@ -1,178 +1,154 @@
-// How fast whole model calls are, each as a share of this machine's own F32 matrix rate measured in the same
-// run: an SD1.5-size UNet step (batch 2, 64×64 latents) and the decode to 512×512, with random weights; and
-// where the time goes, by operation. `models_bench [f32|bf16] [repeats]`.
+// How fast whole model calls are: an SD1.5-size UNet step and decode with random weights, in every element
+// type that this machine computes in, as shares of this machine's own limits, measured in the same run; where
+// their time goes, operator by operator; what a second thread brings; how the program starts and loads; what
+// bf16 changes in pictures; and whether the targets of the speed issue are met. `models_bench --help` lists
+// the options.
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
-#include <map>
-#include <memory>
 #include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
 
 #include "backend/backend.h"
-#include "base/error.h"
 #include "base/parallel.h"
-#include "base/stopwatch.h"
-#include "base/units.h"
-#include "bench/matrix_rate.h"
-#include "bench/random_weights.h"
-#include "graph/passes/hoist.h"
-#include "graph/passes/passes.h"
-#include "graph/passes/precision.h"
-#include "models/autoencoder_kl/autoencoder_kl.h"
-#include "models/unet/unet.h"
-#include "plan/planner.h"
-#include "runtime/executor.h"
+#include "bench/models_report.h"
+#include "bench/program.h"
+#include "bench/table.h"
 
 namespace snug::bench {
 namespace {
 
-struct OperationTime {
-  double seconds = 0, flops = 0;
-  int nodes = 0;
+constexpr int kCallRepeats = 5, kProgramRepeats = 15;
+
+struct Arguments {
+  CommonOptions common;
+  std::string before;
+  std::vector<std::string> without;
+
+  bool wants(const char* part) const {
+    return std::find(without.begin(), without.end(), part) == without.end();
+  }
 };
 
-void print_operations(const Phase& phase, const PhaseRecord& record, double rate) {
-  std::map<std::string, OperationTime> times;
-  double total = 0;
-  const auto runs = static_cast<double>(record.run_seconds.size());
-  for (size_t i = 0; i < phase.instructions.size(); ++i) {
-    const auto* run = std::get_if<RunKernel>(&phase.instructions[i]);
-    if (run == nullptr) continue;
-    const Node& node = phase.graph.node(run->node);
-    const auto& name = phase.kernel_names[static_cast<size_t>(run->node)];
-    OperationTime& time = times[std::string(op_info(node.op).name) + " " + name];
-    time.seconds += record.kernel_seconds[i] / runs;
-    time.flops += phase.graph.cost(node).flops;
-    ++time.nodes;
-    total += record.kernel_seconds[i] / runs;
-  }
-  std::vector<std::pair<std::string, OperationTime>> sorted(times.begin(), times.end());
-  std::sort(sorted.begin(), sorted.end(),
-            [](const auto& a, const auto& b) { return a.second.seconds > b.second.seconds; });
-  for (const auto& [name, time] : sorted) {
-    std::printf("    %-40s %4d nodes %8.1f ms %5.1f %%  %7.1f GFLOP/s (%.2f of the product's)\n",
-                name.c_str(), time.nodes, time.seconds * 1e3, 100 * time.seconds / total,
-                time.flops / time.seconds / 1e9, time.flops / time.seconds / rate);
-  }
+Measurement measurement_of(const ModelCall& call, const std::string& name, DType dtype, int threads,
+                           std::vector<double> samples) {
+  Measurement measured;
+  measured.name = name;
+  measured.dtype = dtype;
+  measured.threads = threads;
+  measured.warm_ups = 1;
+  measured.samples = std::move(samples);
+  measured.flops = call.flops();
+  measured.held_bytes = call.arena_bytes();
+  return measured;
 }
 
-// One way to run it: the whole batch at once.
-PhaseRequest whole(const char* name, const char* stage, Graph graph) {
-  PhaseRequest request{name, stage, "part", 1, {}};
-  request.ways.push_back({1, std::move(graph), {}});
-  return request;
+// One thread and two, in turn. The kernels were planned for as many as there are.
+void compare_threads(ModelCall& call, CallTimes& times, const Sampling& sampling) {
+  const int all = thread_count();
+  const auto with = [&](int threads) {
+    return [&call, threads] {
+      set_thread_count(threads);
+      call.run();
+    };
+  };
+  const auto samples = sample_in_turn({with(1), with(2)}, sampling);
+  set_thread_count(all);
+  const std::string name = std::string(call_name(times.kind)) + ", in turn";
+  times.one_thread = measurement_of(call, name, times.measured.dtype, 1, samples[0]);
+  times.two_threads = measurement_of(call, name, times.measured.dtype, 2, samples[1]);
 }
 
-void run_phase(Executor& executor, const Phase& phase) {
-  executor.begin(phase);
-  for (int call = 0; call < phase.calls; ++call) {
-    for (const Port& port : phase.inputs) {
-      const std::vector<float> values(static_cast<size_t>(phase.graph.value(port.value).shape.elements()),
-                                      0.5F);
-      executor.set_input(phase, port.name, std::span<const float>(values), call);
+CallTimes measure_call(ModelCall::Kind kind, DType dtype, const Arguments& arguments, const Limits& limits) {
+  std::fprintf(stderr, "models_bench: %s, %s\n", call_name(kind), dtype_word(dtype).c_str());
+  const bool threads =
+      kind == ModelCall::Kind::kUnetStep && thread_count() >= 2 && arguments.wants("threads");
+  const int repeats = arguments.common.repeats.value_or(kCallRepeats);
+  const Sampling sampling = Sampling::exactly(repeats, 0);  // the first run was the warm-up
+  ModelCall call(kind, dtype, threads ? 3 * repeats : repeats);
+  CallTimes times;
+  times.kind = kind;
+  times.measured = measurement_of(call, call_name(kind), dtype, thread_count(),
+                                  sample_in_turn({[&] { call.run(); }}, sampling)[0]);
+  times.operators = call.operators(limits);
+  times.share_beside_products = call.share_beside_products();
+  if (threads) compare_threads(call, times, sampling);
+  return times;
+}
+
+void measure_programs(const Arguments& arguments, ModelTimes& times) {
+  const int repeats = arguments.common.repeats.value_or(kProgramRepeats);
+  for (const DType dtype : arguments.common.dtypes()) {
+    const bool first = times.programs.empty();
+    auto found = time_embedded_model(first ? arguments.before : "", dtype, repeats);
+    times.programs.push_back(std::move(found[0]));
+    if (found.size() > 1) times.before.push_back(std::move(found[1]));
+  }
+  times.programs.push_back(time_version(repeats));
+}
+
+int bench(const Arguments& arguments) {
+  const auto load = load_average("models_bench");
+  cpu_backend();  // settles the instruction set
+  const std::vector<DType> dtypes = arguments.common.dtypes();
+  ModelTimes times;
+  times.limits = measure_limits({});
+  std::printf("%s\n%s\n", machine_line().c_str(), limits_line(times.limits).c_str());
+  std::fflush(stdout);
+  for (const auto kind : {ModelCall::Kind::kUnetStep, ModelCall::Kind::kDecode}) {
+    if (!arguments.wants("calls")) break;
+    for (const DType dtype : dtypes) {
+      // Again beside each call: the machine must not have been slower for the one than for the other.
+      times.limits.product_flops = std::max(times.limits.product_flops, f32_product_rate(1));
+      times.calls.push_back(measure_call(kind, dtype, arguments, times.limits));
     }
-    executor.run(phase, call);
   }
-}
+  if (arguments.wants("program")) measure_programs(arguments, times);
+  if (arguments.wants("checkpoint")) times.checkpoint = time_checkpoint(dtypes.front(), times.limits);
+  const bool both = std::find(dtypes.begin(), dtypes.end(), DType::kBF16) != dtypes.end();
+  if (both && arguments.wants("pictures")) times.differences = compare_precisions();
 
-// Runs the last phase of the plan `repeats` times after one warm-up, which reads the weights, and prints the
-// median. Memory without limit: everything whole and resident.
-void measure(const char* name, std::vector<PhaseRequest> phases, const RandomModelPart& part, int repeats) {
-  const double rate = f32_matrix_rate();
-  KernelSet kernels(cpu_backend());
-  phases.back().calls = repeats + 1;
-  const Plan plan = make_plan(phases, kernels, Budget{}, Rates{}).plan;
-  const Cancellation cancellation;
-  Executor executor(plan, kernels, {{"part", part.weights}}, cancellation);
-  for (const Phase& phase : plan.phases) run_phase(executor, phase);
-  const Phase& last = plan.phases.back();
-  std::vector<double> seconds = executor.record(last).run_seconds;
-  const double first = seconds.front();
-  seconds.erase(seconds.begin());
-  std::sort(seconds.begin(), seconds.end());
-  const double median = seconds[seconds.size() / 2];
-  std::printf("%s: median %.3f s (first run, with its weights, %.3f s), %.3f TFLOP, %.1f GFLOP/s\n", name,
-              median, first, last.flops_per_run / 1e12, last.flops_per_run / median / 1e9);
-  std::printf(
-      "  the machine's F32 4096^3 product: %.1f GFLOP/s; share %.3f; arena %llu bytes (%.2f GiB); %d "
-      "threads\n",
-      rate / 1e9, last.flops_per_run / median / rate, static_cast<unsigned long long>(plan.arena_bytes),
-      static_cast<double>(plan.arena_bytes) / static_cast<double>(kGiB), thread_count());
-  print_operations(last, executor.record(last), rate);
-}
-
-void unet(DType precision, int repeats) {
-  const RandomModelPart part = random_part("sd15.unet");
-  Graph graph("unet");
-  GraphBuilder builder(graph);
-  build_unet(builder, parse_unet_config(part.config), WeightScope(*part.weights), {2, 64, 64, 77, 1});
-  HoistedGraphs parts = hoist(set_precision(run_passes(std::move(graph)), precision), repeats + 1);
-  std::vector<PhaseRequest> phases;
-  phases.push_back(whole("timesteps", "denoise", std::move(parts.timesteps)));
-  phases.push_back(whole("prepare", "denoise", std::move(parts.request)));
-  phases.push_back(whole("step", "denoise", std::move(parts.step)));
-  for (const HoistedInput& hoisted : parts.hoisted) {
-    phases.back().ways.front().links.push_back(
-        {hoisted.step_input, hoisted.from_timesteps ? 0 : 1, hoisted.output_index, hoisted.from_timesteps});
+  const std::vector<Target> targets = model_targets(times);
+  std::fputs(models_report(times, targets, false).c_str(), stdout);
+  Record record = models_record(times, targets);
+  record.load_average = load;
+  if (!arguments.common.json.empty()) write_json(arguments.common.json, record_json(record));
+  if (!arguments.common.markdown.empty()) {
+    fill_section_of_file(arguments.common.markdown, "models",
+                         "\n" + machine_line() + ". " + limits_line(times.limits) + ".\n\n" +
+                             models_report(times, targets, true));
   }
-  measure("SD1.5 UNet step, batch 2, 64x64 latents", std::move(phases), part, repeats);
+  return 0;
 }
 
-void decode(DType precision, int repeats) {
-  const RandomModelPart part = random_part("sd15.vae");
-  Graph graph("vae");
-  GraphBuilder builder(graph);
-  build_vae_decoder(builder, parse_autoencoder_kl_config(part.config), WeightScope(*part.weights),
-                    {1, 64, 64});
-  std::vector<PhaseRequest> phases;
-  phases.push_back(whole("decode", "decode", set_precision(run_passes(std::move(graph)), precision)));
-  measure("SD1.5 decode to 512x512", std::move(phases), part, repeats);
-}
-
-// Median wall time of a command, process start included.
-void time_program(const char* name, const std::string& arguments, int repeats) {
-  const std::string command = std::string(SNUG_PROGRAM) + " " + arguments + " > /dev/null";
-  std::vector<double> seconds;
-  for (int i = 0; i <= repeats; ++i) {
-    const Stopwatch watch;
-    if (std::system(command.c_str()) != 0) {
-      throw Error(ErrorCode::kInternal, "the program failed: " + command);
-    }
-    if (i > 0) seconds.push_back(watch.seconds());
-  }
-  std::sort(seconds.begin(), seconds.end());
-  std::printf("%s: median %.0f ms, process start included\n", name, seconds[seconds.size() / 2] * 1e3);
-}
-
-void program(const std::string& precision, int repeats) {
-  time_program("embedded model, 128x128, 20 steps",
-               "generate 'a red sailboat on the sea at sunset' --seed 7 --quiet --precision " + precision +
-                   " --output /dev/shm/snug-models-bench.png",
-               repeats);
-  std::remove("/dev/shm/snug-models-bench.png");
-  time_program("snug --version", "--version", 10 * repeats);
+int run(int argc, char** argv) {
+  CLI::App app{"Whole model calls of SD1.5's size, the program, and the targets of the speed issue.",
+               "models_bench"};
+  Arguments arguments;
+  add_common_options(app, arguments.common);
+  app.add_option("--before", arguments.before, "An older program, to compare the embedded model's time with")
+      ->type_name("PROGRAM")
+      ->check(CLI::ExistingFile);
+  app.add_option("--without", arguments.without,
+                 "Leave out: calls, threads, program, checkpoint (2 GB in the cache folder), pictures")
+      ->type_name("PART")
+      ->check(CLI::IsMember({"calls", "threads", "program", "checkpoint", "pictures"}));
+  app.footer(
+      "\nexamples:\n"
+      "  ./dev bench models --json models.json\n"
+      "  ./dev bench models --dtype f32 --repeats 1 --without threads checkpoint\n"
+      "  ./dev bench models --before old/snug --markdown docs/performance.md\n\n"
+      "\"of the peak\" and \"of the limits\" are at nominal FLOPs and bytes; above 1 is possible "
+      "(limits.h).\n"
+      "Targets that are missed change no exit code.");
+  if (const auto code = parse(app, argc, argv)) return *code;
+  return bench(arguments);
 }
 
 }  // namespace
 }  // namespace snug::bench
 
 int main(int argc, char** argv) {
-  const std::string precision = argc > 1 ? argv[1] : "f32";
-  const int repeats = argc > 2 ? std::max(1, std::atoi(argv[2])) : 3;
-  const auto available = snug::cpu_backend().precisions();
-  const snug::DType dtype = precision == "bf16" ? snug::DType::kBF16 : snug::DType::kF32;
-  if ((precision != "f32" && precision != "bf16") ||
-      std::find(available.begin(), available.end(), dtype) == available.end()) {
-    std::fprintf(stderr, "models_bench: no precision %s on this machine; use f32\n", precision.c_str());
-    return 2;
-  }
-  try {
-    snug::bench::unet(dtype, repeats);
-    snug::bench::decode(dtype, repeats);
-    snug::bench::program(precision, repeats);
-  } catch (const snug::Error& error) {
-    std::fprintf(stderr, "models_bench: %s\n", error.what());
-    return snug::error_info(error.code()).exit_code;
-  }
-  return 0;
+  return snug::bench::run_program("models_bench", snug::bench::run, argc, argv);
 }

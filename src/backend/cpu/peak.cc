@@ -7,6 +7,7 @@
 #include <cstring>
 #include <fstream>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "backend/cpu/isa.h"
@@ -81,6 +82,9 @@ constexpr int kMostAccumulators = 32;
 // Tasks of a sample: several a thread, so that one that is disturbed does not hold up the rest.
 constexpr int kTasksPerThread = 4;
 constexpr double kTaskSeconds = 0.5e-3;
+// A sample copies one of so many slices, which take turns: it is short, so that some are not disturbed, and
+// its bytes have long left the caches when it is a slice's turn again.
+constexpr size_t kCopySlices = 16;
 
 double run_task(Loop loop, int64_t iterations) {
   float values[kMostAccumulators];
@@ -134,23 +138,28 @@ double copy_rate(double seconds) {
   const auto from = std::make_unique_for_overwrite<std::byte[]>(bytes);
   const auto to = std::make_unique_for_overwrite<std::byte[]>(bytes);
   const int64_t tasks = int64_t{kTasksPerThread} * thread_count();
-  const auto for_each_piece = [&](const auto& body) {
+  const size_t slice = bytes / kCopySlices;
+  const auto for_each_piece = [&](size_t first, const auto& body) {
     parallel_tasks(tasks, [&](int64_t task) {
-      const size_t begin = bytes * static_cast<size_t>(task) / static_cast<size_t>(tasks);
-      const size_t end = bytes * static_cast<size_t>(task + 1) / static_cast<size_t>(tasks);
-      body(begin, end - begin);
+      const size_t begin = slice * static_cast<size_t>(task) / static_cast<size_t>(tasks);
+      const size_t end = slice * static_cast<size_t>(task + 1) / static_cast<size_t>(tasks);
+      body(first + begin, end - begin);
     });
   };
   // The system gives pages when they are first written, near the core that does.
-  for_each_piece([&](size_t begin, size_t count) {
-    std::memset(from.get() + begin, 1, count);
-    std::memset(to.get() + begin, 1, count);
-  });
+  for (size_t first = 0; first < bytes; first += slice) {
+    for_each_piece(first, [&](size_t begin, size_t count) {
+      std::memset(from.get() + begin, 1, count);
+      std::memset(to.get() + begin, 1, count);
+    });
+  }
+  size_t next = 0;
   return best_rate(seconds, [&] {
+    const size_t first = std::exchange(next, (next + slice) % bytes);
     const Stopwatch watch;
     for_each_piece(
-        [&](size_t begin, size_t count) { std::memcpy(to.get() + begin, from.get() + begin, count); });
-    return 2.0 * static_cast<double>(bytes) / watch.seconds();
+        first, [&](size_t begin, size_t count) { std::memcpy(to.get() + begin, from.get() + begin, count); });
+    return 2.0 * static_cast<double>(slice) / watch.seconds();
   });
 }
 

@@ -1,0 +1,130 @@
+#include "bench/model_calls.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "backend/backend.h"
+#include "base/check.h"
+#include "graph/passes/hoist.h"
+#include "graph/passes/passes.h"
+#include "graph/passes/precision.h"
+#include "models/autoencoder_kl/autoencoder_kl.h"
+#include "models/unet/unet.h"
+
+namespace snug::bench {
+namespace {
+
+// One way to run it: the whole batch at once.
+PhaseRequest whole(const char* name, const char* stage, Graph graph) {
+  PhaseRequest request{name, stage, "part", 1, {}};
+  request.ways.push_back({1, std::move(graph), {}});
+  return request;
+}
+
+std::vector<PhaseRequest> unet_phases(const RandomModelPart& part, DType precision, int runs) {
+  Graph graph("unet");
+  GraphBuilder builder(graph);
+  build_unet(builder, parse_unet_config(part.config), WeightScope(*part.weights), {2, 64, 64, 77, 1});
+  HoistedGraphs parts = hoist(set_precision(run_passes(std::move(graph)), precision), runs);
+  std::vector<PhaseRequest> phases;
+  phases.push_back(whole("timesteps", "denoise", std::move(parts.timesteps)));
+  phases.push_back(whole("prepare", "denoise", std::move(parts.request)));
+  phases.push_back(whole("step", "denoise", std::move(parts.step)));
+  for (const HoistedInput& hoisted : parts.hoisted) {
+    phases.back().ways.front().links.push_back(
+        {hoisted.step_input, hoisted.from_timesteps ? 0 : 1, hoisted.output_index, hoisted.from_timesteps});
+  }
+  return phases;
+}
+
+std::vector<PhaseRequest> decode_phases(const RandomModelPart& part, DType precision) {
+  Graph graph("vae");
+  GraphBuilder builder(graph);
+  build_vae_decoder(builder, parse_autoencoder_kl_config(part.config), WeightScope(*part.weights),
+                    {1, 64, 64});
+  std::vector<PhaseRequest> phases;
+  phases.push_back(whole("decode", "decode", set_precision(run_passes(std::move(graph)), precision)));
+  return phases;
+}
+
+bool is_product(Op op) { return op == Op::kConv2d || op == Op::kLinear || op == Op::kAttention; }
+
+}  // namespace
+
+ModelCall::ModelCall(Kind kind, DType precision, int runs)
+    : kernels_(cpu_backend()), part_(random_part(kind == Kind::kUnetStep ? "sd15.unet" : "sd15.vae")) {
+  std::vector<PhaseRequest> phases =
+      kind == Kind::kUnetStep ? unet_phases(part_, precision, runs + 1) : decode_phases(part_, precision);
+  phases.back().calls = runs + 1;
+  plan_ = make_plan(phases, kernels_, Budget{}, Rates{}).plan;
+  executor_ =
+      std::make_unique<Executor>(plan_, kernels_, Executor::Weights{{"part", part_.weights}}, cancellation_);
+  for (const Phase& each : plan_.phases) {
+    executor_->begin(each);
+    const int calls = &each == &phase() ? 1 : each.calls;
+    for (int call = 0; call < calls; ++call) {
+      set_inputs(each, call);
+      executor_->run(each, call);
+    }
+  }
+  calls_done_ = 1;
+  first_kernel_seconds_ = executor_->record(phase()).kernel_seconds;
+}
+
+void ModelCall::set_inputs(const Phase& phase, int call) {
+  for (const Port& port : phase.inputs) {
+    const std::vector<float> values(static_cast<size_t>(phase.graph.value(port.value).shape.elements()),
+                                    0.5F);
+    executor_->set_input(phase, port.name, std::span<const float>(values), call);
+  }
+}
+
+void ModelCall::run() {
+  SNUG_CHECK(calls_done_ < phase().calls, "as many runs as were announced");
+  set_inputs(phase(), calls_done_);
+  executor_->run(phase(), calls_done_);
+  ++calls_done_;
+}
+
+std::vector<OperatorTime> ModelCall::operators(const Limits& limits) const {
+  const PhaseRecord& record = executor_->record(phase());
+  const double runs = std::max(1, calls_done_ - 1);
+  std::map<std::string, OperatorTime> times;
+  for (size_t i = 0; i < phase().instructions.size(); ++i) {
+    const auto* run = std::get_if<RunKernel>(&phase().instructions[i]);
+    if (run == nullptr) continue;
+    const Node& node = phase().graph.node(run->node);
+    const std::string& kernel = phase().kernel_names[static_cast<size_t>(run->node)];
+    const std::string op(op_info(node.op).name);
+    OperatorTime& time = times[op + " " + kernel];
+    const Cost cost = phase().graph.cost(node);
+    time.op = op;
+    time.kernel = kernel;
+    ++time.nodes;
+    time.seconds += (record.kernel_seconds[i] - first_kernel_seconds_[i]) / runs;
+    time.flops += cost.flops;
+    time.bytes += cost.bytes;
+    time.bound_seconds +=
+        bound_of(cost.flops, cost.bytes, phase().graph.value(node.output).dtype, limits).seconds;
+  }
+  std::vector<OperatorTime> sorted;
+  for (auto& item : times) sorted.push_back(std::move(item.second));
+  std::sort(sorted.begin(), sorted.end(),
+            [](const OperatorTime& a, const OperatorTime& b) { return a.seconds > b.seconds; });
+  return sorted;
+}
+
+double ModelCall::share_beside_products() const {
+  const PhaseRecord& record = executor_->record(phase());
+  const auto& runs = record.run_seconds;
+  const double total = std::accumulate(runs.begin() + 1, runs.end(), 0.0);
+  double products = 0;
+  for (size_t i = 0; i < phase().instructions.size(); ++i) {
+    const auto* run = std::get_if<RunKernel>(&phase().instructions[i]);
+    if (run == nullptr || !is_product(phase().graph.node(run->node).op)) continue;
+    products += record.kernel_seconds[i] - first_kernel_seconds_[i];
+  }
+  return total > 0 ? 1 - products / total : 0;
+}
+
+}  // namespace snug::bench
