@@ -94,6 +94,8 @@ class Calibrator {
     if (!bf16_) copy_f32();
     memory();
     disk();
+    const Rates& found = result_.rates;
+    result_.rates.calibrated = {found.f32_flops, found.bf16_flops, found.memory_bytes};
     result_.seconds = watch.seconds();
     return std::move(result_);
   }

@@ -42,19 +42,19 @@ void settle_precision(Request& request, const Model& model, const Backend& backe
     request.precision_reason = "nothing here computes in bf16";
     return;
   }
-  if (rates.source == RatesSource::kBuiltIn) {
+  const std::optional<Rates> measured = as_calibrated(rates);
+  if (!measured) {
     request.precision = available.front();
     request.precision_reason = "the fastest by instruction set; 'snug calibrate' measures it";
     return;
   }
-  const double f32 = kernel_seconds(request, DType::kF32, model, backend, rates);
-  const double bf16 = kernel_seconds(request, DType::kBF16, model, backend, rates);
+  const double f32 = kernel_seconds(request, DType::kF32, model, backend, *measured);
+  const double bf16 = kernel_seconds(request, DType::kBF16, model, backend, *measured);
   const bool narrower = narrower_wins(f32, bf16);
   request.precision = narrower ? DType::kBF16 : DType::kF32;
-  request.precision_reason =
-      fmt::format("predicted {} in f32 and {} in bf16, from {} rates{}", format_seconds(f32),
-                  format_seconds(bf16), rates_source_name(rates.source),
-                  !narrower && bf16 < f32 ? "; too little to give up precision for" : "");
+  request.precision_reason = fmt::format(
+      "predicted {} in f32 and {} in bf16, by what 'snug calibrate' measured{}", format_seconds(f32),
+      format_seconds(bf16), !narrower && bf16 < f32 ? "; too little to give up precision for" : "");
 }
 
 }  // namespace snug

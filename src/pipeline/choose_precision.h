@@ -1,10 +1,11 @@
 // What --precision auto is: the element type in which this machine runs the request fastest. Called by
 // generate.cc and `snug plan` between validate_request and the plan.
 //
-// With measured rates: the one whose kernels are predicted to take less, each node whole, so that a budget
-// changes nothing; the narrower type has to win clearly, as it costs precision and rates move a little with
-// every run. Without: the first of Backend::precisions, by instruction set. The same machine with the same
-// rates chooses the same; calibrating may change the choice, and so the picture, which says what was chosen.
+// Where `snug calibrate` has measured: the one whose kernels are predicted to take less, each node whole, so
+// that a budget changes nothing, from the rates as they were calibrated, so that runs change nothing; the
+// narrower type has to win clearly, as it costs precision. Without: the first of Backend::precisions, by
+// instruction set. The same machine with the same calibration chooses the same; calibrating anew may change
+// the choice, and so the picture, which says what was chosen.
 #pragma once
 
 #include "pipeline/make_plan.h"

@@ -59,6 +59,20 @@ bool read_flops(const json& entry, const char* name, std::array<double, kWorkKin
   return true;
 }
 
+// Absent in files of earlier versions, and where runs have refined a guess: never calibrated then.
+CalibratedRates read_calibrated(const json& entry) {
+  const auto found = entry.find("calibrated");
+  if (found == entry.end() || !found->is_object()) return {};
+  CalibratedRates rates;
+  const auto memory_bytes = number_in(*found, "memory_bytes", 1e6, 1e15);
+  if (!memory_bytes || !read_flops(*found, "f32_flops", rates.f32_flops) ||
+      !read_flops(*found, "bf16_flops", rates.bf16_flops)) {
+    return {};
+  }
+  rates.memory_bytes = *memory_bytes;
+  return rates;
+}
+
 // Nothing when a field is missing or beyond what machines have.
 std::optional<Rates> read_entry(const json& entry) {
   Rates rates;
@@ -69,6 +83,7 @@ std::optional<Rates> read_entry(const json& entry) {
     if (!value) return std::nullopt;
     rates.*field.member = *value;
   }
+  rates.calibrated = read_calibrated(entry);
   const auto source = entry.find("source");
   const bool refined = source != entry.end() && *source == rates_source_name(RatesSource::kRefined);
   rates.source = refined ? RatesSource::kRefined : RatesSource::kMeasured;
@@ -90,6 +105,11 @@ json write_entry(const RatesKey& key, const Rates& rates) {
                 {"f32_flops", write_flops(rates.f32_flops)},
                 {"bf16_flops", write_flops(rates.bf16_flops)}};
   for (const Field& field : kFields) entry[field.name] = rates.*field.member;
+  if (rates.calibrated.memory_bytes > 0) {
+    entry["calibrated"] = {{"f32_flops", write_flops(rates.calibrated.f32_flops)},
+                           {"bf16_flops", write_flops(rates.calibrated.bf16_flops)},
+                           {"memory_bytes", rates.calibrated.memory_bytes}};
+  }
   return entry;
 }
 

@@ -62,6 +62,22 @@ TEST_F(RatesFile, ComesBackAsItWasKept) {
   EXPECT_EQ(loaded->threads, 2);
 }
 
+TEST_F(RatesFile, WhatWasCalibratedStaysWhenRunsRefine) {
+  Rates rates = some_rates();
+  rates.calibrated = {rates.f32_flops, rates.bf16_flops, rates.memory_bytes};
+  WorkSeconds slow;
+  slow.predicted.fill(1);
+  slow.actual.fill(3);
+  save_rates(path(), key_, refine(rates, DType::kF32, slow));
+  const auto loaded = load_rates(path(), key_);
+  ASSERT_TRUE(loaded.has_value());
+  EXPECT_LT(loaded->f32_flops[0], rates.f32_flops[0]);
+  ASSERT_TRUE(as_calibrated(*loaded).has_value());
+  EXPECT_EQ(as_calibrated(*loaded)->f32_flops, rates.f32_flops);
+  EXPECT_EQ(as_calibrated(*loaded)->memory_bytes, rates.memory_bytes);
+  EXPECT_FALSE(as_calibrated(built_in_rates("avx2", 2)).has_value());
+}
+
 TEST_F(RatesFile, AnotherNumberOfThreadsIsScaledByCoresAndSaysSo) {
   EXPECT_FALSE(scaled_rates(path(), key_).has_value());
   const RatesKey one{"A processor", "avx2", 1}, many{"A processor", "avx2", 1000};

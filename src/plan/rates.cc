@@ -88,12 +88,25 @@ Rates scale_to_cores(const Rates& rates, double from_cores, double to_cores, int
   scaled.source = RatesSource::kScaled;
   scaled.threads = threads;
   const double factor = to_cores / from_cores;
-  for (double& rate : scaled.f32_flops) rate *= factor;
-  for (double& rate : scaled.bf16_flops) rate *= factor;
+  for (auto* flops :
+       {&scaled.f32_flops, &scaled.bf16_flops, &scaled.calibrated.f32_flops, &scaled.calibrated.bf16_flops}) {
+    for (double& rate : *flops) rate *= factor;
+  }
   scaled.expand_elements *= factor;
   const double most = kMemoryCores;
-  scaled.memory_bytes *= std::min(to_cores, most) / std::min(from_cores, most);
+  const double memory_factor = std::min(to_cores, most) / std::min(from_cores, most);
+  scaled.memory_bytes *= memory_factor;
+  scaled.calibrated.memory_bytes *= memory_factor;
   return scaled;
+}
+
+std::optional<Rates> as_calibrated(const Rates& rates) {
+  if (rates.calibrated.memory_bytes <= 0) return std::nullopt;
+  Rates measured = rates;
+  measured.f32_flops = rates.calibrated.f32_flops;
+  measured.bf16_flops = rates.calibrated.bf16_flops;
+  measured.memory_bytes = rates.calibrated.memory_bytes;
+  return measured;
 }
 
 Rates refine(const Rates& rates, DType precision, const WorkSeconds& seconds) {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,13 @@ enum class RatesSource : uint8_t {
 };
 std::string_view rates_source_name(RatesSource source);
 
+// What was measured of both precisions at one time. Refining follows runs in one of them and leaves this: it
+// is what the two can be compared by.
+struct CalibratedRates {
+  std::array<double, kWorkKinds> f32_flops = {}, bf16_flops = {};
+  double memory_bytes = 0;  // 0: never measured
+};
+
 struct Rates {
   RatesSource source = RatesSource::kBuiltIn;
   // FLOP/s of nominal work, by kind (kMemory: 0, it is bound by bytes) in F32 and in BF16.
@@ -37,7 +45,11 @@ struct Rates {
   double read_core_seconds = 0;    // of one core, per byte read: what the streamer takes from the kernels
   double kernel_seconds = 10e-6;   // of each run of a kernel, whatever its size
   int threads = 1;                 // with which they were measured
+  CalibratedRates calibrated;
 };
+
+// `rates` as they were calibrated, without what runs have refined; nothing when they never were.
+std::optional<Rates> as_calibrated(const Rates& rates);
 
 // A guess for a machine that nobody has measured. `instruction_set` is a name of backend/cpu/isa.h
 // ("avx512"); one that is not known counts as plain loops.
