@@ -55,6 +55,5 @@ function(snug_test NAME)
   target_include_directories(${NAME} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_definitions(${NAME} PRIVATE SNUG_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   add_test(NAME ${NAME} COMMAND ${NAME} --gtest_brief=1)
-  # Passive waiting, as the program itself chooses (apps/snug/sleeping_threads.h): tests run side by side.
-  set_tests_properties(${NAME} PROPERTIES TIMEOUT 600 ENVIRONMENT "OMP_WAIT_POLICY=passive")
+  set_tests_properties(${NAME} PROPERTIES TIMEOUT 600)
 endfunction()

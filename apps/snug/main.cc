@@ -14,7 +14,6 @@
 #include "apps/snug/command.h"
 #include "apps/snug/flags.h"
 #include "apps/snug/print_error.h"
-#include "apps/snug/sleeping_threads.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/nearest_name.h"
@@ -173,6 +172,5 @@ int main(int argc, char** argv) {
     std::printf("snug %s\n", snug::kVersion);
     return std::fflush(stdout) == 0 ? 0 : 1;
   }
-  snug::cli::let_threads_sleep(argv);
   return snug::cli::run({argv + (argc > 0 ? 1 : 0), static_cast<size_t>(argc > 0 ? argc - 1 : 0)});
 }

@@ -1,4 +1,4 @@
-// The one way in which Snug's own code uses several cores. The threads are OpenMP's.
+// The one way in which Snug uses several cores: one pool of threads, whoever asks.
 //
 // Results must not depend on the thread count: cut work so that each output element is computed whole by
 // one call, and keep reductions in fixed-size blocks combined in a fixed order.

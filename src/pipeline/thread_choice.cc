@@ -103,11 +103,9 @@ ThreadWishes thread_wishes(std::optional<int> flag, std::optional<bool> pin_flag
                            bool configured_pin) {
   ThreadWishes wishes{flag, pin_flag, std::nullopt, configured_pin, std::nullopt};
   if (configured > 0) wishes.configured = static_cast<int>(configured);
-  // Whoever binds OpenMP's threads has also cut down what this process says that it may run on.
-  for (const char* name : {"OMP_NUM_THREADS", "OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY"}) {
-    const char* const value = std::getenv(name);
-    if (value != nullptr && *value != '\0') wishes.environment = thread_count();
-  }
+  // parallel.h has read it.
+  const char* const value = std::getenv("OMP_NUM_THREADS");
+  if (value != nullptr && *value != '\0') wishes.environment = thread_count();
   return wishes;
 }
 
@@ -124,7 +122,7 @@ ThreadChoice choose_threads(const ThreadWishes& wishes, const std::optional<Tune
   } else if (wishes.configured) {
     take(*wishes.configured, ThreadsSource::kConfiguration, "the configuration");
   } else if (wishes.environment) {
-    take(*wishes.environment, ThreadsSource::kEnvironment, "OpenMP's variables");
+    take(*wishes.environment, ThreadsSource::kEnvironment, "OMP_NUM_THREADS");
   } else if (tuned) {
     take(tuned->threads, ThreadsSource::kTuned, "measured by 'snug tune'");
     choice.pin = tuned->pin;

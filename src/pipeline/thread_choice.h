@@ -50,7 +50,7 @@ struct ThreadWishes {
   std::optional<bool> pin_flag;   // --pin, --no-pin
   std::optional<int> configured;  // the file or its variable
   bool configured_pin = false;
-  // The number of threads by OpenMP's own variables (OMP_NUM_THREADS and those that bind threads).
+  // OMP_NUM_THREADS, which users of other programs know.
   std::optional<int> environment;
 };
 // Fills in `environment`.
