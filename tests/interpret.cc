@@ -102,6 +102,7 @@ class Interpreter {
       if (value.kind == ValueKind::kWeight) {
         weights.push_back(in_type(kernel->weight_dtype(static_cast<int>(i)), value));
         inputs[i] = {weights.back().get(), whole_rows(value.shape)};
+        pack_whole_weight(*kernel, static_cast<int>(i), weights.back().get(), inputs[i].held.channels.size());
       } else {
         inputs[i] = {values_[static_cast<size_t>(id)], whole_region(value.shape)};
       }

@@ -78,6 +78,10 @@ class Kernel {
   virtual void run(const KernelArgs& args) const = 0;
 };
 
+// Rearranges all `count` rows of a weight that has just been read, with room of its own: for whoever runs
+// kernels without a plan. Nothing where the kernel takes them as they are.
+void pack_whole_weight(const Kernel& kernel, int index, std::byte* rows, int64_t count);
+
 // Address of image n, pixel p, channel c of an operand whose elements have that size.
 inline const std::byte* element_at(const OperandView& view, int64_t image, int64_t pixel, int64_t channel,
                                    int64_t element_bytes) {

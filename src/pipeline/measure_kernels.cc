@@ -68,6 +68,10 @@ class WholeRun {
       fill(dtype, elements, inputs_.back().data());
       views_.push_back({inputs_.back().data(),
                         operand.is_weight ? whole_rows(operand.shape) : whole_region(operand.shape)});
+      if (operand.present && operand.is_weight) {
+        pack_whole_weight(*kernel_, static_cast<int>(i), inputs_.back().data(),
+                          views_.back().held.channels.size());
+      }
     }
     const Region whole = whole_region(node.output.shape);
     args_ = {views_, output_.data(), whole, whole, scratch_.data()};

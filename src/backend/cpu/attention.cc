@@ -11,7 +11,10 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <optional>
 
+#include "backend/cpu/amx.h"
+#include "backend/cpu/attention_amx.h"
 #include "backend/cpu/attention_tiles.h"
 #include "backend/cpu/dense_kernel.h"
 #include "backend/cpu/isa.h"
@@ -235,6 +238,7 @@ class TaskRun {
 
 AttentionTiles tiles_for(DType type) {
   const Isa isa = used_isa();  // Highway settles on it
+  if (type == DType::kBF16 && amx_ready()) return amx_attention_tiles();
   if (type == DType::kBF16 && isa >= Isa::kAvx512Bf16) return bf16_attention_tiles();
   return f32_attention_tiles(type);
 }
@@ -294,6 +298,8 @@ class FlashAttention final : public DenseKernel {
       const Task task = {a.images.begin + row / a.heads.size(),
                          a.heads.begin + row % a.heads.size(),
                          {first, std::min(first + step, a.queries.end)}};
+      std::optional<AmxScope> amx;
+      if (a.element_bytes == 2 && amx_ready()) amx.emplace();
       TaskRun(a, tiles_, sizes_, task, args.scratch + thread_index() * sizes_.thread_bytes).run();
     });
   }

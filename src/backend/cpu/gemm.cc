@@ -6,10 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 
 #include <fmt/format.h>
 
 #include "backend/backend.h"
+#include "backend/cpu/amx.h"
+#include "backend/cpu/gemm_amx.h"
 #include "backend/cpu/gemm_rows.h"
 #include "backend/cpu/isa.h"
 #include "base/check.h"
@@ -34,10 +37,15 @@ constexpr int64_t kCacheWayBytes = 4096;
 int64_t pieces(int64_t whole, int64_t most) { return (whole + most - 1) / most; }
 int64_t rounded_up(int64_t value, int64_t step) { return pieces(value, step) * step; }
 
-int64_t channels_of_block(const ProductShape& shape) {
+TileKernels tile_kernels_for(DType type) {
+  if (type == DType::kF32) return f32_tile_kernels();
+  return amx_ready() ? amx_tile_kernels() : bf16_tile_kernels();
+}
+
+int64_t channels_of_block(const ProductShape& shape, int64_t step) {
   const int64_t most = shape.taps == 1 ? kBlockOfOneTap : kBlockOfTaps;
   const int64_t blocks = pieces(shape.channels * shape.taps, most);
-  return std::min(shape.channels, rounded_up(pieces(shape.channels, blocks), 8));
+  return std::min(shape.channels, rounded_up(pieces(shape.channels, blocks), step));
 }
 
 }  // namespace
@@ -78,8 +86,8 @@ struct ProductKernel::Scratch {
 
 ProductKernel::ProductKernel(const ProductShape& shape)
     : shape_(shape),
-      tiles_(shape.type == DType::kF32 ? f32_tile_kernels() : bf16_tile_kernels()),
-      block_channels_(channels_of_block(shape)),
+      tiles_(tile_kernels_for(shape.type)),
+      block_channels_(channels_of_block(shape, tiles_.channel_step)),
       weight_(tiles_, shape.weight_type, shape.taps, shape.channels, block_channels_),
       panel_bytes_(weight_.panel_bytes()),
       threads_(thread_count()) {
@@ -109,8 +117,9 @@ ProductKernel::Scratch ProductKernel::scratch_of(std::byte* memory) const {
       take(block_panels_ * static_cast<int64_t>(sizeof(const std::byte*))));
   scratch.pointers = reinterpret_cast<const std::byte**>(
       take(shape_.taps * kMostTileRows * static_cast<int64_t>(sizeof(const std::byte*))));
-  if (copies_rows_)
+  if (copies_rows_ || tiles_.space_rows != nullptr) {
     scratch.rows = take(tiles_.rows * shape_.taps * block_channels_ * element_bytes(shape_.type));
+  }
   if (shape_.type == DType::kBF16) {
     scratch.floats = reinterpret_cast<float*>(take(2 * panel_bytes_));
     scratch.sums = reinterpret_cast<float*>(take(kTaskRowsBf16 * block_panels_ * tiles_.wide * 4));
@@ -181,19 +190,26 @@ ProductKernel::Task ProductKernel::task_of(const Run& run, int64_t index) const 
   const auto column = [&](int64_t block) {
     return std::min(columns.end, columns.begin + run.panels * block / run.panel_blocks * tiles_.wide);
   };
-  return {run.rows * row_block / run.row_blocks, run.rows * (row_block + 1) / run.row_blocks,
+  return {row_cut(run.rows, row_block, run.row_blocks), row_cut(run.rows, row_block + 1, run.row_blocks),
           column(panel_block), column(panel_block + 1)};
+}
+
+// Where piece `piece` of some rows begins, cut into `pieces` nearly equal ones.
+int64_t ProductKernel::row_cut(int64_t rows, int64_t piece, int64_t pieces) const {
+  return std::min(rows, rounded_up(rows * piece / pieces, tiles_.row_step));
 }
 
 void ProductKernel::compute(const Run& run, const Task& task, std::byte* memory) const {
   const Scratch scratch = scratch_of(memory);
+  std::optional<AmxScope> amx;
+  if (shape_.type == DType::kBF16 && amx_ready()) amx.emplace();
   const int64_t rows = task.last_row - task.first_row;
   const int64_t tiles = pieces(rows, tiles_.rows);
   for (int64_t channel = 0; channel < shape_.channels; channel += block_channels_) {
     const int64_t channels = std::min(block_channels_, shape_.channels - channel);
     expand(run, task, channel, channels, scratch);
     for (int64_t tile = 0; tile < tiles; ++tile) {
-      const int64_t first = rows * tile / tiles, last = rows * (tile + 1) / tiles;
+      const int64_t first = row_cut(rows, tile, tiles), last = row_cut(rows, tile + 1, tiles);
       multiply(run, task, {task.first_row + first, static_cast<int>(last - first), channel, channels},
                scratch);
     }
@@ -206,10 +222,19 @@ void ProductKernel::expand(const Run& run, const Task& task, int64_t channel, in
   const std::byte** panel = to.panel_of;
   for (int64_t column = task.first_column; column < task.last_column; column += tiles_.wide, ++panel) {
     const int64_t columns = std::min(tiles_.wide, task.last_column - column);
+    if (takes_packed(task, columns)) {
+      *panel = weight_.packed(run.args.inputs[kProductWeight], column, columns, channel);
+      continue;
+    }
     *panel =
         weight_.panel(run.args.inputs[kProductWeight], column, columns, channel, channels, to.floats, room);
     if (*panel == room) room += panel_bytes_;
   }
+}
+
+bool ProductKernel::takes_packed(const Task& task, int64_t columns) const {
+  return task.last_row - task.first_row <= kFewRows && weight_.multiplies_packed() &&
+         columns == weight_.panel_width(columns);
 }
 
 // One tile's rows past all of the task's panels. A panel whose width goes beyond the output's row adds to
@@ -225,7 +250,15 @@ void ProductKernel::multiply(const Run& run, const Task& task, const Tile& tile,
            scratch.pointers + r);
     if (first) begin_row(ends[static_cast<size_t>(r)]);
   }
-  if (copies_rows_) copy_rows(tile, scratch);
+  std::array<const std::byte*, kMostTileRows> rows;  // where they are in the input; of the first tap
+  std::copy_n(scratch.pointers, tile.rows, rows.begin());
+  int multiplied_rows = tile.rows;
+  if (tiles_.space_rows != nullptr) {
+    multiplied_rows =
+        tiles_.space_rows(tile.rows, shape_.taps, tile.channels, scratch.pointers, scratch.rows);
+  } else if (copies_rows_) {
+    copy_rows(tile, scratch);
+  }
 
   TileCall call;
   call.a = scratch.pointers;
@@ -239,12 +272,20 @@ void ProductKernel::multiply(const Run& run, const Task& task, const Tile& tile,
     const int64_t width = weight_.panel_width(there);
     call.panel = scratch.panel_of[column / tiles_.wide];
     const bool apart = there < width;
+    for (auto r = static_cast<size_t>(tile.rows); r < static_cast<size_t>(multiplied_rows); ++r) {
+      std::fill_n(beyond[r].data(), width, 0.0F);
+      sums[r] = beyond[r].data();
+    }
     for (size_t r = 0; r < static_cast<size_t>(tile.rows); ++r) {
       sums[r] = apart ? beyond[r].data() : ends[r].sums + column;
       if (apart) std::fill(std::copy_n(ends[r].sums + column, there, sums[r]), sums[r] + width, 0.0F);
     }
-    prefetch(run, tile, column, columns, ends, scratch);
-    tiles_.multiply(tile.rows, width, call);
+    prefetch(run, tile, column, columns, ends, rows);
+    if (takes_packed(task, there)) {
+      tiles_.multiply_packed(shape_.weight_type, tile.rows, width, call);
+    } else {
+      tiles_.multiply(multiplied_rows, width, call);
+    }
     for (size_t r = 0; apart && r < static_cast<size_t>(tile.rows); ++r) {
       std::copy_n(sums[r], there, ends[r].sums + column);
     }
@@ -256,7 +297,7 @@ void ProductKernel::multiply(const Run& run, const Task& task, const Tile& tile,
 // a share of its rows. (A convolution's next rows are neighbours of these, mostly there already.) The
 // addresses are guesses, wrong where a picture ends; a prefetch may be wrong.
 void ProductKernel::prefetch(const Run& run, const Tile& tile, int64_t column, int64_t columns,
-                             std::span<const RowCall> ends, const Scratch& scratch) const {
+                             std::span<const RowCall> ends, std::span<const std::byte* const> rows) const {
   constexpr int64_t kLineBytes = 64;
   // By integers: a pointer that leaves its buffer would be undefined, an address to prefetch is not.
   const auto line = [](const void* base, int64_t offset) {
@@ -275,7 +316,7 @@ void ProductKernel::prefetch(const Run& run, const Tile& tile, int64_t column, i
       }
     }
     for (int64_t i = first; i < last; ++i) {
-      __builtin_prefetch(line(scratch.pointers[r], i * kLineBytes + row_ahead), 0, 2);
+      __builtin_prefetch(line(rows[r], i * kLineBytes + row_ahead), 0, 2);
     }
   }
 }

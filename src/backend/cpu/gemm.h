@@ -66,11 +66,13 @@ class ProductKernel : public Kernel {
 
   Scratch scratch_of(std::byte* memory) const;
   Task task_of(const Run& run, int64_t index) const;
+  int64_t row_cut(int64_t rows, int64_t piece, int64_t pieces) const;
   void compute(const Run& run, const Task& task, std::byte* memory) const;
   void expand(const Run& run, const Task& task, int64_t channel, int64_t channels, const Scratch& to) const;
+  bool takes_packed(const Task& task, int64_t columns) const;
   void multiply(const Run& run, const Task& task, const Tile& tile, const Scratch& scratch) const;
   void prefetch(const Run& run, const Tile& tile, int64_t column, int64_t columns,
-                std::span<const RowCall> ends, const Scratch& scratch) const;
+                std::span<const RowCall> ends, std::span<const std::byte* const> rows) const;
   RowCall row_call(const Run& run, const Task& task, int64_t row, const Scratch& scratch) const;
   void copy_rows(const Tile& tile, const Scratch& scratch) const;
 

@@ -42,6 +42,9 @@ TileKernels amx_tile_kernels() {
   kernels.pack = bf16.pack;
   kernels.expand = bf16.expand;
   kernels.multiply = multiply;
+  kernels.row_step = kTileRows;
+  kernels.channel_step = 32;
+  kernels.space_rows = space_rows_evenly;
   return kernels;
 }
 

@@ -194,6 +194,14 @@ SNUG_BF16 void expand(const PanelCall& call) {
 
 }  // namespace
 
-TileKernels bf16_tile_kernels() { return {kTileRows, 2 * kLanes, kLanes, true, pack, expand, multiply}; }
+TileKernels bf16_tile_kernels() {
+  return {.rows = kTileRows,
+          .wide = 2 * kLanes,
+          .narrow = kLanes,
+          .pairs = true,
+          .pack = pack,
+          .expand = expand,
+          .multiply = multiply};
+}
 
 }  // namespace snug

@@ -53,7 +53,13 @@ struct TileVector {
 constexpr int kTileRows = HWY_TARGET <= HWY_AVX3 ? 14 : 6;
 #endif
 
-template <int kRows, int kVectors>
+// Where a panel's vectors come from.
+struct FloatPanel {
+  using Element = float;
+  static HWY_INLINE TileVector::Vector load(const float* from) { return TileVector::load(from); }
+};
+
+template <int kRows, int kVectors, class Panel = FloatPanel>
 void multiply_tile(const TileCall& call) {
   using V = TileVector;
   constexpr int64_t kW = V::kWidth;
@@ -63,7 +69,7 @@ void multiply_tile(const TileCall& call) {
 #pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v) sums[r][v] = V::splat(0);
   }
-  const float* HWY_RESTRICT b = reinterpret_cast<const float*>(call.panel);
+  const auto* HWY_RESTRICT b = reinterpret_cast<const typename Panel::Element*>(call.panel);
   const std::byte* const* a = call.a;
   for (int64_t tap = 0; tap < call.taps; ++tap, a += kMostTileRows) {
     const float* rows[kRows];
@@ -72,7 +78,7 @@ void multiply_tile(const TileCall& call) {
     for (int64_t c = 0; c < call.channels; ++c, b += kVectors * kW) {
       typename V::Vector panel[kVectors];
 #pragma GCC unroll 2
-      for (int v = 0; v < kVectors; ++v) panel[v] = V::load(b + v * kW);
+      for (int v = 0; v < kVectors; ++v) panel[v] = Panel::load(b + v * kW);
 #pragma GCC unroll 16
       for (int r = 0; r < kRows; ++r) {
         const auto x = V::splat(rows[r][c]);
@@ -89,11 +95,37 @@ void multiply_tile(const TileCall& call) {
   }
 }
 
-template <int kVectors, int... kRowsLessOne>
+template <int kVectors, class Panel = FloatPanel, int... kRowsLessOne>
 void multiply_rows(int rows, const TileCall& call, std::integer_sequence<int, kRowsLessOne...>) {
-  static constexpr void (*kTiles[])(const TileCall&) = {multiply_tile<kRowsLessOne + 1, kVectors>...};
+  static constexpr void (*kTiles[])(const TileCall&) = {multiply_tile<kRowsLessOne + 1, kVectors, Panel>...};
   kTiles[rows - 1](call);
 }
+
+#if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
+constexpr auto kMultiplyPacked = nullptr;
+#else
+struct F16Panel {
+  using Element = uint16_t;
+  static HWY_INLINE FloatVector load(const uint16_t* from) { return widened_f16(hn::LoadU(Halves(), from)); }
+};
+struct Bf16Panel {
+  using Element = uint16_t;
+  static HWY_INLINE FloatVector load(const uint16_t* from) { return widened_bf16(hn::LoadU(Halves(), from)); }
+};
+
+template <class Panel>
+void multiply_halves(int rows, int64_t width, const TileCall& call) {
+  constexpr auto kCounts = std::make_integer_sequence<int, kFewRows>();
+  if (width == kLanes) return multiply_rows<1, Panel>(rows, call, kCounts);
+  multiply_rows<2, Panel>(rows, call, kCounts);
+}
+
+void multiply_packed(DType type, int rows, int64_t width, const TileCall& call) {
+  if (type == DType::kF16) return multiply_halves<F16Panel>(rows, width, call);
+  multiply_halves<Bf16Panel>(rows, width, call);
+}
+constexpr auto kMultiplyPacked = multiply_packed;
+#endif
 
 void multiply(int rows, int64_t width, const TileCall& call) {
   constexpr auto kCounts = std::make_integer_sequence<int, kTileRows>();
@@ -106,7 +138,13 @@ void expand(const PanelCall& call) { expand_panel(call, reinterpret_cast<float*>
 void pack(const PackCall& call) { pack_panel(call); }
 
 TileKernels tile_kernels() {
-  return {kTileRows, 2 * TileVector::kWidth, TileVector::kWidth, false, pack, expand, multiply};
+  return {.rows = kTileRows,
+          .wide = 2 * TileVector::kWidth,
+          .narrow = TileVector::kWidth,
+          .pack = pack,
+          .expand = expand,
+          .multiply = multiply,
+          .multiply_packed = kMultiplyPacked};
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ namespace snug {
 
 // Most rows that a tile may have, for arrays; an instruction set uses as many as its registers hold.
 inline constexpr int kMostTileRows = 32;
+inline constexpr int kFewRows = 4;
 // Widest panel.
 inline constexpr int64_t kMostWidth = 32;
 // Most channels in a block of the inner dimension.
@@ -60,9 +61,17 @@ struct TileKernels {
   int64_t wide = 0;    // width of a panel
   int64_t narrow = 0;  // the other width there is, for few output channels
   bool pairs = false;  // multiplies pairs of BF16
+  // What rows and channels of blocks are best cut at multiples of.
+  int row_step = 1;
+  int64_t channel_step = 8;
   void (*pack)(const PackCall&) = nullptr;
   void (*expand)(const PanelCall&) = nullptr;
   void (*multiply)(int rows, int64_t width, const TileCall&) = nullptr;
+  // The same, with a packed block of F16 or BF16 as its panel, of whole width, for at most kFewRows rows:
+  // those do not pay for widening it beforehand. Null where there is none.
+  void (*multiply_packed)(DType type, int rows, int64_t width, const TileCall&) = nullptr;
+  // Makes the rows of a tile such as multiply likes them, once for all panels: gemm_amx.h. Null: as they are.
+  int (*space_rows)(int rows, int64_t taps, int64_t channels, const std::byte** a, std::byte* room) = nullptr;
 };
 
 // For F32 rows; the instruction set must be settled (used_isa()).

@@ -43,14 +43,22 @@ int64_t PackedWeight::panel_bytes() const {
   return taps_ * channels * tiles_.wide * (tiles_.pairs ? 2 : 4);
 }
 
+bool PackedWeight::multiplies_packed() const {
+  return !tiles_.pairs && type_ != DType::kF32 && tiles_.multiply_packed != nullptr;
+}
+
+const std::byte* PackedWeight::packed(const OperandView& weight, int64_t column, int64_t columns,
+                                      int64_t channel) const {
+  const int64_t before = (column - weight.held.channels.begin) * channels_ + columns * channel;
+  return weight.data + before * taps_ * element_bytes(type_);
+}
+
 const std::byte* PackedWeight::panel(const OperandView& weight, int64_t column, int64_t columns,
                                      int64_t channel, int64_t channels, float* floats, std::byte* to) const {
-  const int64_t element = element_bytes(type_);
-  const std::byte* const packed =
-      weight.data + ((column - weight.held.channels.begin) * channels_ + columns * channel) * taps_ * element;
+  const std::byte* const block = packed(weight, column, columns, channel);
   const int64_t width = panel_width(columns);
-  if (lies_ready() && columns == width) return packed;
-  tiles_.expand({type_, packed, columns, width, taps_, channels, floats, to});
+  if (lies_ready() && columns == width) return block;
+  tiles_.expand({type_, block, columns, width, taps_, channels, floats, to});
   return to;
 }
 

@@ -33,11 +33,15 @@ class PackedWeight {
   // of room, or in the weight itself. `floats`: as PanelCall.
   const std::byte* panel(const OperandView& weight, int64_t column, int64_t columns, int64_t channel,
                          int64_t channels, float* floats, std::byte* to) const;
+  // The packed block itself.
+  const std::byte* packed(const OperandView& weight, int64_t column, int64_t columns, int64_t channel) const;
   int64_t panel_width(int64_t columns) const {
     return columns <= tiles_.narrow ? tiles_.narrow : tiles_.wide;
   }
   // Most bytes of a panel of room, for blocks of block_channels.
   int64_t panel_bytes() const;
+  // TileKernels::multiply_packed can take blocks of whole width.
+  bool multiplies_packed() const;
   // No panel of whole width needs room: element type and pairs are those of the tile.
   bool lies_ready() const;
 
