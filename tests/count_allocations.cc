@@ -9,17 +9,13 @@
 #include <link.h>
 #include <malloc.h>
 
-#include "backend/library_call.h"
-
 namespace snug::testing {
 namespace {
 
 std::atomic<int64_t> own, own_bytes, own_frees;
-std::atomic<int64_t> library, library_bytes, library_frees, library_freed_bytes;
-std::atomic<int64_t> threads, threads_bytes;
 std::atomic<bool> abort_at_own;
 
-// Code of libgomp and of the dynamic linker.
+// Code of the dynamic linker.
 struct Range {
   uintptr_t begin = 0, end = 0;
 };
@@ -27,9 +23,7 @@ std::array<Range, 16> ranges;
 std::atomic<size_t> range_count;
 
 int note_ranges(dl_phdr_info* info, size_t, void*) {
-  if (std::strstr(info->dlpi_name, "libgomp") == nullptr && std::strstr(info->dlpi_name, "/ld-") == nullptr) {
-    return 0;
-  }
+  if (std::strstr(info->dlpi_name, "/ld-") == nullptr) return 0;
   for (size_t i = 0; i < info->dlpi_phnum && range_count < ranges.size(); ++i) {
     const auto& segment = info->dlpi_phdr[i];
     if (segment.p_type != PT_LOAD || (segment.p_flags & PF_X) == 0) continue;
@@ -45,8 +39,7 @@ int note_ranges(dl_phdr_info* info, size_t, void*) {
 AllocationCounts allocation_counts() {
   static const int noted = dl_iterate_phdr(note_ranges, nullptr);
   static_cast<void>(noted);
-  return {own,           own_bytes,           own_frees, library,      library_bytes,
-          library_frees, library_freed_bytes, threads,   threads_bytes};
+  return {own, own_bytes, own_frees};
 }
 
 void abort_at_own_allocation(bool on) { abort_at_own = on; }
@@ -54,7 +47,7 @@ void abort_at_own_allocation(bool on) { abort_at_own = on; }
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 namespace {
 
-bool in_thread_library(const void* caller) {
+bool in_linker(const void* caller) {
   const auto address = reinterpret_cast<uintptr_t>(caller);
   for (size_t i = 0; i < range_count; ++i) {
     if (address >= ranges[i].begin && address < ranges[i].end) return true;
@@ -64,29 +57,15 @@ bool in_thread_library(const void* caller) {
 
 void* counted(void* memory, const void* caller) {
   if (memory == nullptr) return memory;
-  const auto bytes = static_cast<int64_t>(::malloc_usable_size(memory));
-  if (in_thread_library(caller)) {
-    threads += 1;
-    threads_bytes += bytes;
-  } else if (inside_library_call()) {
-    library += 1;
-    library_bytes += bytes;
-  } else {
-    if (abort_at_own) std::abort();
-    own += 1;
-    own_bytes += bytes;
-  }
+  if (in_linker(caller)) return memory;
+  if (abort_at_own) std::abort();
+  own += 1;
+  own_bytes += static_cast<int64_t>(::malloc_usable_size(memory));
   return memory;
 }
 
 void count_free(void* memory, const void* caller) {
-  if (memory == nullptr || in_thread_library(caller)) return;
-  if (inside_library_call()) {
-    library_frees += 1;
-    library_freed_bytes += static_cast<int64_t>(::malloc_usable_size(memory));
-  } else {
-    own_frees += 1;
-  }
+  if (memory != nullptr && !in_linker(caller)) own_frees += 1;
 }
 
 }  // namespace

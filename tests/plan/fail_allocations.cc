@@ -17,7 +17,7 @@ namespace {
 std::atomic<bool> armed, all_after;
 std::atomic<int64_t> seen, refused_at;
 
-// Code of libgomp and of the dynamic linker.
+// Code of the dynamic linker.
 struct Range {
   uintptr_t begin = 0, end = 0;
 };
@@ -25,9 +25,7 @@ std::array<Range, 16> ranges;
 std::atomic<size_t> range_count;
 
 int note_ranges(dl_phdr_info* info, size_t, void*) {
-  if (std::strstr(info->dlpi_name, "libgomp") == nullptr && std::strstr(info->dlpi_name, "/ld-") == nullptr) {
-    return 0;
-  }
+  if (std::strstr(info->dlpi_name, "/ld-") == nullptr) return 0;
   for (size_t i = 0; i < info->dlpi_phnum && range_count < ranges.size(); ++i) {
     const auto& segment = info->dlpi_phdr[i];
     if (segment.p_type != PT_LOAD || (segment.p_flags & PF_X) == 0) continue;
