@@ -71,6 +71,7 @@ inline constexpr std::string_view kProfileExamples =
     "snug profile \"a castle on a hill\" --steps 4 --trace castle.json\n"
     "snug profile \"a castle on a hill\" --memory 200MiB --json\n";
 inline constexpr std::string_view kSystemExamples = "snug system\nsnug system --json\n";
-inline constexpr std::string_view kTuneExamples = "snug tune\nsnug tune --seconds 4 --dry-run\nsnug tune --json\n";
+inline constexpr std::string_view kTuneExamples =
+    "snug tune\nsnug tune --seconds 4 --dry-run\nsnug tune --json\n";
 
 }  // namespace snug::cli
