@@ -74,6 +74,26 @@ TEST(Parallel, EveryIndexIsVisitedOnceWhateverTheThreadCount) {
   set_thread_count(before);
 }
 
+// Workers that come late to a job, or for one that is over, must neither take part in the next one nor miss
+// it.
+TEST(Parallel, ShortJobsThatFollowEachOtherCloselyAreEachDoneOnce) {
+  const int before = thread_count();
+  for (const int threads : {2, 3, 8}) {
+    set_thread_count(threads);
+    std::vector<int> visits(64, 0);
+    for (int job = 0; job < 2000; ++job) {
+      parallel_tasks(job % 64 + 1, [&](int64_t index) { visits[static_cast<size_t>(index)] += 1; });
+      if (job % 500 == 0) on_each_thread([](int) {});
+    }
+    for (int index = 0; index < 64; ++index) {
+      int expected = 0;
+      for (int job = 0; job < 2000; ++job) expected += index <= job % 64 ? 1 : 0;
+      EXPECT_EQ(visits[static_cast<size_t>(index)], expected) << threads << " threads";
+    }
+  }
+  set_thread_count(before);
+}
+
 TEST(ProcessMemory, PeakIsAtLeastResident) {
   const ProcessMemory memory = process_memory();
   EXPECT_GT(memory.resident_bytes, kMiB);
