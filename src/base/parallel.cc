@@ -78,17 +78,19 @@ class Pool {
   int threads() const { return threads_.load(std::memory_order_relaxed); }
   void set_threads(int threads) { threads_ = std::max(1, threads); }
 
-  // False when another job is under way, or no other thread can be had: nothing has happened then.
+  // False when another job is under way: nothing has happened then.
   bool run(const Job& job) {
     const std::unique_lock running(running_, std::try_to_lock);
-    if (!running.owns_lock() || !start_workers(job.members - 1)) return false;
+    if (!running.owns_lock()) return false;
+    start_workers(job.members - 1);
     job_ = job;
+    job_.members = std::min(job.members, static_cast<int>(workers_.size()) + 1);
     next_.store(0, std::memory_order_relaxed);
     each_done_.store(0, std::memory_order_relaxed);
     epoch_ += 1;
     epoch_.notify_all();  // costs a load where nobody sleeps
     take_part(0);
-    if (job.each != nullptr) wait_until([&] { return each_done_ == job.members; }, each_done_);
+    if (job.each != nullptr) wait_until([&] { return each_done_ == job_.members; }, each_done_);
     epoch_ += 1;
     wait_until([&] { return inside_ == 0; }, inside_);
     return true;
@@ -138,29 +140,29 @@ class Pool {
     Pool* pool;
     int index;
   };
-  // A machine that refuses threads gets its work done by those that there are.
-  bool start_workers(int wanted) {
-    while (static_cast<int>(workers_.size()) < wanted) {
+  // Where the system refuses threads, those that there are do the work; it is not asked again.
+  void start_workers(int wanted) {
+    while (!refused_ && static_cast<int>(workers_.size()) < wanted) {
       workers_.reserve(static_cast<size_t>(wanted));
       auto start = std::make_unique<Start>(Start{this, static_cast<int>(workers_.size()) + 1});
       pthread_attr_t attributes;
-      if (::pthread_attr_init(&attributes) != 0) return false;
+      refused_ = ::pthread_attr_init(&attributes) != 0;
+      if (refused_) return;
       ::pthread_attr_setstacksize(&attributes, kStackBytes);
       pthread_t worker = {};
-      const int error = ::pthread_create(
-          &worker, &attributes,
-          [](void* argument) -> void* {
-            const std::unique_ptr<Start> given(static_cast<Start*>(argument));
-            given->pool->work(given->index);
-            return nullptr;
-          },
-          start.get());
+      refused_ = ::pthread_create(
+                     &worker, &attributes,
+                     [](void* argument) -> void* {
+                       const std::unique_ptr<Start> given(static_cast<Start*>(argument));
+                       given->pool->work(given->index);
+                       return nullptr;
+                     },
+                     start.get()) != 0;
       ::pthread_attr_destroy(&attributes);
-      if (error != 0) return false;
+      if (refused_) return;
       static_cast<void>(start.release());
       workers_.push_back(worker);
     }
-    return true;
   }
 
   // As OpenMP's programs take it, whose variable users know.
@@ -171,8 +173,9 @@ class Pool {
   }
 
   std::atomic<int> threads_ = threads_at_start();
-  std::mutex running_;  // held by the thread whose job runs; guards workers_
+  std::mutex running_;  // held by the thread whose job runs; guards the next two
   std::vector<pthread_t> workers_;
+  bool refused_ = false;  // the system, another thread
   Job job_;
   std::atomic<uint32_t> epoch_ = 0;
   std::atomic<int64_t> next_ = 0;   // range that nobody has taken
