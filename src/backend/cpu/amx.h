@@ -21,9 +21,9 @@ bool amx_ready();
 // While one lives its thread's eight tiles are 16 rows of 64 bytes each; all begin as zeros. Afterwards they
 // are released, so that the system has nothing of them to save when it switches threads, and libraries that
 // use tiles themselves find them free. Scopes nest: inner ones cost a counter and leave the tiles as they
-// are. LDTILECFG takes some 200 cycles (Intel's optimization manual; not measured here), so hold one scope
-// around all of a task's tiles. Only where amx_ready(); elsewhere the processor ends the program, but for
-// tests that emulate it (amx_trap.h). Lives and dies on one thread.
+// are. LDTILECFG costs as much as a tile's work or more (assumed; nothing of AMX has been measured here), so
+// hold one scope around all of a task's tiles. Only where amx_ready(); elsewhere the processor ends the
+// program, but for tests that emulate it (amx_trap.h). Lives and dies on one thread.
 class AmxScope {
  public:
   AmxScope();

@@ -7,12 +7,12 @@
 // Rows lie tile by tile: [tile][step][16 rows][32 inner indices], panels [step][16 pairs][32 queries][2];
 // what is missing of the last tile or step is 0.
 //
-// What binds is the softmax between them. By Intel's optimization manual (AMX chapter; not measured here) a
-// product of tiles occupies its unit for 16 cycles: for 32 keys, 32 queries and heads of 40 channels, 14 of
-// them take 224 cycles. The 1024 weights take 8 vector instructions for each 16, at two a cycle 256 cycles.
-// So the vectors' part is kept short: weights are rounded to BF16 anyway, which hides the error of a
-// polynomial of third degree; and the products of the next 32 keys begin before the weights of these, so that
-// both units work at the same time.
+// What binds is the softmax between them. Assumed, until it can be
+// measured on a machine that has AMX: a product of tiles occupies its unit for 16 cycles. Then for 32 keys,
+// 32 queries and heads of 40 channels, 14 of them take 224 cycles. The 1024 weights take 8 vector
+// instructions for each 16, at two a cycle 256 cycles. So the vectors' part is kept short: weights are
+// rounded to BF16 anyway, which hides the error of a polynomial of third degree; and the products of the next
+// 32 keys begin before the weights of these, so that both units work at the same time.
 //
 // Order of summation: scores as AmxTiles::multiply sums 32 channels at a time; sums of weights by pairs of
 // keys; results go on from the last block's, 32 keys at a time.
@@ -26,6 +26,7 @@
 
 #include "backend/cpu/amx.h"
 #include "backend/cpu/amx_tiles.h"
+#include "backend/cpu/avx512_transpose.h"
 #include "base/check.h"
 
 #define SNUG_AMX_VECTORS __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
@@ -96,34 +97,6 @@ void multiply(const std::byte* rows, const std::byte* panel, int64_t steps, cons
 
 // --- Packing
 
-// Lane i of vector j goes to lane j of vector i.
-SNUG_AMX_VECTORS inline void transpose(__m512i (&r)[16]) {
-  __m512i pairs[16];
-#pragma GCC unroll 4
-  for (int i = 0; i < 16; i += 4) {
-    const __m512i low = _mm512_maskz_unpacklo_epi32(kAll, r[i], r[i + 1]);
-    const __m512i high = _mm512_maskz_unpackhi_epi32(kAll, r[i], r[i + 1]);
-    const __m512i low2 = _mm512_maskz_unpacklo_epi32(kAll, r[i + 2], r[i + 3]);
-    const __m512i high2 = _mm512_maskz_unpackhi_epi32(kAll, r[i + 2], r[i + 3]);
-    pairs[i] = _mm512_maskz_unpacklo_epi64(0xff, low, low2);
-    pairs[i + 1] = _mm512_maskz_unpackhi_epi64(0xff, low, low2);
-    pairs[i + 2] = _mm512_maskz_unpacklo_epi64(0xff, high, high2);
-    pairs[i + 3] = _mm512_maskz_unpackhi_epi64(0xff, high, high2);
-  }
-  // What is left are the 128-bit blocks: vectors i, i + 4, i + 8 and i + 12 hold a four by four of them.
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) {
-    const __m512i even01 = _mm512_maskz_shuffle_i32x4(kAll, pairs[i], pairs[i + 4], 0x88);
-    const __m512i odd01 = _mm512_maskz_shuffle_i32x4(kAll, pairs[i], pairs[i + 4], 0xdd);
-    const __m512i even23 = _mm512_maskz_shuffle_i32x4(kAll, pairs[i + 8], pairs[i + 12], 0x88);
-    const __m512i odd23 = _mm512_maskz_shuffle_i32x4(kAll, pairs[i + 8], pairs[i + 12], 0xdd);
-    r[i] = _mm512_maskz_shuffle_i32x4(kAll, even01, even23, 0x88);
-    r[i + 4] = _mm512_maskz_shuffle_i32x4(kAll, odd01, odd23, 0x88);
-    r[i + 8] = _mm512_maskz_shuffle_i32x4(kAll, even01, even23, 0xdd);
-    r[i + 12] = _mm512_maskz_shuffle_i32x4(kAll, odd01, odd23, 0xdd);
-  }
-}
-
 // The scale is left to the scores: scaled queries would have to be rounded to BF16 again.
 SNUG_AMX_VECTORS void pack_queries(const HeadRows& rows, double /*scale*/, std::byte* out) {
   for (int64_t step = 0; step < steps_of(rows.channels); ++step, out += kPanelStepBytes) {
@@ -137,7 +110,7 @@ SNUG_AMX_VECTORS void pack_queries(const HeadRows& rows, double /*scale*/, std::
         const std::byte* const from = rows.data + query * rows.row_bytes + step * kTileRowBytes;
         pairs[i] = query < rows.count ? _mm512_maskz_loadu_epi16(there, from) : __m512i{};
       }
-      transpose(pairs);
+      transpose_16x16(pairs);
 #pragma GCC unroll 16
       for (int64_t i = 0; i < 16; ++i) {
         _mm512_storeu_si512(out + i * kPanelRowBytes + half * kTileRowBytes, pairs[i]);
@@ -177,7 +150,7 @@ SNUG_AMX_VECTORS void pack_values(const HeadRows& rows, std::byte* out) {
       __m512i pairs[16];
 #pragma GCC unroll 16
       for (int64_t i = 0; i < 16; ++i) pairs[i] = value_pairs(rows, key + 2 * i, channel, there);
-      transpose(pairs);
+      transpose_16x16(pairs);
 #pragma GCC unroll 16
       for (int64_t i = 0; i < 16; ++i) _mm512_storeu_si512(out + i * kTileRowBytes, pairs[i]);
     }

@@ -10,6 +10,7 @@
 #include <immintrin.h>
 
 #include "backend/cpu/attention_tiles.h"
+#include "backend/cpu/avx512_transpose.h"
 #include "base/check.h"
 
 #define SNUG_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
@@ -202,34 +203,6 @@ __mmask32 first_of_32(int64_t count) {
   return count >= 32 ? 0xffffffffU : (1U << static_cast<uint32_t>(count)) - 1;
 }
 
-// Lane i of row j goes to lane j of row i.
-SNUG_BF16 inline void transpose(__m512i (&rows)[kLanes]) {
-  __m512i t[kLanes];
-#pragma GCC unroll 4
-  for (int i = 0; i < 16; i += 4) {
-    const __m512i low = _mm512_maskz_unpacklo_epi32(kAll, rows[i], rows[i + 1]);
-    const __m512i high = _mm512_maskz_unpackhi_epi32(kAll, rows[i], rows[i + 1]);
-    const __m512i low2 = _mm512_maskz_unpacklo_epi32(kAll, rows[i + 2], rows[i + 3]);
-    const __m512i high2 = _mm512_maskz_unpackhi_epi32(kAll, rows[i + 2], rows[i + 3]);
-    t[i] = _mm512_maskz_unpacklo_epi64(0xff, low, low2);
-    t[i + 1] = _mm512_maskz_unpackhi_epi64(0xff, low, low2);
-    t[i + 2] = _mm512_maskz_unpacklo_epi64(0xff, high, high2);
-    t[i + 3] = _mm512_maskz_unpackhi_epi64(0xff, high, high2);
-  }
-  // What is left are the 128-bit blocks: vectors i, i + 4, i + 8 and i + 12 hold a four by four of them.
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) {
-    const __m512i even = _mm512_maskz_shuffle_i32x4(kAll, t[i], t[i + 4], 0x88);
-    const __m512i odd = _mm512_maskz_shuffle_i32x4(kAll, t[i], t[i + 4], 0xdd);
-    const __m512i even2 = _mm512_maskz_shuffle_i32x4(kAll, t[i + 8], t[i + 12], 0x88);
-    const __m512i odd2 = _mm512_maskz_shuffle_i32x4(kAll, t[i + 8], t[i + 12], 0xdd);
-    rows[i] = _mm512_maskz_shuffle_i32x4(kAll, even, even2, 0x88);
-    rows[i + 4] = _mm512_maskz_shuffle_i32x4(kAll, odd, odd2, 0x88);
-    rows[i + 8] = _mm512_maskz_shuffle_i32x4(kAll, even, even2, 0xdd);
-    rows[i + 12] = _mm512_maskz_shuffle_i32x4(kAll, odd, odd2, 0xdd);
-  }
-}
-
 // [pair of channels][query]. The scale waits for the scores, so that queries are not rounded once more.
 SNUG_BF16 void pack_queries(const HeadRows& rows, double /*scale*/, std::byte* out) {
   for (int64_t c = 0; c < rows.channels; c += 2 * kLanes) {
@@ -243,7 +216,7 @@ SNUG_BF16 void pack_queries(const HeadRows& rows, double /*scale*/, std::byte* o
                         ? _mm512_maskz_loadu_epi16(mask, rows.data + (first + i) * rows.row_bytes + c * 2)
                         : _mm512_setzero_si512();
       }
-      transpose(square);
+      transpose_16x16(square);
       std::byte* const to = out + (c / 2 * kPanel + first) * 4;
 #pragma GCC unroll 16
       for (int64_t j = 0; j < kLanes; ++j) {

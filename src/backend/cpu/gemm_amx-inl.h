@@ -2,12 +2,12 @@
 // (gemm_amx.cc) or, in tests, EmulatedTiles.
 //
 // A tile of sums is 16 rows x 16 columns; up to 2 x 2 of them take 32 channels in a step, from two tiles of
-// rows and two of the panel. So a step is four loads for four products. By Intel's optimization manual (AMX
-// chapter; not measured here) a product occupies its unit for 16 cycles and is ready after 52, a load takes 8
-// cycles of the load ports: 64 cycles of products against 32 of loads, and each sum is needed again only
-// after 64 cycles. Thus the products bind, at 1024 multiply-adds per cycle, as long as 2 KiB of panel come in
-// 64 cycles, half of what a second-level cache can give. A single tile of rows (16 and fewer) has half as
-// many products for those bytes, and waits for its sums: at best 32 / 52 of the peak.
+// rows and two of the panel. So a step is four loads for four products. Assumed, until it
+// can be measured on a machine that has AMX: a product occupies its unit for 16 cycles and is ready after 52,
+// a load takes 8 cycles of the load ports: 64 cycles of products against 32 of loads, and each sum is needed
+// again only after 64 cycles. Thus the products bind, at 1024 multiply-adds per cycle, as long as 2 KiB of
+// panel come in 64 cycles, half of what a second-level cache can give. A single tile of rows (16 and fewer)
+// has half as many products for those bytes, and waits for its sums: at best 32 / 52 of the peak.
 //
 // Order of summation: from 0, tap by tap, in a tap 32 channels at a time (the last may be fewer), each as
 // AmxTiles::multiply does; then added to what is there. It is the same for any number of rows and columns.
