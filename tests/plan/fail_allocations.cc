@@ -1,6 +1,5 @@
 #include "tests/plan/fail_allocations.h"
 
-#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
@@ -9,39 +8,14 @@
 #include <string_view>
 
 #include <dlfcn.h>
-#include <link.h>
+
+#include "tests/linker_code.h"
 
 namespace snug::testing {
 namespace {
 
 std::atomic<bool> armed, all_after;
 std::atomic<int64_t> seen, refused_at;
-
-// Code of the dynamic linker.
-struct Range {
-  uintptr_t begin = 0, end = 0;
-};
-std::array<Range, 16> ranges;
-std::atomic<size_t> range_count;
-
-int note_ranges(dl_phdr_info* info, size_t, void*) {
-  if (std::strstr(info->dlpi_name, "/ld-") == nullptr) return 0;
-  for (size_t i = 0; i < info->dlpi_phnum && range_count < ranges.size(); ++i) {
-    const auto& segment = info->dlpi_phdr[i];
-    if (segment.p_type != PT_LOAD || (segment.p_flags & PF_X) == 0) continue;
-    const uintptr_t begin = info->dlpi_addr + segment.p_vaddr;
-    ranges.at(range_count++) = {begin, begin + segment.p_memsz};
-  }
-  return 0;
-}
-
-bool exempt(const void* caller) {
-  const auto address = reinterpret_cast<uintptr_t>(caller);
-  for (size_t i = 0; i < range_count; ++i) {
-    if (address >= ranges[i].begin && address < ranges[i].end) return true;
-  }
-  return false;
-}
 
 // nlohmann::json takes memory while it is destroyed; refused, it ends the process.
 bool in_json_destructor(const void* caller) {
@@ -55,7 +29,7 @@ bool in_json_destructor(const void* caller) {
 }  // namespace
 
 bool refuse(const void* caller) {
-  if (!armed || exempt(caller)) return false;
+  if (!armed || LinkerCode::contains(caller)) return false;
   const int64_t number = ++seen;
   const int64_t at = refused_at;
   const bool refused = at > 0 && (number == at || (all_after && number > at)) && !in_json_destructor(caller);
@@ -64,8 +38,7 @@ bool refuse(const void* caller) {
 }
 
 void count_and_fail(int64_t fail_at, bool and_all_after) {
-  static const int noted = dl_iterate_phdr(note_ranges, nullptr);
-  static_cast<void>(noted);
+  LinkerCode::find();
   seen = 0;
   refused_at = fail_at;
   all_after = and_all_after;
