@@ -66,6 +66,11 @@ struct Job {
   int members = 0;  // threads that may take part
 };
 
+// The ranges of one thread that nobody has taken. A line of cache each, for each thread writes its own.
+struct alignas(64) Share {
+  std::atomic<int64_t> next = 0;
+};
+
 class Pool {
  public:
   ~Pool() {
@@ -85,7 +90,9 @@ class Pool {
     start_workers(job.members - 1);
     job_ = job;
     job_.members = std::min(job.members, static_cast<int>(workers_.size()) + 1);
-    next_.store(0, std::memory_order_relaxed);
+    for (int share = 0; share < job_.members; ++share) {
+      next_of(share).store(first_of_share(share), std::memory_order_relaxed);
+    }
     each_done_.store(0, std::memory_order_relaxed);
     epoch_ += 1;
     epoch_.notify_all();  // costs a load where nobody sleeps
@@ -115,12 +122,20 @@ class Pool {
       job_.each(job_.context, index);
       if (++each_done_ == job_.members) each_done_.notify_all();
     } else {
-      for (int64_t chunk = next_++; chunk < job_.chunks; chunk = next_++) {
-        job_.ranges(job_.context, chunk * job_.count / job_.chunks, (chunk + 1) * job_.count / job_.chunks);
-      }
+      for (int turn = 0; turn < job_.members; ++turn) take_share((index + turn) % job_.members);
     }
     inside_parallel = false;
     current_index = 0;
+  }
+
+  int64_t first_of_share(int share) const { return share * job_.chunks / job_.members; }
+  std::atomic<int64_t>& next_of(int share) { return shares_[static_cast<size_t>(share)].next; }
+  void take_share(int share) {
+    std::atomic<int64_t>& next = next_of(share);
+    const int64_t end = first_of_share(share + 1);
+    for (int64_t chunk = next++; chunk < end; chunk = next++) {
+      job_.ranges(job_.context, chunk * job_.count / job_.chunks, (chunk + 1) * job_.count / job_.chunks);
+    }
   }
 
   // The job may be read only between entering and leaving, and only if it is still open then: who closes it
@@ -142,6 +157,10 @@ class Pool {
   };
   // Where the system refuses threads, those that there are do the work; it is not asked again.
   void start_workers(int wanted) {
+    if (share_count_ <= wanted) {
+      share_count_ = wanted + 1;
+      shares_ = std::make_unique<Share[]>(static_cast<size_t>(share_count_));
+    }
     while (!refused_ && static_cast<int>(workers_.size()) < wanted) {
       workers_.reserve(static_cast<size_t>(wanted));
       auto start = std::make_unique<Start>(Start{this, static_cast<int>(workers_.size()) + 1});
@@ -173,12 +192,13 @@ class Pool {
   }
 
   std::atomic<int> threads_ = threads_at_start();
-  std::mutex running_;  // held by the thread whose job runs; guards the next two
+  std::mutex running_;  // held by the thread whose job runs; guards the next three
   std::vector<pthread_t> workers_;
   bool refused_ = false;  // the system, another thread
+  int share_count_ = 0;
   Job job_;
   std::atomic<uint32_t> epoch_ = 0;
-  std::atomic<int64_t> next_ = 0;   // range that nobody has taken
+  std::unique_ptr<Share[]> shares_;
   std::atomic<int> inside_ = 0;     // workers that may read job_
   std::atomic<int> each_done_ = 0;  // threads
   std::atomic<bool> stopping_ = false;
