@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <limits>
 #include <optional>
 
 #include <fmt/format.h>
@@ -31,6 +32,9 @@ constexpr int64_t kPanelsBytes = 256 * 1024, kPanelsBytesAvx512 = 512 * 1024;
 // Rows of a task: enough that expanding the panels costs little beside multiplying by them. For BF16 the sums
 // of a task's rows are scratch.
 constexpr int64_t kTaskRowsF32 = 768, kTaskRowsBf16 = 448;
+// Of the products of one inner index by one panel, in such: widening that, and looking up a row.
+constexpr double kWideningCost = 3, kRowCost = 30;
+constexpr int64_t kTasksPerThread = 2;
 // Rows this far apart share their places in a first-level cache.
 constexpr int64_t kCacheWayBytes = 4096;
 
@@ -46,6 +50,15 @@ int64_t channels_of_block(const ProductShape& shape, int64_t step) {
   const int64_t most = shape.taps == 1 ? kBlockOfOneTap : kBlockOfTaps;
   const int64_t blocks = pieces(shape.channels * shape.taps, most);
   return std::min(shape.channels, rounded_up(pieces(shape.channels, blocks), step));
+}
+
+// Some columns of an F32 row, with sums in another place.
+RowCall panel_of_row(RowCall row, int64_t column, int64_t columns, float* sums) {
+  row.columns = columns;
+  row.sums = sums;
+  if (row.bias != nullptr) row.bias += column;
+  if (row.residual != nullptr) row.residual += column * static_cast<int64_t>(sizeof(float));
+  return row;
 }
 
 }  // namespace
@@ -71,6 +84,13 @@ struct ProductKernel::Tile {
   int64_t row = 0;
   int rows = 0;
   int64_t channel = 0, channels = 0;
+};
+
+// One panel's, of each row of a tile. A panel whose width goes beyond the output's row has them apart.
+struct ProductKernel::Sums {
+  std::array<float*, kMostTileRows> to;
+  std::array<const float*, kMostTileRows> base;
+  alignas(64) std::array<std::array<float, kMostWidth>, kMostTileRows> beyond;
 };
 
 // A thread's.
@@ -151,8 +171,6 @@ Splits ProductKernel::splits() const { return {true, true, 64}; }
 // A tile's residual is read before the tile is written, and nothing else reads it.
 bool ProductKernel::may_overwrite(int index) const { return index == static_cast<int>(kProductResidual); }
 
-// Small products are cut finer, so that all threads have work and one that is held up holds up little;
-// threads first share out the panels, which none then expands twice.
 void ProductKernel::run(const KernelArgs& args) const {
   SNUG_CHECK(thread_count() <= threads_, "scratch was planned for as many threads as run");
   const int64_t most_rows = shape_.type == DType::kF32 ? kTaskRowsF32 : kTaskRowsBf16;
@@ -163,25 +181,41 @@ void ProductKernel::run(const KernelArgs& args) const {
   if (run.rows == 0 || run.panels == 0) return;
   run.row_blocks = pieces(run.rows, most_rows);
   run.panel_blocks = pieces(run.panels, block_panels_);
-  const int64_t threads = thread_count();
-  const int64_t wanted = threads == 1 ? 1 : 4 * threads;
-  if (run.row_blocks * run.panel_blocks < wanted) {
-    run.panel_blocks = pieces(run.panels, std::max<int64_t>(1, run.panels * run.row_blocks / wanted));
-  }
-  if (run.row_blocks * run.panel_blocks < wanted) {
-    run.row_blocks = std::min(pieces(run.rows, 4 * tiles_.rows), pieces(wanted, run.panel_blocks));
-  }
-  // As many tasks for each thread, where it can be had.
-  if (run.row_blocks >= threads && run.row_blocks * run.panel_blocks % threads != 0) {
-    run.row_blocks = rounded_up(run.row_blocks, threads);
-  } else if (run.row_blocks * run.panel_blocks % threads != 0) {
-    run.panel_blocks = std::min(run.panels, rounded_up(run.panel_blocks, threads));
-  }
-  run.row_blocks = std::min(run.rows, run.row_blocks);
+  if (thread_count() > 1) cut_finer(run);
   const int64_t thread_bytes = scratch_of(nullptr).bytes;
   parallel_tasks(run.row_blocks * run.panel_blocks, [&](int64_t index) {
     compute(run, task_of(run, index), args.scratch + thread_index() * thread_bytes);
   });
+}
+
+// Cuts so that all threads have work, and one that is held up holds up little: in the way that costs least,
+// for rows are looked up anew for each block of panels, and panels widened for each block of rows.
+void ProductKernel::cut_finer(Run& run) const {
+  const int64_t threads = thread_count(), least_tasks = kTasksPerThread * threads;
+  const int64_t fewest_rows = run.row_blocks,
+                most_rows = std::max(run.row_blocks, run.rows / tiles_.row_step);
+  const auto inner = static_cast<double>(shape_.channels * shape_.taps);
+  const double products = inner * static_cast<double>(run.panels * run.rows);
+  const double widening = weight_.lies_ready() ? 0 : kWideningCost * inner * static_cast<double>(run.panels);
+  const double looking_up = kRowCost * static_cast<double>(run.rows * shape_.taps);
+  double least = std::numeric_limits<double>::infinity();
+  const auto weigh = [&](int64_t row_blocks, int64_t panel_blocks) {
+    const int64_t tasks = row_blocks * panel_blocks;
+    const double uneven = static_cast<double>(rounded_up(tasks, threads)) / static_cast<double>(tasks);
+    const double cost = uneven * (products + looking_up * static_cast<double>(panel_blocks) +
+                                  widening * static_cast<double>(row_blocks));
+    if (cost >= least) return;
+    least = cost;
+    run.row_blocks = row_blocks;
+    run.panel_blocks = panel_blocks;
+  };
+  const int64_t fewest_panels = run.panel_blocks;
+  const int64_t most_panels = std::min(run.panels, std::max(fewest_panels, least_tasks));
+  for (int64_t panel_blocks = fewest_panels; panel_blocks <= most_panels; ++panel_blocks) {
+    const int64_t row_blocks = std::max(fewest_rows, pieces(least_tasks, panel_blocks));
+    weigh(std::min(most_rows, row_blocks), panel_blocks);
+    weigh(std::min(most_rows, rounded_up(row_blocks, threads)), panel_blocks);
+  }
 }
 
 ProductKernel::Task ProductKernel::task_of(const Run& run, int64_t index) const {
@@ -237,8 +271,7 @@ bool ProductKernel::takes_packed(const Task& task, int64_t columns) const {
          columns == weight_.panel_width(columns);
 }
 
-// One tile's rows past all of the task's panels. A panel whose width goes beyond the output's row adds to
-// sums in a place of their own.
+// One tile's rows past all of the task's panels.
 void ProductKernel::multiply(const Run& run, const Task& task, const Tile& tile,
                              const Scratch& scratch) const {
   const int64_t columns = task.last_column - task.first_column;
@@ -248,7 +281,7 @@ void ProductKernel::multiply(const Run& run, const Task& task, const Tile& tile,
     ends[static_cast<size_t>(r)] = row_call(run, task, tile.row + r, scratch);
     locate(run.args.inputs[kProductX], run.image(tile.row + r), run.pixel(tile.row + r), tile.channel,
            scratch.pointers + r);
-    if (first) begin_row(ends[static_cast<size_t>(r)]);
+    if (first && shape_.type != DType::kF32) begin_row(ends[static_cast<size_t>(r)]);
   }
   std::array<const std::byte*, kMostTileRows> rows;  // where they are in the input; of the first tap
   std::copy_n(scratch.pointers, tile.rows, rows.begin());
@@ -264,21 +297,17 @@ void ProductKernel::multiply(const Run& run, const Task& task, const Tile& tile,
   call.a = scratch.pointers;
   call.taps = shape_.taps;
   call.channels = tile.channels;
-  alignas(64) std::array<std::array<float, kMostWidth>, kMostTileRows> beyond;
-  std::array<float*, kMostTileRows> sums;
-  call.sums = sums.data();
+  Sums sums;
+  call.sums = sums.to.data();
+  call.base = sums.base.data();
   for (int64_t column = 0; column < columns; column += tiles_.wide) {
     const int64_t there = std::min(tiles_.wide, columns - column);
     const int64_t width = weight_.panel_width(there);
     call.panel = scratch.panel_of[column / tiles_.wide];
-    const bool apart = there < width;
+    call.bias = begin_sums({ends.data(), static_cast<size_t>(tile.rows)}, first, column, there, sums);
     for (auto r = static_cast<size_t>(tile.rows); r < static_cast<size_t>(multiplied_rows); ++r) {
-      std::fill_n(beyond[r].data(), width, 0.0F);
-      sums[r] = beyond[r].data();
-    }
-    for (size_t r = 0; r < static_cast<size_t>(tile.rows); ++r) {
-      sums[r] = apart ? beyond[r].data() : ends[r].sums + column;
-      if (apart) std::fill(std::copy_n(ends[r].sums + column, there, sums[r]), sums[r] + width, 0.0F);
+      sums.to[r] = sums.beyond[r].data();
+      std::fill_n(sums.to[r], width, 0.0F);
     }
     prefetch(run, tile, column, columns, ends, rows);
     if (takes_packed(task, there)) {
@@ -286,11 +315,33 @@ void ProductKernel::multiply(const Run& run, const Task& task, const Tile& tile,
     } else {
       tiles_.multiply(multiplied_rows, width, call);
     }
-    for (size_t r = 0; apart && r < static_cast<size_t>(tile.rows); ++r) {
-      std::copy_n(sums[r], there, ends[r].sums + column);
+    for (size_t r = 0; there < width && r < static_cast<size_t>(tile.rows); ++r) {
+      std::copy_n(sums.to[r], there, ends[r].sums + column);
     }
   }
   for (size_t r = 0; last && r < static_cast<size_t>(tile.rows); ++r) finish_row(ends[r]);
+}
+
+// Where one panel's sums of each row are to go, and what they go on from; the bias that is added to it is
+// returned. F32 tiles begin sums themselves, where the panel is whole.
+const float* ProductKernel::begin_sums(std::span<const RowCall> ends, bool first, int64_t column,
+                                       int64_t columns, Sums& sums) const {
+  const int64_t width = weight_.panel_width(columns);
+  const bool by_tile = first && shape_.type == DType::kF32 && columns == width;
+  for (size_t r = 0; r < ends.size(); ++r) {
+    sums.to[r] = ends[r].sums + column;
+    if (columns < width) {
+      float* const apart = sums.beyond[r].data();
+      std::fill(std::copy_n(sums.to[r], columns, apart), apart + width, 0.0F);
+      sums.to[r] = apart;
+      if (first && shape_.type == DType::kF32) begin_row(panel_of_row(ends[r], column, columns, apart));
+    }
+    sums.base[r] = sums.to[r];
+    if (!by_tile) continue;
+    const auto* const residual = reinterpret_cast<const float*>(ends[r].residual);
+    sums.base[r] = residual == nullptr ? zero_sums() : residual + column;
+  }
+  return by_tile && ends[0].bias != nullptr ? ends[0].bias + column : zero_sums();
 }
 
 // While one panel is multiplied, memory brings what the next tile will need: its sums behind that panel, and

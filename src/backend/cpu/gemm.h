@@ -62,15 +62,19 @@ class ProductKernel : public Kernel {
   struct Run;
   struct Task;
   struct Tile;
+  struct Sums;
   struct Scratch;
 
   Scratch scratch_of(std::byte* memory) const;
+  void cut_finer(Run& run) const;
   Task task_of(const Run& run, int64_t index) const;
   int64_t row_cut(int64_t rows, int64_t piece, int64_t pieces) const;
   void compute(const Run& run, const Task& task, std::byte* memory) const;
   void expand(const Run& run, const Task& task, int64_t channel, int64_t channels, const Scratch& to) const;
   bool takes_packed(const Task& task, int64_t columns) const;
   void multiply(const Run& run, const Task& task, const Tile& tile, const Scratch& scratch) const;
+  const float* begin_sums(std::span<const RowCall> ends, bool first, int64_t column, int64_t columns,
+                          Sums& sums) const;
   void prefetch(const Run& run, const Tile& tile, int64_t column, int64_t columns,
                 std::span<const RowCall> ends, std::span<const std::byte* const> rows) const;
   RowCall row_call(const Run& run, const Task& task, int64_t row, const Scratch& scratch) const;

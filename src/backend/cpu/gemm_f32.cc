@@ -3,6 +3,7 @@
 //
 // Rows are read where they lie, each through its own pointer, so that a convolution's shifted pixels need no
 // copy (the indirect convolution of Dukhan, 2019, https://arxiv.org/abs/1907.02129).
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -87,11 +88,16 @@ void multiply_tile(const TileCall& call) {
       }
     }
   }
+  typename V::Vector bias[kVectors];
+#pragma GCC unroll 2
+  for (int v = 0; v < kVectors; ++v) bias[v] = V::load(call.bias + v * kW);
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v)
-      V::store(V::add(V::load(call.sums[r] + v * kW), sums[r][v]), call.sums[r] + v * kW);
+    for (int v = 0; v < kVectors; ++v) {
+      const auto before = V::add(bias[v], V::load(call.base[r] + v * kW));
+      V::store(V::add(before, sums[r][v]), call.sums[r] + v * kW);
+    }
   }
 }
 
@@ -159,6 +165,11 @@ HWY_EXPORT(tile_kernels);
 }  // namespace
 
 TileKernels f32_tile_kernels() { return HWY_DYNAMIC_DISPATCH(tile_kernels)(); }
+
+const float* zero_sums() {
+  alignas(64) static constexpr std::array<float, kMostWidth> kZeros = {};
+  return kZeros.data();
+}
 
 }  // namespace snug
 #endif  // HWY_ONCE

@@ -51,8 +51,15 @@ struct TileCall {
   const std::byte* const* a = nullptr;  // [taps][kMostTileRows]: where each row's channels of the block begin
   int64_t taps = 0, channels = 0;
   const std::byte* panel = nullptr;
-  float* const* sums = nullptr;  // [rows]: the panel's width of sums, to which the products are added
+  float* const* sums = nullptr;  // [rows]: the panel's width of sums
+  // F32 only: what the products are added to, the sum of the two, before it becomes `sums`. The panel's width
+  // each, zeros (zero_sums) for nothing. Of BF16 products that is always what `sums` are.
+  const float* bias = nullptr;
+  const float* const* base = nullptr;  // [rows]; may be where `sums` is
 };
+
+// kMostWidth zeros.
+const float* zero_sums();
 
 // One instruction set's. Every sum of products is one chain over the inner index in its order, whatever the
 // rows beside it, and is then added to what is there.

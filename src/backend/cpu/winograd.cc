@@ -113,7 +113,8 @@ class Winograd final : public Kernel {
   void transform_weights(const Run& run, const Task& task, int64_t channel, int64_t channels,
                          const Scratch& to) const;
   void transform_input(const Run& run, const Place& tile, int64_t channel, int64_t channels, float* to) const;
-  void multiply(const Task& task, int64_t tiles, int64_t channels, const Scratch& scratch, float* sums) const;
+  void multiply(const Task& task, int64_t tiles, int64_t channel, int64_t channels, const Scratch& scratch,
+                float* sums) const;
   void transform_output(const Run& run, const Task& task, const Place& tile, const float* sums) const;
 
   int64_t panel_floats() const { return block_channels_ * tiles_.wide; }
@@ -173,8 +174,9 @@ Winograd::Scratch Winograd::scratch_of(std::byte* memory) const {
   return scratch;
 }
 
-// Few tiles are cut finer, so that all threads have work; threads first share out the panels, whose weights
-// no two then transform.
+// Few tiles are cut finer, so that all threads have work; by tiles where they fill the rows of a product,
+// although weights are then transformed more than once: a thread finds the rows that it worked on before in
+// its own cache.
 void Winograd::run(const KernelArgs& args) const {
   SNUG_CHECK(thread_count() <= threads_, "scratch was planned for as many threads as run");
   const int64_t step = kWinogradOutputs * width_;
@@ -193,10 +195,13 @@ void Winograd::run(const KernelArgs& args) const {
   const int64_t threads = thread_count();
   const int64_t most = groups_ * group_tiles_;
   run.tile_blocks = pieces(run.tiles, most);
-  if (run.tile_blocks * run.panel_blocks < threads) run.panel_blocks = std::min(run.panels, threads);
   if (run.tile_blocks * run.panel_blocks % threads != 0) {
     const int64_t finer = rounded_up(run.tile_blocks, threads);
-    if (finer <= pieces(run.tiles, tiles_.rows)) run.tile_blocks = finer;
+    if (finer <= pieces(run.tiles, tiles_.rows)) {
+      run.tile_blocks = finer;
+    } else if (run.tile_blocks * run.panel_blocks < threads) {
+      run.panel_blocks = std::min(run.panels, threads);
+    }
   }
   const int64_t thread_bytes = scratch_of(nullptr).bytes;
   parallel_tasks(run.tile_blocks * run.panel_blocks, [&](int64_t index) {
@@ -235,8 +240,7 @@ void Winograd::compute(const Run& run, const Task& task, const Scratch& scratch)
         transform_input(run, place_of(run, first + i), channel, channels,
                         scratch.inputs + i * block_channels_);
       }
-      if (channel == 0) std::fill_n(sums, kWinogradPlaces * sum_place(), 0.0F);
-      multiply(task, count, channels, scratch, sums);
+      multiply(task, count, channel, channels, scratch, sums);
       if (channel + channels < channels_) continue;
       for (int64_t i = 0; i < count; ++i) {
         transform_output(run, task, place_of(run, first + i), sums + i * sum_row());
@@ -278,17 +282,20 @@ void Winograd::transform_input(const Run& run, const Place& tile, int64_t channe
   transforms_.input({type_, pixels.data(), channels, to, input_place()});
 }
 
-void Winograd::multiply(const Task& task, int64_t tiles, int64_t channels, const Scratch& scratch,
-                        float* sums) const {
+void Winograd::multiply(const Task& task, int64_t tiles, int64_t channel, int64_t channels,
+                        const Scratch& scratch, float* sums) const {
   const int64_t columns = task.last_column - task.first_column;
   const int64_t strips = pieces(tiles, tiles_.rows);
   std::array<const std::byte*, kMostTileRows> rows;
   std::array<float*, kMostTileRows> ends;
+  std::array<const float*, kMostTileRows> base;
   TileCall call;
   call.a = rows.data();
   call.taps = 1;
   call.channels = channels;
   call.sums = ends.data();
+  call.base = base.data();
+  call.bias = zero_sums();
   for (int64_t place = 0; place < kWinogradPlaces; ++place, sums += sum_place()) {
     const float* const inputs = scratch.inputs + place * input_place();
     for (int64_t strip = 0; strip < strips; ++strip) {
@@ -300,7 +307,9 @@ void Winograd::multiply(const Task& task, int64_t tiles, int64_t channels, const
       const float* panel = scratch.weights + place * weight_place();
       for (int64_t column = 0; column < columns; column += tiles_.wide, panel += panel_floats()) {
         for (int64_t r = 0; r < count; ++r) {
-          ends[static_cast<size_t>(r)] = sums + (first + r) * sum_row() + column;
+          float* const end = sums + (first + r) * sum_row() + column;
+          ends[static_cast<size_t>(r)] = end;
+          base[static_cast<size_t>(r)] = channel == 0 ? zero_sums() : end;
         }
         call.panel = reinterpret_cast<const std::byte*>(panel);
         const int64_t width = columns - column <= tiles_.narrow ? tiles_.narrow : tiles_.wide;
