@@ -116,8 +116,13 @@ class Interpreter {
   // A weight in the element type that the kernel takes.
   Buffer in_type(DType dtype, const Value& weight) const {
     const HostTensor dense = look_up(weights_, weight.name).to_f32();
-    Buffer out = allocate(static_cast<size_t>(bytes_of(dtype, dense.elements())));
-    from_f32(dtype, dense.floats(), out.get());
+    const int64_t elements = weight.shape.elements(), rows = whole_rows(weight.shape).channels.size();
+    if (rows > 0 && dense.elements() < elements / rows * (weight.first_row + rows)) {
+      throw std::runtime_error("the weight " + weight.name + " has too few rows");
+    }
+    const auto first = static_cast<size_t>(elements / std::max<int64_t>(rows, 1) * weight.first_row);
+    Buffer out = allocate(static_cast<size_t>(bytes_of(dtype, elements)));
+    from_f32(dtype, dense.floats().subspan(first, static_cast<size_t>(elements)), out.get());
     return out;
   }
 

@@ -24,7 +24,7 @@ Tensors weights_of(const Graph& graph, const WeightIndex& index) {
   Tensors weights;
   for (const Value& value : graph.values()) {
     if (value.kind != ValueKind::kWeight || weights.count(value.name) > 0) continue;
-    HostTensor tensor(DType::kF32, value.shape);
+    HostTensor tensor(DType::kF32, index.entry(value.name).shape);  // also where the graph has part of it
     index.read_f32(value.name, 0, tensor.floats());
     weights.emplace(value.name, std::move(tensor));
   }

@@ -81,6 +81,25 @@ class RandomGraph {
                {x, matrix, chance(70) ? weight("bias", Shape{out}) : kNoValue, kNoValue});
   }
 
+  // Value and gate from one tensor or from two.
+  ValueId gated_linear(ValueId x, int64_t out) {
+    const bool biased = chance(70);
+    const Shape matrix{out, shape(x)[-1]}, row{out};
+    Pool inputs = {x, weight("weight", matrix), kNoValue, kNoValue, weight("weight", matrix), kNoValue};
+    if (biased) inputs[2] = weight("bias", row), inputs[5] = weight("bias", row);
+    if (chance(70)) {
+      inputs[4] = rows_behind(inputs[1]);
+      if (biased) inputs[5] = rows_behind(inputs[2]);
+    }
+    return add(Op::kLinear, LinearAttrs{chance(80) ? activation() : Activation::kNone, true}, inputs);
+  }
+
+  // As many rows of the same tensor as a weight has, behind those.
+  ValueId rows_behind(ValueId id) {
+    const Value& first = graph_.value(id);
+    return graph_.add_weight(first.name, first.dtype, first.shape, first.first_row + first.shape[0]);
+  }
+
   ValueId conv(ValueId x, int64_t out, int64_t kernel, int64_t stride) {
     const ValueId taps = weight("weight", Shape{out, shape(x)[1], kernel, kernel});
     const int64_t pad = kernel / 2;
@@ -187,6 +206,7 @@ class RandomGraph {
   void grow_rows() {
     const ValueId x = any(rows_);
     ValueId y = linear(x, pick(1, most_channels_));
+    if (chance(10)) y = gated_linear(x, shape(y)[-1]);
     if (chance(40)) y = add(Op::kActivation, ActivationAttrs{activation()}, {y});
     if (chance(20)) y = add(Op::kAdd, std::monostate{}, {y, weight("bias", Shape{shape(y)[-1]})});
     const ValueId other = any(rows_);
@@ -211,7 +231,10 @@ class RandomGraph {
             Op::kLayerNorm, LayerNormAttrs{1e-3F},
             {x, weight("gamma", Shape{channels}), chance(80) ? weight("beta", Shape{channels}) : kNoValue});
         break;
-      case 2: y = linear(add(Op::kGeglu, std::monostate{}, {linear(x, 2 * channels)}), channels); break;
+      case 2:
+        y = chance(50) ? linear(add(Op::kGeglu, std::monostate{}, {linear(x, 2 * channels)}), channels)
+                       : gated_linear(x, pick(1, most_channels_));
+        break;
       case 3: y = add(Op::kAdd, std::monostate{}, {x, weight("beta", Shape{shape(x)[1], channels})}); break;
       case 4: y = add(Op::kActivation, ActivationAttrs{activation()}, {linear(x, channels)}); break;
       case 5: y = add(Op::kTokens, std::monostate{}, {any(pictures_)}); break;
@@ -291,11 +314,18 @@ inline HostTensor made_up_values(const Value& value, uint32_t seed = 0) {
   return tensor;
 }
 
+// Whole tensors, also where the graph has some rows of them.
 inline std::map<std::string, HostTensor> made_up_weights(const Graph& graph) {
-  std::map<std::string, HostTensor> weights;
+  std::map<std::string, Value> tensors;
   for (const Value& value : graph.values()) {
-    if (value.kind == ValueKind::kWeight) weights.emplace(value.name, made_up_values(value));
+    if (value.kind != ValueKind::kWeight) continue;
+    Value& tensor = tensors.try_emplace(value.name, value).first->second;
+    if (value.shape.rank() > 0) {
+      tensor.shape.set(0, std::max(tensor.shape[0], value.first_row + value.shape[0]));
+    }
   }
+  std::map<std::string, HostTensor> weights;
+  for (const auto& [name, tensor] : tensors) weights.emplace(name, made_up_values(tensor));
   return weights;
 }
 

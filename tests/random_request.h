@@ -25,7 +25,7 @@ inline Graph with_batch(const Graph& graph, int64_t batch) {
   for (const Value& value : graph.values()) {
     Shape shape = value.shape;
     if (value.kind == ValueKind::kWeight) {
-      made.add_weight(value.name, value.dtype, shape);
+      made.add_weight(value);
       continue;
     }
     if (value.kind == ValueKind::kInput) {

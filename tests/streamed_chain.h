@@ -1,7 +1,8 @@
 // A plan written by hand, for tests of who executes plans: linear layers one after the other, whose weights
 // are streamed through a ring of two slots, but for the last, which stays. One layer is computed in two parts
 // by output channels, each as its rows arrive; one output is spilled to the scratch file and comes back as a
-// residual. It runs 3 calls x 2 passes; each run has inputs of its own, and all outputs are kept.
+// residual. Two weights are some rows in the middle of their tensors. It runs 3 calls x 2 passes; each run
+// has inputs of its own, and all outputs are kept.
 //
 // The kernel is a plain loop that honours parts and calls back, so that tests can slow it down and count.
 #pragma once
@@ -128,23 +129,27 @@ class StreamedChain {
     return std::array{DType::kF32, DType::kF16, DType::kBF16}[static_cast<size_t>(layer % 3)];
   }
 
+  static int64_t first_row(int layer) { return layer == 1 || layer == kSlicedLayer ? 4 * layer + 1 : 0; }
+
   void make_weights(
       const std::function<std::shared_ptr<const ByteSource>(std::shared_ptr<const ByteSource>)>& wrap) {
     std::mt19937 random(1);
     std::vector<StoredTensor> stored;
     NameMappings mappings;
     for (int layer = 0; layer < kLayers; ++layer) {
-      std::vector<float> values = random_values(random, kChannels * kChannels);
+      const int64_t before = first_row(layer), rows = before == 0 ? kChannels : before + kChannels + 3;
+      std::vector<float> values = random_values(random, static_cast<size_t>(rows * kChannels));
       const DType dtype = stored_type(layer);
       const size_t begin = bytes_.size();
       bytes_.resize(begin + values.size() * static_cast<size_t>(element_bytes(dtype)));
       from_f32(dtype, values, bytes_.data() + begin);
       to_f32(dtype, bytes_.data() + begin, values);
-      values_.push_back(std::move(values));
+      const auto first = values.begin() + before * kChannels;
+      values_.emplace_back(first, first + kChannels * kChannels);
       mappings.push_back({.stored = stored.size(), .name = weight_name(layer)});
       stored.push_back({.name = weight_name(layer),
                         .dtype = dtype,
-                        .shape = {kChannels, kChannels},
+                        .shape = {rows, kChannels},
                         .offset = begin,
                         .bytes = bytes_.size() - begin});
     }
@@ -161,7 +166,8 @@ class StreamedChain {
     const ValueId input = x;
     ValueId first = kNoValue;
     for (int layer = 0; layer < kLayers; ++layer) {
-      const ValueId weight = graph.add_weight(weight_name(layer), stored_type(layer), {kChannels, kChannels});
+      const ValueId weight =
+          graph.add_weight(weight_name(layer), stored_type(layer), {kChannels, kChannels}, first_row(layer));
       x = graph.add_node(Op::kLinear, LinearAttrs{},
                          {x, weight, kNoValue, layer == kResidualLayer ? first : kNoValue},
                          "layers." + std::to_string(layer));

@@ -32,8 +32,9 @@ bool is_norm(Op op) {
 }
 
 float factor_of(const NodeSpec& node, size_t index) {
-  if ((node.op == Op::kConv2d || node.op == Op::kLinear) && index == 1) {
-    const Shape& weight = node.operands[1].shape;
+  const bool is_matrix = index == 1 || index == 4;  // 4: a gate's
+  if ((node.op == Op::kConv2d || node.op == Op::kLinear) && is_matrix) {
+    const Shape& weight = node.operands[index].shape;
     return static_cast<float>(
         std::sqrt(3.0 * static_cast<double>(weight[0]) / static_cast<double>(weight.elements())));
   }

@@ -18,6 +18,7 @@ struct Extras {
   bool residual = false;
   Activation activation = Activation::kNone;
   DType weights = DType::kF32;  // in the file
+  bool gate_bias = true;        // of gated linears
 };
 
 // Quantised files keep their biases in F32.
@@ -77,6 +78,34 @@ void add_linear(Cases& cases, const std::string& name, Shape x, int64_t out, Ext
   if (extras.bias) operands[2] = bias_of(out, extras.weights);
   if (extras.residual) operands[3] = computed(op_info(Op::kLinear).infer(attrs, operands).shape);
   cases.push_back({"linear/" + name, make_node(Op::kLinear, attrs, operands)});
+}
+
+// The gate's weights may be of another type than the others.
+void add_gated_linear(Cases& cases, const std::string& name, Shape x, int64_t out, Activation activation,
+                      Extras extras = {}, DType gate_weights = DType::kF32) {
+  std::vector<Operand> operands = {computed(x), weight({out, x[-1]}, extras.weights), absent(),
+                                   absent(),    weight({out, x[-1]}, gate_weights),   absent()};
+  if (extras.bias) operands[2] = bias_of(out, extras.weights);
+  if (extras.gate_bias) operands[5] = bias_of(out, gate_weights);
+  cases.push_back({"linear/gated_" + name, make_node(Op::kLinear, LinearAttrs{activation, true}, operands)});
+}
+
+void add_gated_linears(Cases& cases) {
+  add_gated_linear(cases, "one", {1, 1}, 1, Activation::kGelu);
+  add_gated_linear(cases, "odd", {3, 7, 13}, 5, Activation::kGelu);
+  add_gated_linear(cases, "one_row", {1, 320}, 200, Activation::kSilu, {.weights = DType::kF16}, DType::kF16);
+  add_gated_linear(cases, "geglu", {1, 40, 320}, 1280, Activation::kGelu, {.weights = DType::kF16},
+                   DType::kF16);
+  add_gated_linear(cases, "blocks", {2, 45, 900}, 100, Activation::kGelu, {.weights = DType::kBF16},
+                   DType::kBF16);
+  add_gated_linear(cases, "t5", {1, 77, 130}, 330, Activation::kGeluTanh,
+                   {.bias = false, .weights = DType::kBF16, .gate_bias = false}, DType::kBF16);
+  add_gated_linear(cases, "bilinear_mixed", {2, 33, 70}, 65, Activation::kNone,
+                   {.bias = false, .weights = DType::kF16}, DType::kF32);
+  add_gated_linear(cases, "gate_without_bias", {50, 64}, 48, Activation::kTanh, {.gate_bias = false},
+                   DType::kBF16);
+  add_gated_linear(cases, "quantised", {1, 9, 64}, 48, Activation::kGelu, {.weights = DType::kQ8_0},
+                   DType::kQ8_0);
 }
 
 void add_linears(Cases& cases) {
@@ -246,6 +275,7 @@ std::vector<OpCase> op_cases() {
   Cases cases;
   add_convs(cases);
   add_linears(cases);
+  add_gated_linears(cases);
   add_norms(cases);
   add_elementwise(cases);
   add_movement(cases);

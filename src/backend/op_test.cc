@@ -60,6 +60,34 @@ std::vector<float> absolute_sums(const NodeSpec& node, OperandValues values) {
   return reference_of(plain, values);
 }
 
+// A product of two: each of them is off as a linear, and the activation's slope, 1.13 at most, makes that
+// more.
+std::vector<double> gated_bounds(const NodeSpec& node, const OperandValues& values) {
+  const auto linear = [&](size_t weight) {
+    const std::vector<Operand> operands = {node.operands[0], node.operands[weight], node.operands[weight + 1],
+                                           node.operands[3]};
+    return std::pair(with_activations(make_node(Op::kLinear, LinearAttrs{}, operands), DType::kF32),
+                     OperandValues{values[0], values[weight], values[weight + 1], {}});
+  };
+  const auto [product, of_product] = linear(1);
+  const auto [gate, of_gate] = linear(4);
+  const std::vector<float> value = reference_of(product, of_product),
+                           value_sums = absolute_sums(product, of_product);
+  const std::vector<float> inner = reference_of(gate, of_gate), gate_sums = absolute_sums(gate, of_gate);
+  std::vector<double> bounds(value.size());
+  for (size_t i = 0; i < bounds.size(); ++i) {
+    const double size = std::fabs(static_cast<double>(value[i])),
+                 most_gate = std::fabs(static_cast<double>(inner[i])) + 1;
+    bounds[i] = 8 * kF32Epsilon * (value_sums[i] * most_gate + size * (1.13 * gate_sums[i] + 1));
+  }
+  return bounds;
+}
+
+bool is_gated(const NodeSpec& node) {
+  const auto* attrs = std::get_if<LinearAttrs>(&node.attrs);
+  return attrs != nullptr && attrs->gated;
+}
+
 // Relative to Σ weights |values|. Scores are sums of `width` products, each as large as the operands allow;
 // an error d in a score is a relative error d in its weight. BF16 kernels may narrow the weights.
 double attention_tolerance(const NodeSpec& node, const OperandValues& values) {
@@ -94,8 +122,11 @@ std::vector<double> tolerances(const NodeSpec& node, const OperandValues& values
                                const std::vector<float>& expected) {
   const double rounding = epsilon_of(node.output.dtype) * 1.01;
   std::vector<float> sums;
-  if (node.op == Op::kConv2d || node.op == Op::kLinear || node.op == Op::kAdd ||
-      node.op == Op::kAddChannels || node.op == Op::kAffine || node.op == Op::kAttention) {
+  std::vector<double> gated;
+  if (is_gated(node)) {
+    gated = gated_bounds(node, values);
+  } else if (node.op == Op::kConv2d || node.op == Op::kLinear || node.op == Op::kAdd ||
+             node.op == Op::kAddChannels || node.op == Op::kAffine || node.op == Op::kAttention) {
     sums = absolute_sums(node, values);
   }
   const double largest_value = largest(values[0]);
@@ -112,7 +143,7 @@ std::vector<double> tolerances(const NodeSpec& node, const OperandValues& values
     switch (node.op) {
       case Op::kConv2d:
       case Op::kLinear:
-        bound += 8 * kF32Epsilon * (sums[i] + 1);  // 1: the activation's own error
+        bound += gated.empty() ? 8 * kF32Epsilon * (sums[i] + 1) : gated[i];  // 1: the activation's own error
         break;
       case Op::kAdd:
       case Op::kAddChannels:

@@ -15,7 +15,9 @@ void GraphBuilder::output(ValueId value, std::string name) {
   graph_.add_output(value);
 }
 
-ValueId GraphBuilder::weight(const WeightScope& w, std::string_view tensor, const Shape& shape) {
+namespace {
+
+DType require_weight(const WeightScope& w, std::string_view tensor, const Shape& shape) {
   const WeightInfo info = w.require(tensor);
   if (!(info.shape == shape)) {
     throw Error(ErrorCode::kShapeMismatch,
@@ -24,7 +26,22 @@ ValueId GraphBuilder::weight(const WeightScope& w, std::string_view tensor, cons
         .in_file(w.source().name())
         .in_tensor(w.full_name(tensor));
   }
-  return graph_.add_weight(w.full_name(tensor), info.dtype, info.shape);
+  return info.dtype;
+}
+
+}  // namespace
+
+ValueId GraphBuilder::weight(const WeightScope& w, std::string_view tensor, const Shape& shape) {
+  return graph_.add_weight(w.full_name(tensor), require_weight(w, tensor, shape), shape);
+}
+
+GraphBuilder::Halves GraphBuilder::weight_halves(const WeightScope& w, std::string_view tensor,
+                                                 const Shape& shape) {
+  const DType dtype = require_weight(w, tensor, shape);
+  Shape half = shape;
+  half.set(0, shape[0] / 2);
+  const std::string name = w.full_name(tensor);
+  return {graph_.add_weight(name, dtype, half), graph_.add_weight(name, dtype, half, half[0])};
 }
 
 ValueId GraphBuilder::node(Op op, Attrs attrs, std::vector<ValueId> inputs, std::string name) {
@@ -44,6 +61,14 @@ ValueId GraphBuilder::linear(ValueId x, const WeightScope& w, const LinearOption
   const ValueId matrix = weight(w, "weight", Shape{o.out_channels, shape(x)[-1]});
   const ValueId bias = o.bias ? weight(w, "bias", Shape{o.out_channels}) : kNoValue;
   return node(Op::kLinear, LinearAttrs{}, {x, matrix, bias, kNoValue}, w.prefix());
+}
+
+ValueId GraphBuilder::gated_linear(ValueId x, const WeightScope& w, const LinearOptions& o,
+                                   Activation activation) {
+  const Halves matrix = weight_halves(w, "weight", Shape{2 * o.out_channels, shape(x)[-1]});
+  const Halves bias = o.bias ? weight_halves(w, "bias", Shape{2 * o.out_channels}) : Halves{};
+  return node(Op::kLinear, LinearAttrs{activation, true},
+              {x, matrix.first, bias.first, kNoValue, matrix.second, bias.second}, w.prefix());
 }
 
 ValueId GraphBuilder::group_norm(ValueId x, const WeightScope& w, const NormOptions& o) {

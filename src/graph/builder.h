@@ -48,6 +48,9 @@ class GraphBuilder {
 
   ValueId conv2d(ValueId x, const WeightScope& w, const Conv2dOptions& options);
   ValueId linear(ValueId x, const WeightScope& w, const LinearOptions& options);
+  // x weightᵀ + bias times an activation of the gate, which is another such product. Both stand in one tensor
+  // (and one bias) of 2 * out_channels rows: the gate's behind the others.
+  ValueId gated_linear(ValueId x, const WeightScope& w, const LinearOptions& options, Activation activation);
   ValueId group_norm(ValueId x, const WeightScope& w, const NormOptions& options);
   ValueId layer_norm(ValueId x, const WeightScope& w, const NormOptions& options);
   ValueId embedding(ValueId ids, const WeightScope& w, int64_t rows, int64_t channels);
@@ -71,6 +74,11 @@ class GraphBuilder {
   ValueId name(ValueId x, const WeightScope& w);
 
  private:
+  struct Halves {
+    ValueId first = kNoValue, second = kNoValue;
+  };
+  // Weights `w.tensor` of that shape, as two of half the rows.
+  Halves weight_halves(const WeightScope& w, std::string_view tensor, const Shape& shape);
   ValueId node(Op op, Attrs attrs, std::vector<ValueId> inputs, std::string name);
   Graph& graph_;
 };

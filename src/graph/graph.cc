@@ -14,8 +14,14 @@ ValueId Graph::add_input(std::string name, DType dtype, Shape shape, Variability
   return id;
 }
 
-ValueId Graph::add_weight(std::string name, DType dtype, Shape shape) {
-  values_.push_back({std::move(name), dtype, shape, ValueKind::kWeight, Variability::kRequest, kNoNode});
+ValueId Graph::add_weight(std::string name, DType dtype, Shape shape, int64_t first_row) {
+  return add_weight(
+      {std::move(name), dtype, shape, ValueKind::kWeight, Variability::kRequest, kNoNode, first_row});
+}
+
+ValueId Graph::add_weight(const Value& weight) {
+  SNUG_CHECK(weight.kind == ValueKind::kWeight, "a weight");
+  values_.push_back(weight);
   return static_cast<ValueId>(values_.size() - 1);
 }
 

@@ -31,6 +31,9 @@ struct Value {
   ValueKind kind = ValueKind::kComputed;
   Variability variability = Variability::kRequest;  // of inputs; computed ones follow from theirs
   NodeId producer = kNoNode;
+  // Of a weight: where its rows begin in the checkpoint's tensor of that name, which may have others before
+  // and behind them. Weights of one name are the same where both these and their shapes are.
+  int64_t first_row = 0;
   int64_t bytes() const { return bytes_of(dtype, shape.elements()); }
 };
 
@@ -57,7 +60,10 @@ class Graph {
   const Node& node(NodeId id) const { return nodes_[static_cast<size_t>(id)]; }
 
   ValueId add_input(std::string name, DType dtype, Shape shape, Variability variability);
-  ValueId add_weight(std::string name, DType dtype, Shape shape);
+  // `shape`: of the rows from `first_row` on that it is of the tensor.
+  ValueId add_weight(std::string name, DType dtype, Shape shape, int64_t first_row = 0);
+  // A weight of another graph, as it is there.
+  ValueId add_weight(const Value& weight);
   // Infers the output's shape and element type. Throws shape_mismatch (with the node's name) when the
   // operands do not fit.
   ValueId add_node(Op op, Attrs attrs, std::vector<ValueId> inputs, std::string name);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 
 #include <gtest/gtest.h>
@@ -44,6 +45,8 @@ const MadeUpWeights& block_weights() {
       {"to_k.weight", Shape{8, 6}},
       {"out.weight", Shape{8, 8}},
       {"out.bias", Shape{8}},
+      {"ff.weight", Shape{12, 6}},
+      {"ff.bias", Shape{12}},
   });
   return kWeights;
 }
@@ -141,6 +144,87 @@ TEST(Passes, EqualNodesAreComputedOnceAndDeadOnesDropped) {
   b.output(b.add(b.add(once, again), other), "y");
   const Graph out = run_passes(graph, true);
   EXPECT_EQ(count(out, Op::kAffine), 2);
+}
+
+// Value and gate: rows 0 to 6 and 6 to 12 of one tensor.
+ValueId gated(GraphBuilder& b) {
+  const ValueId x = b.input("x", DType::kF32, Shape{2, 7, 6}, Variability::kLatents);
+  return b.gated_linear(x, WeightScope(block_weights()).sub("ff"), {.out_channels = 6}, Activation::kGelu);
+}
+
+TEST(Builder, TakesValueAndGateFromTheTwoHalvesOfATensor) {
+  Graph graph;
+  GraphBuilder b(graph);
+  const ValueId y = gated(b);
+  const Node& node = graph.nodes()[0];
+  EXPECT_EQ(graph.value(y).shape, (Shape{2, 7, 6}));
+  ASSERT_EQ(node.inputs.size(), 6U);
+  const auto is = [&](size_t input, const char* name, const Shape& shape, int64_t first_row) {
+    const Value& weight = graph.value(node.inputs[input]);
+    return weight.name == name && weight.shape == shape && weight.first_row == first_row;
+  };
+  EXPECT_TRUE(is(1, "ff.weight", {6, 6}, 0) && is(4, "ff.weight", {6, 6}, 6));
+  EXPECT_TRUE(is(2, "ff.bias", {6}, 0) && is(5, "ff.bias", {6}, 6));
+  EXPECT_EQ(node.inputs[3], kNoValue);
+  // Two products of 14 x 6 x 6 multiply-adds; and for each output the gate's function and a multiplication.
+  EXPECT_EQ(graph.cost(node).flops, 2 * (2 * 14 * 6 * 6) + 14 * 6 * 11);
+  EXPECT_THROW(b.gated_linear(graph.inputs()[0], WeightScope(block_weights()).sub("ff"), {.out_channels = 12},
+                              Activation::kGelu),
+               Error);
+}
+
+TEST(Passes, OtherRowsOfATensorAreAnotherWeight) {
+  Graph graph;
+  GraphBuilder b(graph);
+  const ValueId once = gated(b);
+  const Node node = graph.nodes()[0];
+  std::vector<ValueId> equal, swapped = node.inputs;
+  for (const ValueId id : node.inputs) {
+    const bool weight = id != kNoValue && graph.value(id).kind == ValueKind::kWeight;
+    equal.push_back(weight ? graph.add_weight(Value(graph.value(id))) : id);
+  }
+  std::swap(swapped[1], swapped[4]);
+  const ValueId again = graph.add_node(Op::kLinear, node.attrs, equal, "again");
+  const ValueId other = graph.add_node(Op::kLinear, node.attrs, swapped, "other");
+  b.output(b.add(b.add(once, again), other), "y");
+  const Graph out = run_passes(graph, true);
+  EXPECT_EQ(count(out, Op::kLinear), 2) << print_text(out);
+  EXPECT_NE(print_text(out).find("@ff.weight from row 6"), std::string::npos);
+  // Also where another graph takes them over.
+  const Graph step = hoist(out, 3).step;
+  const auto behind = [](const Value& value) { return value.first_row == 6; };
+  EXPECT_EQ(std::count_if(step.values().begin(), step.values().end(), behind), 2);
+}
+
+TEST(Passes, NothingIsFoldedIntoAGatedLinear) {
+  Graph graph;
+  GraphBuilder b(graph);
+  const ValueId y = gated(b);
+  b.output(b.activation(b.add(y, graph.inputs()[0]), Activation::kSilu), "y");
+  Graph direct;
+  GraphBuilder d(direct);
+  d.output(d.activation(gated(d), Activation::kSilu), "y");
+  EXPECT_EQ(count(run_passes(graph, true), Op::kAdd), 1);
+  EXPECT_EQ(count(run_passes(direct, true), Op::kActivation), 1);
+}
+
+TEST(Verify, RefusesAGateWithAResidualOrOfAnotherShape) {
+  Graph graph;
+  GraphBuilder b(graph);
+  gated(b);
+  const Node node = graph.nodes()[0];
+  const auto with = [&](size_t input, ValueId id) {
+    std::vector<ValueId> inputs = node.inputs;
+    inputs[input] = id;
+    return graph.add_node(Op::kLinear, node.attrs, inputs, "another");
+  };
+  EXPECT_NE(with(5, kNoValue), kNoValue);
+  EXPECT_THROW(with(3, node.output), Error);
+  EXPECT_THROW(with(4, kNoValue), Error);
+  EXPECT_THROW(with(4, graph.add_weight("w", DType::kF32, Shape{5, 6})), Error);
+  EXPECT_THROW(with(5, graph.add_weight("w", DType::kF32, Shape{5})), Error);
+  graph.value(node.output).first_row = 1;
+  EXPECT_NE(find_fault(graph), "");
 }
 
 TEST(Hoist, SplitsWhatDependsOnConditioningAndTimestepFromTheStep) {

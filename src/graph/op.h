@@ -63,7 +63,8 @@ struct Conv2dAttrs {
   bool operator==(const Conv2dAttrs&) const = default;
 };
 struct LinearAttrs {
-  Activation activation = Activation::kNone;
+  Activation activation = Activation::kNone;  // of the gate where there is one
+  bool gated = false;
   bool operator==(const LinearAttrs&) const = default;
 };
 struct GroupNormAttrs {

@@ -8,7 +8,10 @@ namespace {
 std::string reference(const Graph& graph, ValueId id) {
   if (id == kNoValue) return "-";
   const Value& value = graph.value(id);
-  if (value.kind == ValueKind::kWeight) return "@" + value.name;
+  if (value.kind == ValueKind::kWeight) {
+    return value.first_row == 0 ? "@" + value.name
+                                : fmt::format("@{} from row {}", value.name, value.first_row);
+  }
   return fmt::format("%{}", id);
 }
 

@@ -40,6 +40,11 @@ std::string node_fault(const Graph& graph, NodeId id, const std::vector<bool>& m
 std::string find_fault(const Graph& graph) {
   std::vector<bool> made(graph.values().size(), false);
   for (size_t i = 0; i < graph.values().size(); ++i) made[i] = graph.values()[i].kind != ValueKind::kComputed;
+  for (const Value& value : graph.values()) {
+    if (value.first_row < 0 || (value.first_row > 0 && value.kind != ValueKind::kWeight)) {
+      return fmt::format("'{}' begins at row {}", value.name, value.first_row);
+    }
+  }
   for (size_t i = 0; i < graph.nodes().size(); ++i) {
     const auto id = static_cast<NodeId>(i);
     std::string fault = node_fault(graph, id, made);

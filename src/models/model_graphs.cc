@@ -23,11 +23,12 @@ UnetRequest small_unet_request(const ModelDescription& model) {
 }
 
 int64_t parameters_of(std::initializer_list<const Graph*> graphs) {
-  std::set<std::string_view> seen;
+  std::set<std::pair<std::string_view, int64_t>> seen;  // tensors, and from which row on
   int64_t total = 0;
   for (const Graph* graph : graphs) {
     for (const Value& value : graph->values()) {
-      if (value.kind == ValueKind::kWeight && seen.insert(value.name).second) total += value.shape.elements();
+      if (value.kind != ValueKind::kWeight || !seen.insert({value.name, value.first_row}).second) continue;
+      total += value.shape.elements();
     }
   }
   return total;

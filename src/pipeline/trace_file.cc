@@ -97,9 +97,11 @@ ordered_json event_json(const TraceEvent& event, TraceTrack track) {
       break;
     case TraceKind::kLoad: {
       const Load& load = event.phase->loads[index];
-      json["name"] = event.phase->graph.value(load.value).name;
+      const Value& weight = event.phase->graph.value(load.value);
+      const Interval rows = {weight.first_row + load.rows.begin, weight.first_row + load.rows.end};
+      json["name"] = weight.name;
       json["cat"] = "load";
-      json["args"].update({{"rows", text(load.rows)}, {"bytes_in_memory", load.bytes}});
+      json["args"].update({{"rows", text(rows)}, {"bytes_in_memory", load.bytes}});
       break;
     }
     case TraceKind::kStage:

@@ -113,10 +113,11 @@ std::vector<ExpectedRead> expected_reads(const Phase& phase, const WeightIndex& 
   for (int run = 0; run < phase.runs(); ++run) {
     for (const Load& load : phase.loads) {
       if (run > 0 && !load.every_run) continue;
-      const WeightEntry& entry = weights.entry(phase.graph.value(load.value).name);
+      const Value& weight = phase.graph.value(load.value);
+      const WeightEntry& entry = weights.entry(weight.name);
       const uint64_t row_bytes = entry.bytes / static_cast<uint64_t>(entry.shape[0]);
       const int counted = load.after_previous_run ? run - 1 : run;
-      reads.push_back({entry.offset + row_bytes * static_cast<uint64_t>(load.rows.begin),
+      reads.push_back({entry.offset + row_bytes * static_cast<uint64_t>(weight.first_row + load.rows.begin),
                        counted < 0 ? 0 : counted * kernels_of_run + kernels_in(load.after)});
     }
   }
@@ -166,7 +167,8 @@ TEST_F(StreamedRun, RecordsWhatWasReadAndHowLongItWaited) {
   for (size_t i = 0; i < record.loads.size(); ++i) {
     const Load& load = phase().loads[i];
     const WeightEntry& entry = chain_.weights()->entry(phase().graph.value(load.value).name);
-    const uint64_t once = entry.bytes * static_cast<uint64_t>(load.rows.size()) / StreamedChain::kChannels;
+    const uint64_t once =
+        entry.bytes * static_cast<uint64_t>(load.rows.size()) / static_cast<uint64_t>(entry.shape[0]);
     EXPECT_EQ(record.loads[i].bytes, load.every_run ? StreamedChain::kRuns * once : once);
     EXPECT_GE(record.loads[i].seconds, load.every_run ? StreamedChain::kRuns * 2e-3 : 2e-3);
     bytes += record.loads[i].bytes;

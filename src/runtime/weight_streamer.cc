@@ -155,8 +155,8 @@ bool WeightStreamer::wait_until_free(int run, const Load& load) {
 bool WeightStreamer::read(int run, size_t index) {
   const Stopwatch watch;
   const Load& load = phase_.loads[index];
-  const std::string& name = phase_.graph.value(load.value).name;
-  const WeightEntry& entry = weights_.entry(name);
+  const Value& weight = phase_.graph.value(load.value);
+  const WeightEntry& entry = weights_.entry(weight.name);
   const bool as_stored = entry.dtype == load.dtype;
   SNUG_CHECK(as_stored || load.dtype == DType::kF32, "weights are kept as stored or as F32");
   if (load.rows.size() == 0) return !stopping();
@@ -169,15 +169,16 @@ bool WeightStreamer::read(int run, size_t index) {
     piece_rows = std::max(step, piece_rows / step * step);
   }
   std::byte* target = targets_[index];
-  for (Interval rows = {load.rows.begin, 0}; rows.begin < load.rows.end; rows.begin = rows.end) {
+  const int64_t end = weight.first_row + load.rows.end;  // as the tensor counts them
+  for (Interval rows = {weight.first_row + load.rows.begin, 0}; rows.begin < end; rows.begin = rows.end) {
     if (stopping()) return false;
     cancellation_.check();
-    rows.end = std::min(rows.begin + piece_rows, load.rows.end);
+    rows.end = std::min(rows.begin + piece_rows, end);
     const size_t bytes = static_cast<size_t>(rows.size()) * row_bytes;
     if (as_stored) {
-      weights_.read_rows(name, rows, {target, bytes});
+      weights_.read_rows(weight.name, rows, {target, bytes});
     } else {
-      weights_.read_rows_f32(name, rows, {reinterpret_cast<float*>(target), bytes / sizeof(float)});
+      weights_.read_rows_f32(weight.name, rows, {reinterpret_cast<float*>(target), bytes / sizeof(float)});
     }
     if (load.packing != 0) pack(load, target, rows.size());
     target += bytes;

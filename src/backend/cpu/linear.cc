@@ -29,6 +29,10 @@ class Linear final : public ProductKernel {
 }  // namespace
 
 std::unique_ptr<Kernel> make_linear(const NodeSpec& node, std::string& reason) {
+  if (std::get<LinearAttrs>(node.attrs).gated) {
+    reason = "takes no gate";
+    return nullptr;
+  }
   if (!product_takes(node, reason)) return nullptr;
   return std::make_unique<Linear>(node);
 }

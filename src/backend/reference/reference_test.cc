@@ -72,6 +72,15 @@ TEST(Reference, AttentionIsTheSoftmaxWeightedMean) {
   EXPECT_FLOAT_EQ(out[1], 14);
 }
 
+TEST(Reference, AGatedLinearMultipliesByTheActivationOfItsGate) {
+  const NodeSpec node =
+      make_node(Op::kLinear, LinearAttrs{Activation::kRelu, true},
+                {computed({2, 2}), weight({2, 2}), weight({2}), absent(), weight({2, 2}), weight({2})});
+  // Rows 4 11 and 5 13; their gates 1 -0.5 and -2 2.5 before the function.
+  EXPECT_EQ(run(node, {{1, 2, 3, 1}, {1, 1, 3, 4}, {1, 0}, {}, {-1, 1, 1, -1}, {0, 0.5F}}),
+            (Floats{4, 0, 0, 32.5F}));
+}
+
 TEST(Reference, GegluGatesTheFirstHalf) {
   const Floats out = run(make_node(Op::kGeglu, {}, {computed({1, 4})}), {{2, 3, 0, 100}});
   EXPECT_EQ(out, (Floats{0, 300}));

@@ -57,7 +57,7 @@ Region add_channels_needs(const Attrs&, std::span<const Operand> inputs, const O
 }
 
 double flops_of_function(const Attrs&, std::span<const Operand>, const Operand& output) {
-  return 10.0 * static_cast<double>(output.shape.elements());
+  return kFlopsOfFunction * static_cast<double>(output.shape.elements());
 }
 
 std::string describe_activation(const Attrs& attrs) {

@@ -1,10 +1,28 @@
 // linear: x [...,K], weight [M,K], bias [M]?, residual [...,M]? → activation(x weightᵀ + bias + residual).
+//
+// Gated (Dauphin et al., 2017; with gelu GEGLU, Shazeer, 2020) it has two more operands, gate_weight [M,K]
+// and gate_bias [M]?, and no residual → (x weightᵀ + bias) activation(x gate_weightᵀ + gate_bias).
 #include "graph/ops/rules.h"
 
 namespace snug::ops {
 namespace {
 
-Operand infer(const Attrs&, std::span<const Operand> inputs) {
+constexpr size_t kOperands = 4, kGatedOperands = 6;
+
+bool is_gated(const Attrs& attrs) { return std::get<LinearAttrs>(attrs).gated; }
+
+void require_gate(std::span<const Operand> inputs) {
+  const Shape& weight = inputs[1].shape;
+  require(!inputs[3].present, "a gated linear takes no residual");
+  require(inputs[4].present && inputs[4].shape == weight, "linear: gate {} beside weight {}",
+          inputs[4].shape.text(), weight.text());
+  require(!inputs[5].present || inputs[5].shape == Shape{weight[0]}, "linear: gate's bias {} for {} channels",
+          inputs[5].shape.text(), weight[0]);
+}
+
+Operand infer(const Attrs& attrs, std::span<const Operand> inputs) {
+  require(inputs.size() == (is_gated(attrs) ? kGatedOperands : kOperands), "linear: {} operands",
+          inputs.size());
   const Shape& x = inputs[0].shape;
   const Shape& weight = inputs[1].shape;
   require((x.rank() == 2 || x.rank() == 3) && weight.rank() == 2,
@@ -16,6 +34,7 @@ Operand infer(const Attrs&, std::span<const Operand> inputs) {
           inputs[2].shape.text(), weight[0]);
   require(!inputs[3].present || inputs[3].shape == out, "linear: residual {} for output {}",
           inputs[3].shape.text(), out.text());
+  if (is_gated(attrs)) require_gate(inputs);
   return {inputs[0].dtype, out};
 }
 
@@ -24,18 +43,22 @@ Region needs(const Attrs&, std::span<const Operand> inputs, const Operand&, size
   return input == 3 ? same_region(inputs[3], out) : rows_of_channels(out);
 }
 
-double flops(const Attrs&, std::span<const Operand> inputs, const Operand& output) {
-  return 2.0 * static_cast<double>(output.shape.elements()) * static_cast<double>(inputs[1].shape[1]);
+double flops(const Attrs& attrs, std::span<const Operand> inputs, const Operand& output) {
+  const auto outputs = static_cast<double>(output.shape.elements());
+  const double product = 2.0 * outputs * static_cast<double>(inputs[1].shape[1]);
+  return is_gated(attrs) ? 2 * product + outputs * (kFlopsOfFunction + 1) : product;
 }
 
 std::string describe(const Attrs& attrs) {
-  return fmt::format("activation={}", activation_name(std::get<LinearAttrs>(attrs).activation));
+  const auto& linear = std::get<LinearAttrs>(attrs);
+  return fmt::format("{}={}", linear.gated ? "gate" : "activation", activation_name(linear.activation));
 }
 
 }  // namespace
 
 const OpInfo& linear() {
-  static constexpr OpInfo kInfo = {Op::kLinear, "linear", "x weight bias? residual?", infer, flops, describe,
+  static constexpr OpInfo kInfo = {Op::kLinear, "linear", "x weight bias? residual? gate_weight? gate_bias?",
+                                   infer,       flops,    describe,
                                    false,       needs};
   return kInfo;
 }

@@ -17,6 +17,8 @@ void require(bool holds, fmt::format_string<Args...> format, Args&&... args) {
   if (!holds) throw Error(ErrorCode::kShapeMismatch, fmt::format(format, std::forward<Args>(args)...));
 }
 
+// Of one element's activation, whichever it is.
+inline constexpr double kFlopsOfFunction = 10;
 inline double no_flops(const Attrs&, std::span<const Operand>, const Operand&) { return 0; }
 inline double flop_per_element(const Attrs&, std::span<const Operand>, const Operand& output) {
   return static_cast<double>(output.shape.elements());

@@ -4,11 +4,15 @@
 namespace snug {
 namespace {
 
-// Where a node keeps its epilogue's activation, or null for nodes without one.
+// Where a node keeps its epilogue's activation, or null for nodes without one. A gated linear's is the
+// gate's.
 Activation* epilogue(Op op, Attrs& attrs) {
   switch (op) {
     case Op::kConv2d: return &std::get<Conv2dAttrs>(attrs).activation;
-    case Op::kLinear: return &std::get<LinearAttrs>(attrs).activation;
+    case Op::kLinear: {
+      auto& linear = std::get<LinearAttrs>(attrs);
+      return linear.gated ? nullptr : &linear.activation;
+    }
     case Op::kGroupNorm: return &std::get<GroupNormAttrs>(attrs).activation;
     default: return nullptr;
   }

@@ -11,14 +11,16 @@ struct Fusion {
   ValueId residual = kNoValue;  // the sum's other operand
 };
 
-bool has_activation(const Node& node) {
-  return node.op == Op::kConv2d ? std::get<Conv2dAttrs>(node.attrs).activation != Activation::kNone
-                                : std::get<LinearAttrs>(node.attrs).activation != Activation::kNone;
+// Between the sums and the output: a residual would come too late.
+bool has_epilogue(const Node& node) {
+  if (const auto* conv = std::get_if<Conv2dAttrs>(&node.attrs)) return conv->activation != Activation::kNone;
+  const auto& linear = std::get<LinearAttrs>(node.attrs);
+  return linear.gated || linear.activation != Activation::kNone;
 }
 
 bool can_absorb(const Rewriter& rewriter, const Node* node) {
   return node != nullptr && (node->op == Op::kConv2d || node->op == Op::kLinear) &&
-         rewriter.used_once(node->output) && node->inputs[3] == kNoValue && !has_activation(*node);
+         rewriter.used_once(node->output) && node->inputs[3] == kNoValue && !has_epilogue(*node);
 }
 
 Fusion through(const Rewriter& rewriter, ValueId operand, ValueId other) {

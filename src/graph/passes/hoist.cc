@@ -67,7 +67,7 @@ class Part {
     SNUG_CHECK(value.kind != ValueKind::kComputed, "a hoisted value is made before it is used");
     const ValueId made =
         value.kind == ValueKind::kWeight
-            ? graph_.add_weight(value.name, value.dtype, value.shape)
+            ? graph_.add_weight(value)
             : graph_.add_input(value.name, value.dtype, with_rows(value.shape), value.variability);
     return map_[id] = made;
   }

@@ -31,7 +31,7 @@ ValueId Rewriter::map(ValueId source_value) {
   if (mapped == kNoValue) {
     const Value& value = source_.value(source_value);
     SNUG_CHECK(value.kind == ValueKind::kWeight, "a value is copied before it is used");
-    mapped = copy_.add_weight(value.name, value.dtype, value.shape);
+    mapped = copy_.add_weight(value);
   }
   return mapped;
 }

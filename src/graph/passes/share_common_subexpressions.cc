@@ -12,12 +12,14 @@ namespace snug {
 Graph share_common_subexpressions(const Graph& graph) {
   Rewriter rewriter(graph);
   std::unordered_map<std::string, ValueId> seen;     // by operation and operands, in the copy
-  std::unordered_map<std::string, ValueId> weights;  // one value per tensor name
+  std::unordered_map<std::string, ValueId> weights;  // one value for the same rows of a tensor
   for (const Node& node : graph.nodes()) {
     std::string key = NodeSpec{node.op, node.attrs, {}, graph.operand(node.output)}.key();
     for (const ValueId id : node.inputs) {
       if (id != kNoValue && graph.value(id).kind == ValueKind::kWeight) {
-        const auto [found, fresh] = weights.try_emplace(graph.value(id).name, id);
+        const Value& value = graph.value(id);
+        const auto [found, fresh] =
+            weights.try_emplace(fmt::format("{} {} {}", value.name, value.first_row, value.shape.text()), id);
         if (!fresh) rewriter.replace(id, rewriter.map(found->second));
       }
       key += fmt::format(" {}", rewriter.map(id));
