@@ -31,7 +31,8 @@ TABLE = [
     ["src/media"],
     ["models"],  # the embedded model
     ["src/pipeline"],
-    ["src/cache", "src/jobs"],
+    ["src/cache"],
+    ["src/jobs"],
     ["src/monitor"],
     ["src/server"],
     ["apps/snug"],

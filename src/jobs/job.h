@@ -1,0 +1,62 @@
+// One request on its way through the service, as the store keeps it and the APIs show it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "media/picture_format.h"
+
+namespace snug {
+
+// queued -> planned -> running -> done, failed or cancelled. A restart puts what was planned or running back
+// to queued, with its checkpoint; so does a retry.
+enum class JobState : uint8_t { kQueued, kPlanned, kRunning, kDone, kFailed, kCancelled };
+std::string_view job_state_name(JobState state);
+std::optional<JobState> job_state_named(std::string_view name);
+inline bool has_ended(JobState state) { return state >= JobState::kDone; }
+
+struct JobPicture {
+  std::string blob;  // name in the BlobStore
+  int64_t bytes = 0;
+  PictureFormat format = PictureFormat::kPng;
+  int64_t width = 0, height = 0;  // pixels
+  uint64_t seed = 0;
+};
+
+struct JobFailure {
+  std::string code, problem, fix, stage;  // code: a word of base/error.h
+  std::string ways_out;                   // JSON list, of over_budget; else empty
+};
+
+// Times are milliseconds since 1970, UTC; absent until they have come.
+struct Job {
+  std::string id;
+  std::string owner, api;
+  JobState state = JobState::kQueued;
+  int priority = 0;
+  int64_t created_ms = 0;
+  std::optional<int64_t> started_ms, finished_ms, deadline_ms;
+  std::string request;  // JSON, pipeline/request_json.h
+  std::string address;  // content address of its pictures
+  std::string idempotency_key, request_digest;
+  int attempts = 0;                      // begun
+  std::optional<int64_t> not_before_ms;  // a retry waits until then
+
+  std::optional<int64_t> planned_peak_bytes;  // predicted
+  std::optional<double> planned_seconds;      // predicted
+  int64_t reserved_bytes = 0;
+  int step = 0, steps = 0;             // measured progress of denoising
+  std::optional<double> seconds_left;  // predicted; of a running job, not kept in the store
+  std::string checkpoint;              // blob; empty: none
+  int checkpoint_step = 0;
+  bool cancel_requested = false;
+  bool from_cache = false;
+  std::optional<JobFailure> failure;
+  std::string report;  // JSON of pipeline/run_report.h; empty until it has ended
+  std::vector<JobPicture> pictures;
+};
+
+}  // namespace snug
