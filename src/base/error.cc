@@ -8,7 +8,7 @@ namespace snug {
 namespace {
 
 // Exit codes: 1 bug, 2 request, 3 not found, 4 model or picture unusable, 5 budget, 6 input/output,
-// 7 memory, 130 cancelled (as a shell reports Ctrl-C).
+// 7 memory, 8 access, 9 more than the service does now, 130 cancelled (as a shell reports Ctrl-C).
 constexpr std::array kTable = {
     ErrorInfo{ErrorCode::kInternal, "internal", 1, 500, "a bug in Snug"},
     ErrorInfo{ErrorCode::kInvalidArgument, "invalid_argument", 2, 422, "a field of the request is wrong"},
@@ -42,6 +42,15 @@ constexpr std::array kTable = {
     ErrorInfo{ErrorCode::kOutOfMemory, "out_of_memory", 7, 503, "the system refused memory"},
     ErrorInfo{ErrorCode::kIoError, "io_error", 6, 500, "reading or writing failed"},
     ErrorInfo{ErrorCode::kDiskFull, "disk_full", 6, 507, "no space left where the result goes"},
+    ErrorInfo{ErrorCode::kStoreError, "store_error", 6, 503, "the database of jobs does not answer"},
+    ErrorInfo{ErrorCode::kCorruptFile, "corrupt_file", 6, 500, "a kept file is not what was written"},
+    ErrorInfo{ErrorCode::kUnauthorized, "unauthorized", 8, 401, "no token, or one that is not valid"},
+    ErrorInfo{ErrorCode::kForbidden, "forbidden", 8, 403, "the token does not allow this"},
+    ErrorInfo{ErrorCode::kConflict, "conflict", 2, 409, "contradicts what is there already"},
+    ErrorInfo{ErrorCode::kQueueFull, "queue_full", 9, 429, "as many jobs wait as may"},
+    ErrorInfo{ErrorCode::kQuotaExceeded, "quota_exceeded", 9, 429, "the day's quota of the token is used up"},
+    ErrorInfo{ErrorCode::kDeadlineExceeded, "deadline_exceeded", 9, 504,
+              "the job could not begin before its deadline"},
     ErrorInfo{ErrorCode::kCancelled, "cancelled", 130, 499, "stopped on request"},
 };
 

@@ -40,6 +40,14 @@ enum class ErrorCode {
   kOutOfMemory,
   kIoError,
   kDiskFull,
+  kStoreError,
+  kCorruptFile,
+  kUnauthorized,
+  kForbidden,
+  kConflict,
+  kQueueFull,
+  kQuotaExceeded,
+  kDeadlineExceeded,
   kCancelled,
 };
 
