@@ -5,11 +5,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <limits>
 #include <optional>
-
-#include <fmt/format.h>
 
 #include "backend/backend.h"
 #include "backend/cpu/amx.h"
@@ -32,6 +29,8 @@ constexpr int64_t kPanelsBytes = 256 * 1024, kPanelsBytesAvx512 = 512 * 1024;
 // Rows of a task: enough that expanding the panels costs little beside multiplying by them. For BF16 the sums
 // of a task's rows are scratch.
 constexpr int64_t kTaskRowsF32 = 768, kTaskRowsBf16 = 448;
+// Where the sums of a task's gates are scratch, beside F32 sums that are the output.
+constexpr int64_t kTaskRowsGatedF32 = 384;
 // Of the products of one inner index by one panel, in such: widening that, and looking up a row.
 constexpr double kWideningCost = 3, kRowCost = 30;
 constexpr int64_t kTasksPerThread = 2;
@@ -50,6 +49,16 @@ int64_t channels_of_block(const ProductShape& shape, int64_t step) {
   const int64_t most = shape.taps == 1 ? kBlockOfOneTap : kBlockOfTaps;
   const int64_t blocks = pieces(shape.channels * shape.taps, most);
   return std::min(shape.channels, rounded_up(pieces(shape.channels, blocks), step));
+}
+
+int64_t rows_of_task(const ProductShape& shape) {
+  if (shape.type == DType::kBF16) return kTaskRowsBf16;
+  return shape.gated ? kTaskRowsGatedF32 : kTaskRowsF32;
+}
+
+const float* bias_of(const OperandView& bias, int64_t column) {
+  if (bias.data == nullptr) return nullptr;
+  return reinterpret_cast<const float*>(bias.data) + (column - bias.held.channels.begin);
 }
 
 // Some columns of an F32 row, with sums in another place.
@@ -86,6 +95,15 @@ struct ProductKernel::Tile {
   int64_t channel = 0, channels = 0;
 };
 
+// A tile's rows against one product's panels.
+struct ProductKernel::Strip {
+  std::span<const RowCall> ends;           // of the tile's rows
+  std::span<const std::byte* const> rows;  // where they are in the input; empty where prefetch did the next
+  const std::byte* const* a = nullptr;     // TileCall::a
+  const std::byte* const* panels = nullptr;
+  int multiplied_rows = 0;  // what TileKernels::space_rows makes of the tile's rows
+};
+
 // One panel's, of each row of a tile. A panel whose width goes beyond the output's row has them apart.
 struct ProductKernel::Sums {
   std::array<float*, kMostTileRows> to;
@@ -96,11 +114,12 @@ struct ProductKernel::Sums {
 // A thread's.
 struct ProductKernel::Scratch {
   std::byte* panels = nullptr;           // room for those that do not lie ready
-  const std::byte** panel_of = nullptr;  // where each of the task's panels is
+  const std::byte** panel_of = nullptr;  // where each of the task's panels is, then each of the gate's
   const std::byte** pointers = nullptr;  // TileCall::a
   std::byte* rows = nullptr;             // copies of a tile's rows
   float* floats = nullptr;               // BF16 only: a panel before it is narrowed
   float* sums = nullptr;                 // BF16 only
+  float* gates = nullptr;                // gated only: their sums
   int64_t bytes = 0;
 };
 
@@ -110,11 +129,16 @@ ProductKernel::ProductKernel(const ProductShape& shape)
       block_channels_(channels_of_block(shape, tiles_.channel_step)),
       weight_(tiles_, shape.weight_type, shape.taps, shape.channels, block_channels_),
       panel_bytes_(weight_.panel_bytes()),
+      task_rows_(rows_of_task(shape)),
       threads_(thread_count()) {
   const int64_t bytes = element_bytes(shape.type);
   const bool large = used_isa() >= Isa::kAvx512 && shape.type == DType::kF32;
   const int64_t panels_bytes = large ? kPanelsBytesAvx512 : kPanelsBytes;
-  block_panels_ = std::clamp<int64_t>(panels_bytes / panel_bytes_, 1, pieces(shape.outputs, tiles_.wide));
+  // With one block a tile's sums are done with it.
+  if (shape.gated) gate_rows_ = block_channels_ == shape.channels ? tiles_.rows : task_rows_;
+  const int64_t gate_bytes = shape.type == DType::kF32 ? gate_rows_ * tiles_.wide * 4 : 0;
+  block_panels_ = std::clamp<int64_t>(panels_bytes / (products() * panel_bytes_ + gate_bytes), 1,
+                                      pieces(shape.outputs, tiles_.wide));
   copies_rows_ = shape.channels * bytes % kCacheWayBytes == 0;
 }
 
@@ -132,9 +156,9 @@ ProductKernel::Scratch ProductKernel::scratch_of(std::byte* memory) const {
     return at;
   };
   // Of panels that lie ready only the last may be too narrow.
-  scratch.panels = take((weight_.lies_ready() ? 1 : block_panels_) * panel_bytes_);
+  scratch.panels = take(products() * (weight_.lies_ready() ? 1 : block_panels_) * panel_bytes_);
   scratch.panel_of = reinterpret_cast<const std::byte**>(
-      take(block_panels_ * static_cast<int64_t>(sizeof(const std::byte*))));
+      take(products() * block_panels_ * static_cast<int64_t>(sizeof(const std::byte*))));
   scratch.pointers = reinterpret_cast<const std::byte**>(
       take(shape_.taps * kMostTileRows * static_cast<int64_t>(sizeof(const std::byte*))));
   if (copies_rows_ || tiles_.space_rows != nullptr) {
@@ -142,8 +166,10 @@ ProductKernel::Scratch ProductKernel::scratch_of(std::byte* memory) const {
   }
   if (shape_.type == DType::kBF16) {
     scratch.floats = reinterpret_cast<float*>(take(2 * panel_bytes_));
-    scratch.sums = reinterpret_cast<float*>(take(kTaskRowsBf16 * block_panels_ * tiles_.wide * 4));
+    scratch.sums = reinterpret_cast<float*>(take(task_rows_ * block_panels_ * tiles_.wide * 4));
   }
+  if (shape_.gated)
+    scratch.gates = reinterpret_cast<float*>(take(gate_rows_ * block_panels_ * tiles_.wide * 4));
   return scratch;
 }
 
@@ -151,35 +177,14 @@ size_t ProductKernel::scratch_bytes() const {
   return static_cast<size_t>(scratch_of(nullptr).bytes * threads_);
 }
 
-DType ProductKernel::weight_dtype(int index) const {
-  return index == static_cast<int>(kProductWeight) ? shape_.weight_type : DType::kF32;
-}
-
-uint64_t ProductKernel::weight_packing(int index) const {
-  return index == static_cast<int>(kProductWeight) ? weight_.arrangement() : 0;
-}
-size_t ProductKernel::packing_bytes(int index) const {
-  return index == static_cast<int>(kProductWeight) ? weight_.room_bytes() : 0;
-}
-void ProductKernel::pack_weight(int /*index*/, std::byte* rows, int64_t count, std::byte* room) const {
-  weight_.pack(rows, count, room);
-}
-
-// Any cut gives the same bits; 64 keeps panels whole.
-Splits ProductKernel::splits() const { return {true, true, 64}; }
-
-// A tile's residual is read before the tile is written, and nothing else reads it.
-bool ProductKernel::may_overwrite(int index) const { return index == static_cast<int>(kProductResidual); }
-
 void ProductKernel::run(const KernelArgs& args) const {
   SNUG_CHECK(thread_count() <= threads_, "scratch was planned for as many threads as run");
-  const int64_t most_rows = shape_.type == DType::kF32 ? kTaskRowsF32 : kTaskRowsBf16;
   Run run{args};
   run.element_bytes = element_bytes(shape_.type);
   run.rows = args.part.images.size() * args.part.pixels.size();
   run.panels = pieces(args.part.channels.size(), tiles_.wide);
   if (run.rows == 0 || run.panels == 0) return;
-  run.row_blocks = pieces(run.rows, most_rows);
+  run.row_blocks = pieces(run.rows, task_rows_);
   run.panel_blocks = pieces(run.panels, block_panels_);
   if (thread_count() > 1) cut_finer(run);
   const int64_t thread_bytes = scratch_of(nullptr).bytes;
@@ -194,7 +199,7 @@ void ProductKernel::cut_finer(Run& run) const {
   const int64_t threads = thread_count(), least_tasks = kTasksPerThread * threads;
   const int64_t fewest_rows = run.row_blocks,
                 most_rows = std::max(run.row_blocks, run.rows / tiles_.row_step);
-  const auto inner = static_cast<double>(shape_.channels * shape_.taps);
+  const auto inner = static_cast<double>(shape_.channels * shape_.taps * products());
   const double products = inner * static_cast<double>(run.panels * run.rows);
   const double widening = weight_.lies_ready() ? 0 : kWideningCost * inner * static_cast<double>(run.panels);
   const double looking_up = kRowCost * static_cast<double>(run.rows * shape_.taps);
@@ -253,16 +258,18 @@ void ProductKernel::compute(const Run& run, const Task& task, std::byte* memory)
 void ProductKernel::expand(const Run& run, const Task& task, int64_t channel, int64_t channels,
                            const Scratch& to) const {
   std::byte* room = to.panels;
-  const std::byte** panel = to.panel_of;
-  for (int64_t column = task.first_column; column < task.last_column; column += tiles_.wide, ++panel) {
-    const int64_t columns = std::min(tiles_.wide, task.last_column - column);
-    if (takes_packed(task, columns)) {
-      *panel = weight_.packed(run.args.inputs[kProductWeight], column, columns, channel);
-      continue;
+  for (int product = 0; product < products(); ++product) {
+    const OperandView& weight = run.args.inputs[product == 0 ? kProductWeight : kProductGateWeight];
+    const std::byte** panel = to.panel_of + product * block_panels_;
+    for (int64_t column = task.first_column; column < task.last_column; column += tiles_.wide, ++panel) {
+      const int64_t columns = std::min(tiles_.wide, task.last_column - column);
+      if (takes_packed(task, columns)) {
+        *panel = weight_.packed(weight, column, columns, channel);
+        continue;
+      }
+      *panel = weight_.panel(weight, column, columns, channel, channels, to.floats, room);
+      if (*panel == room) room += panel_bytes_;
     }
-    *panel =
-        weight_.panel(run.args.inputs[kProductWeight], column, columns, channel, channels, to.floats, room);
-    if (*panel == room) room += panel_bytes_;
   }
 }
 
@@ -274,27 +281,49 @@ bool ProductKernel::takes_packed(const Task& task, int64_t columns) const {
 // One tile's rows past all of the task's panels.
 void ProductKernel::multiply(const Run& run, const Task& task, const Tile& tile,
                              const Scratch& scratch) const {
-  const int64_t columns = task.last_column - task.first_column;
   const bool first = tile.channel == 0, last = tile.channel + tile.channels == shape_.channels;
-  std::array<RowCall, kMostTileRows> ends;
-  for (int r = 0; r < tile.rows; ++r) {
-    ends[static_cast<size_t>(r)] = row_call(run, task, tile.row + r, scratch);
-    locate(run.args.inputs[kProductX], run.image(tile.row + r), run.pixel(tile.row + r), tile.channel,
-           scratch.pointers + r);
-    if (first && shape_.type != DType::kF32) begin_row(ends[static_cast<size_t>(r)]);
+  const auto rows_of_tile = static_cast<size_t>(tile.rows);
+  std::array<RowCall, kMostTileRows> ends, gates;
+  for (size_t r = 0; r < rows_of_tile; ++r) {
+    const int64_t row = tile.row + static_cast<int64_t>(r);
+    ends[r] = row_call(run, task, tile, row, scratch);
+    if (shape_.gated) gates[r] = gate_call(run, task, ends[r]);
+    locate(run.args.inputs[kProductX], run.image(row), run.pixel(row), tile.channel, scratch.pointers + r);
+    if (!first || shape_.type == DType::kF32) continue;
+    begin_row(ends[r]);
+    if (shape_.gated) begin_row(gates[r]);
   }
-  std::array<const std::byte*, kMostTileRows> rows;  // where they are in the input; of the first tap
-  std::copy_n(scratch.pointers, tile.rows, rows.begin());
-  int multiplied_rows = tile.rows;
-  if (tiles_.space_rows != nullptr) {
-    multiplied_rows =
-        tiles_.space_rows(tile.rows, shape_.taps, tile.channels, scratch.pointers, scratch.rows);
-  } else if (copies_rows_) {
-    copy_rows(tile, scratch);
+  std::array<const std::byte*, kMostTileRows> rows;
+  std::copy_n(scratch.pointers, rows_of_tile, rows.begin());
+  Strip strip{{ends.data(), rows_of_tile}, {rows.data(), rows_of_tile}, scratch.pointers, scratch.panel_of};
+  strip.multiplied_rows = gather_rows(tile, scratch);
+  multiply_panels(run, task, tile, strip);
+  if (shape_.gated) {
+    strip.ends = {gates.data(), rows_of_tile};
+    strip.rows = {};
+    strip.panels += block_panels_;
+    multiply_panels(run, task, tile, strip);
   }
+  for (size_t r = 0; last && r < rows_of_tile; ++r) finish_row(ends[r]);
+}
 
+// Copies a tile's rows where tiles like them better so. Returns how many there are to multiply then.
+int ProductKernel::gather_rows(const Tile& tile, const Scratch& scratch) const {
+  if (tiles_.space_rows != nullptr) {
+    return tiles_.space_rows(tile.rows, shape_.taps, tile.channels, scratch.pointers, scratch.rows);
+  }
+  const int64_t bytes = tile.channels * element_bytes(shape_.type);
+  if (copies_rows_) copy_rows(tile.rows, shape_.taps, bytes, scratch.pointers, scratch.rows);
+  return tile.rows;
+}
+
+// The same against one product's panels.
+void ProductKernel::multiply_panels(const Run& run, const Task& task, const Tile& tile,
+                                    const Strip& strip) const {
+  const int64_t columns = task.last_column - task.first_column;
+  const bool first = tile.channel == 0;
   TileCall call;
-  call.a = scratch.pointers;
+  call.a = strip.a;
   call.taps = shape_.taps;
   call.channels = tile.channels;
   Sums sums;
@@ -303,23 +332,22 @@ void ProductKernel::multiply(const Run& run, const Task& task, const Tile& tile,
   for (int64_t column = 0; column < columns; column += tiles_.wide) {
     const int64_t there = std::min(tiles_.wide, columns - column);
     const int64_t width = weight_.panel_width(there);
-    call.panel = scratch.panel_of[column / tiles_.wide];
-    call.bias = begin_sums({ends.data(), static_cast<size_t>(tile.rows)}, first, column, there, sums);
-    for (auto r = static_cast<size_t>(tile.rows); r < static_cast<size_t>(multiplied_rows); ++r) {
+    call.panel = strip.panels[column / tiles_.wide];
+    call.bias = begin_sums(strip.ends, first, column, there, sums);
+    for (auto r = strip.ends.size(); r < static_cast<size_t>(strip.multiplied_rows); ++r) {
       sums.to[r] = sums.beyond[r].data();
       std::fill_n(sums.to[r], width, 0.0F);
     }
-    prefetch(run, tile, column, columns, ends, rows);
+    prefetch(run, tile, column, columns, strip);
     if (takes_packed(task, there)) {
       tiles_.multiply_packed(shape_.weight_type, tile.rows, width, call);
     } else {
-      tiles_.multiply(multiplied_rows, width, call);
+      tiles_.multiply(strip.multiplied_rows, width, call);
     }
-    for (size_t r = 0; there < width && r < static_cast<size_t>(tile.rows); ++r) {
-      std::copy_n(sums.to[r], there, ends[r].sums + column);
+    for (size_t r = 0; there < width && r < strip.ends.size(); ++r) {
+      std::copy_n(sums.to[r], there, strip.ends[r].sums + column);
     }
   }
-  for (size_t r = 0; last && r < static_cast<size_t>(tile.rows); ++r) finish_row(ends[r]);
 }
 
 // Where one panel's sums of each row are to go, and what they go on from; the bias that is added to it is
@@ -348,83 +376,64 @@ const float* ProductKernel::begin_sums(std::span<const RowCall> ends, bool first
 // a share of its rows. (A convolution's next rows are neighbours of these, mostly there already.) The
 // addresses are guesses, wrong where a picture ends; a prefetch may be wrong.
 void ProductKernel::prefetch(const Run& run, const Tile& tile, int64_t column, int64_t columns,
-                             std::span<const RowCall> ends, std::span<const std::byte* const> rows) const {
+                             const Strip& strip) const {
   constexpr int64_t kLineBytes = 64;
   // By integers: a pointer that leaves its buffer would be undefined, an address to prefetch is not.
   const auto line = [](const void* base, int64_t offset) {
     // NOLINTNEXTLINE(performance-no-int-to-ptr)
     return reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(base) + static_cast<uintptr_t>(offset));
   };
-  const int64_t sums_ahead = tile.rows * run.args.output_held.channels.size() * run.element_bytes;
+  const int64_t sums_ahead =
+      strip.ends.size() < 2 ? 0 : tile.rows * (strip.ends[1].sums - strip.ends[0].sums);
   const int64_t row_ahead = tile.rows * run.args.inputs[kProductX].held.channels.size() * run.element_bytes;
-  const int64_t lines = shape_.taps == 1 ? tile.channels * run.element_bytes / kLineBytes : 0;
+  const int64_t lines =
+      shape_.taps == 1 && !strip.rows.empty() ? tile.channels * run.element_bytes / kLineBytes : 0;
   const int64_t first = lines * column / columns;
   const int64_t last = lines * std::min(column + tiles_.wide, columns) / columns;
   for (size_t r = 0; r < static_cast<size_t>(tile.rows); ++r) {
     if (shape_.type == DType::kF32) {
       for (int64_t at = 0; at < tiles_.wide; at += kLineBytes / 4) {
-        __builtin_prefetch(line(ends[r].sums, (column + at) * 4 + sums_ahead), 1);
+        __builtin_prefetch(line(strip.ends[r].sums, (column + at + sums_ahead) * 4), 1);
       }
     }
     for (int64_t i = first; i < last; ++i) {
-      __builtin_prefetch(line(rows[r], i * kLineBytes + row_ahead), 0, 2);
+      __builtin_prefetch(line(strip.rows[r], i * kLineBytes + row_ahead), 0, 2);
     }
   }
 }
 
-RowCall ProductKernel::row_call(const Run& run, const Task& task, int64_t row, const Scratch& scratch) const {
+RowCall ProductKernel::row_call(const Run& run, const Task& task, const Tile& tile, int64_t row,
+                                const Scratch& scratch) const {
   const KernelArgs& args = run.args;
   const int64_t image = run.image(row), pixel = run.pixel(row), column = task.first_column;
-  const OperandView& bias = args.inputs[kProductBias];
+  const int64_t row_sums = block_panels_ * tiles_.wide;
   const OperandView& residual = args.inputs[kProductResidual];
   RowCall call;
   call.type = shape_.type;
   call.activation = shape_.activation;
   call.columns = task.last_column - column;
   call.output = output_at(args, image, pixel, column, run.element_bytes);
-  if (bias.data != nullptr) {
-    call.bias = reinterpret_cast<const float*>(bias.data) + (column - bias.held.channels.begin);
-  }
+  call.bias = bias_of(args.inputs[kProductBias], column);
   if (residual.data != nullptr) {
     call.residual = element_at(residual, image, pixel, column, run.element_bytes);
   }
-  call.sums = shape_.type == DType::kF32
-                  ? reinterpret_cast<float*>(call.output)
-                  : scratch.sums + (row - task.first_row) * block_panels_ * tiles_.wide;
+  call.sums = shape_.type == DType::kF32 ? reinterpret_cast<float*>(call.output)
+                                         : scratch.sums + (row - task.first_row) * row_sums;
+  if (shape_.gated) {
+    const bool of_tile = gate_rows_ < task_rows_;
+    call.gate = scratch.gates + (row - (of_tile ? tile.row : task.first_row)) * row_sums;
+  }
   return call;
 }
 
-void ProductKernel::copy_rows(const Tile& tile, const Scratch& scratch) const {
-  const int64_t bytes = tile.channels * element_bytes(shape_.type);
-  std::byte* to = scratch.rows;
-  for (int64_t tap = 0; tap < shape_.taps; ++tap) {
-    for (int r = 0; r < tile.rows; ++r, to += bytes) {
-      const std::byte*& from = scratch.pointers[tap * kMostTileRows + r];
-      std::memcpy(to, from, static_cast<size_t>(bytes));
-      from = to;
-    }
-  }
-}
-
-bool product_takes(const NodeSpec& node, std::string& reason) {
-  const DType type = node.operands[kProductX].dtype;
-  const Operand& residual = node.operands[kProductResidual];
-  if (type != DType::kF32 && type != DType::kBF16) {
-    reason = fmt::format("computes in F32 and BF16, not {}", dtype_info(type).name);
-  } else if (type == DType::kBF16 && used_isa() < Isa::kAvx512Bf16) {
-    reason = "no BF16 instructions in use";
-  } else if (node.output.dtype != type || (residual.present && residual.dtype != type)) {
-    reason = "output and residual must have the input's element type";
-  } else if (node.output.shape.elements() == 0 || node.operands[kProductWeight].shape.elements() == 0) {
-    reason = "nothing to compute";
-  } else {
-    return true;
-  }
-  return false;
-}
-
-DType product_weight_type(const Operand& weight) {
-  return weight.dtype == DType::kF16 || weight.dtype == DType::kBF16 ? weight.dtype : DType::kF32;
+// The sums of a row's gates, which are no output.
+RowCall ProductKernel::gate_call(const Run& run, const Task& task, const RowCall& row) const {
+  RowCall call;
+  call.type = row.type;
+  call.columns = row.columns;
+  call.bias = bias_of(run.args.inputs[kProductGateBias], task.first_column);
+  call.sums = row.gate;
+  return call;
 }
 
 }  // namespace snug

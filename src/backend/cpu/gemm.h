@@ -1,8 +1,10 @@
 // Matrix product with the weight in the precision of its file: what conv2d.cc and linear.cc share.
 //
 // Output pixel p, channel o is activation(bias[o] + residual[p][o] + Σ over taps and channels of x weight).
-// Each kernel says where the inputs of a pixel lie, tap by tap; the rest is here. Weights are packed once, in
-// place (packed_weight.h), and widened panel by panel in scratch, never as a whole.
+// A gated one is (bias[o] + Σ x weight) activation(gate_bias[o] + Σ x gate_weight): two products of the same
+// rows, side by side, so that only their result is stored. Each kernel says where the inputs of a pixel lie,
+// tap by tap; the rest is here. Weights are packed once, in place (packed_weight.h), and widened panel by
+// panel in scratch, never as a whole.
 //
 // Order of summation: the inner indices in blocks of channels, in a block tap by tap, one chain of
 // multiply-adds that begins at 0; bias plus residual, and to it the sums of the blocks in their order.
@@ -27,7 +29,14 @@
 namespace snug {
 
 // Operands of conv2d and linear.
-enum ProductOperand : size_t { kProductX, kProductWeight, kProductBias, kProductResidual };
+enum ProductOperand : size_t {
+  kProductX,
+  kProductWeight,
+  kProductBias,
+  kProductResidual,
+  kProductGateWeight,
+  kProductGateBias
+};
 
 struct ProductShape {
   DType type = DType::kF32;         // of activations
@@ -35,6 +44,7 @@ struct ProductShape {
   int64_t taps = 1;                 // weights per input and output channel: a convolution's window
   int64_t channels = 0, outputs = 0;
   Activation activation = Activation::kNone;
+  bool gated = false;
 };
 
 class ProductKernel : public Kernel {
@@ -62,9 +72,12 @@ class ProductKernel : public Kernel {
   struct Run;
   struct Task;
   struct Tile;
+  struct Strip;
   struct Sums;
   struct Scratch;
 
+  int products() const { return shape_.gated ? 2 : 1; }
+  static bool is_matrix(int index);
   Scratch scratch_of(std::byte* memory) const;
   void cut_finer(Run& run) const;
   Task task_of(const Run& run, int64_t index) const;
@@ -73,19 +86,23 @@ class ProductKernel : public Kernel {
   void expand(const Run& run, const Task& task, int64_t channel, int64_t channels, const Scratch& to) const;
   bool takes_packed(const Task& task, int64_t columns) const;
   void multiply(const Run& run, const Task& task, const Tile& tile, const Scratch& scratch) const;
+  int gather_rows(const Tile& tile, const Scratch& scratch) const;
+  void multiply_panels(const Run& run, const Task& task, const Tile& tile, const Strip& strip) const;
   const float* begin_sums(std::span<const RowCall> ends, bool first, int64_t column, int64_t columns,
                           Sums& sums) const;
-  void prefetch(const Run& run, const Tile& tile, int64_t column, int64_t columns,
-                std::span<const RowCall> ends, std::span<const std::byte* const> rows) const;
-  RowCall row_call(const Run& run, const Task& task, int64_t row, const Scratch& scratch) const;
-  void copy_rows(const Tile& tile, const Scratch& scratch) const;
+  void prefetch(const Run& run, const Tile& tile, int64_t column, int64_t columns, const Strip& strip) const;
+  RowCall row_call(const Run& run, const Task& task, const Tile& tile, int64_t row,
+                   const Scratch& scratch) const;
+  RowCall gate_call(const Run& run, const Task& task, const RowCall& row) const;
 
   ProductShape shape_;
   TileKernels tiles_;
   int64_t block_channels_ = 0;  // of the inner dimension at a time
-  PackedWeight weight_;
-  int64_t panel_bytes_ = 0;   // of one panel of a whole block
-  int64_t block_panels_ = 0;  // most panels at a time
+  PackedWeight weight_;         // the gate's, too
+  int64_t panel_bytes_ = 0;     // of one panel of a whole block
+  int64_t block_panels_ = 0;    // most panels at a time, of each product
+  int64_t gate_rows_ = 0;       // rows that have sums of their gates at a time
+  int64_t task_rows_ = 0;       // most rows of a task
   bool copies_rows_ = false;
   int threads_ = 1;
 };

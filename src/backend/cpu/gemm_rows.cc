@@ -1,6 +1,9 @@
 #include "backend/cpu/gemm_rows.h"
 
 #include <algorithm>
+#include <cstring>
+
+#include "backend/cpu/gemm_tile.h"
 
 // clang-format off
 #include "backend/cpu/highway_targets.h"
@@ -37,14 +40,20 @@ void begin(const RowCall& call) {
   begin_as<uint16_t>(call);
 }
 
-void finish(const RowCall& call) {
+template <typename T>
+void finish_as(const RowCall& call) {
+  auto* const output = reinterpret_cast<T*>(call.output);
   with_activation(call.activation, [&](const auto& activation) HWY_ATTR {
-    if (call.type == DType::kF32) {
-      map(activation, call.sums, reinterpret_cast<float*>(call.output), call.columns);
-    } else {
-      map(activation, call.sums, reinterpret_cast<uint16_t*>(call.output), call.columns);
-    }
+    if (call.gate == nullptr) return map(activation, call.sums, output, call.columns);
+    const auto pass = [&](FloatVector value, FloatVector gate)
+                          HWY_ATTR { return hn::Mul(value, activation(gate)); };
+    map(pass, call.sums, call.gate, output, call.columns);
   });
+}
+
+void finish(const RowCall& call) {
+  if (call.type == DType::kF32) return finish_as<float>(call);
+  finish_as<uint16_t>(call);
 }
 
 }  // namespace
@@ -61,8 +70,17 @@ HWY_EXPORT(finish);
 
 void begin_row(const RowCall& call) { HWY_DYNAMIC_DISPATCH(begin)(call); }
 void finish_row(const RowCall& call) {
-  if (call.type == DType::kF32 && call.activation == Activation::kNone) return;
+  if (call.type == DType::kF32 && call.activation == Activation::kNone && call.gate == nullptr) return;
   HWY_DYNAMIC_DISPATCH(finish)(call);
+}
+
+void copy_rows(int rows, int64_t taps, int64_t bytes, const std::byte** a, std::byte* room) {
+  for (int64_t tap = 0; tap < taps; ++tap, a += kMostTileRows) {
+    for (int r = 0; r < rows; ++r, room += bytes) {
+      std::memcpy(room, a[r], static_cast<size_t>(bytes));
+      a[r] = room;
+    }
+  }
 }
 
 }  // namespace snug

@@ -31,22 +31,22 @@ struct Case {
   bool residual = false;
   Activation activation = Activation::kNone;
   Conv2dAttrs conv = {1, 1, 1, 1, 1};
+  bool gated = false;
 };
 
 NodeSpec node_of(const Case& c) {
   const Shape weight =
       c.window == 0 ? Shape{c.outputs, c.x[-1]} : Shape{c.outputs, c.x[1], c.window, c.window};
-  Attrs attrs = LinearAttrs{c.activation};
+  Attrs attrs = LinearAttrs{c.activation, c.gated};
   if (c.window != 0) {
     Conv2dAttrs conv = c.conv;
     conv.activation = c.activation;
     attrs = conv;
   }
-  NodeSpec node = make_node(c.window == 0 ? Op::kLinear : Op::kConv2d, attrs,
-                            {{DType::kF32, c.x},
-                             {c.weight, weight, true, true},
-                             {DType::kF32, {c.outputs}, true, true},
-                             {DType::kF32, {}, false}});
+  const Operand matrix = {c.weight, weight, true, true}, bias = {DType::kF32, {c.outputs}, true, true};
+  std::vector<Operand> operands = {{DType::kF32, c.x}, matrix, bias, {DType::kF32, {}, false}};
+  if (c.gated) operands.insert(operands.end(), {matrix, bias});
+  NodeSpec node = make_node(c.window == 0 ? Op::kLinear : Op::kConv2d, attrs, operands);
   if (c.residual) node.operands[kProductResidual] = {DType::kF32, node.output.shape};
   return node;
 }
@@ -76,6 +76,15 @@ std::vector<NodeSpec> nodes() {
            {{2, 17, 33}, 7, 0, DType::kF16, false, Activation::kGelu},
            {{600, 39}, 65, 0, DType::kF32, true},
        }) {
+    list.push_back(node_of(c));
+  }
+  // Gated: one block and several, rows of more than one task, few rows, panels that are not whole.
+  for (Case c : std::vector<Case>{{{1, 900, 320}, 200, 0, DType::kF16},
+                                  {{2, 230, 1024}, 70, 0, DType::kF16},
+                                  {{3, 640}, 330, 0, DType::kBF16},
+                                  {{500, 400}, 45, 0, DType::kF32}}) {
+    c.activation = Activation::kGelu;
+    c.gated = true;
     list.push_back(node_of(c));
   }
   if (used_isa() >= Isa::kAvx512Bf16) {
@@ -207,6 +216,11 @@ TEST(Product, DeclinesElementTypesThatItDoesNotTake) {
   node.operands[0].dtype = node.output.dtype = DType::kF16;
   EXPECT_EQ(make_linear(node, reason), nullptr);
   EXPECT_NE(reason.find("F16"), std::string::npos);
+  node = node_of({.x = {4, 8}, .outputs = 8, .gated = true});
+  EXPECT_NE(make_linear(node, reason), nullptr);
+  node.operands[kProductGateWeight].dtype = DType::kF16;
+  EXPECT_EQ(make_linear(node, reason), nullptr);
+  EXPECT_NE(reason.find("gate"), std::string::npos);
 }
 
 }  // namespace

@@ -11,7 +11,8 @@ class Linear final : public ProductKernel {
   explicit Linear(const NodeSpec& node)
       : ProductKernel({node.output.dtype, product_weight_type(node.operands[kProductWeight]), 1,
                        node.operands[kProductWeight].shape[1], node.operands[kProductWeight].shape[0],
-                       std::get<LinearAttrs>(node.attrs).activation}),
+                       std::get<LinearAttrs>(node.attrs).activation,
+                       std::get<LinearAttrs>(node.attrs).gated}),
         element_bytes_(element_bytes(node.output.dtype)) {}
 
   std::string_view name() const override { return "cpu_linear"; }
@@ -29,10 +30,6 @@ class Linear final : public ProductKernel {
 }  // namespace
 
 std::unique_ptr<Kernel> make_linear(const NodeSpec& node, std::string& reason) {
-  if (std::get<LinearAttrs>(node.attrs).gated) {
-    reason = "takes no gate";
-    return nullptr;
-  }
   if (!product_takes(node, reason)) return nullptr;
   return std::make_unique<Linear>(node);
 }
