@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/check.h"
+#include "plan/keep_weights.h"
 #include "plan/offsets.h"
 #include "plan/phase_builder.h"
 #include "plan/proof.h"
@@ -41,8 +42,9 @@ class Planner {
         Candidate& candidate = candidates_[p][w];
         candidate.way = &request.ways[w];
         candidate.facts = gather_facts(candidate.way->graph, kernels);
-        candidate.search = std::make_unique<PhaseSearch>(candidate.facts, linked_inputs(candidate),
-                                                         request.calls * candidate.way->passes, rates);
+        candidate.search =
+            std::make_unique<PhaseSearch>(candidate.facts, linked_inputs(candidate),
+                                          request.calls * candidate.way->passes, rates, budget.keep_weights);
       }
     }
   }
@@ -208,7 +210,9 @@ class Planner {
 
 PlanOutcome make_plan(const std::vector<PhaseRequest>& requests, KernelSource& kernels, const Budget& budget,
                       const Rates& rates) {
-  return Planner(requests, kernels, budget, rates).plan();
+  PlanOutcome outcome = Planner(requests, kernels, budget, rates).plan();
+  if (budget.keep_weights && outcome.fits) keep_weights(outcome.plan, budget.arena_bytes);
+  return outcome;
 }
 
 }  // namespace snug

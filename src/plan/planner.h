@@ -33,6 +33,7 @@ struct PhaseRequest {
 struct Budget {
   uint64_t arena_bytes = UINT64_MAX;
   uint64_t scratch_file_bytes = 0;  // most that may be spilled; 0: nothing
+  bool keep_weights = false;  // from one execution to the next, as far as there is room (keep_weights.h)
 };
 
 struct PlanOutcome {

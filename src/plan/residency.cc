@@ -89,7 +89,7 @@ std::optional<Residency> ResidencyChooser::fastest(const PhaseSequence& sequence
     small[i] = pieces[i].bytes <= small_bytes;
     (small[i] ? stay : streamed) += held_bytes(pieces[i]);
   }
-  if (runs_ > 1 && stay + streamed <= bytes) {
+  if ((runs_ > 1 || keep_) && stay + streamed <= bytes) {
     return with(sequence, pieces, std::vector<bool>(pieces.size(), true), 0);
   }
   const uint64_t ring_floor = smallest_ring(pieces, small, static_cast<int>(sequence.steps.size()));

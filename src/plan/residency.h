@@ -23,9 +23,10 @@ inline constexpr uint64_t kVectorBytes = 8 * 1024;
 
 class ResidencyChooser {
  public:
-  // Everything must outlive the chooser.
-  ResidencyChooser(const PhaseFacts& facts, int runs, const Rates& rates)
-      : facts_(facts), runs_(runs), rates_(rates) {}
+  // Everything must outlive the chooser. `keep`: weights are to stay where there is room for all, also when
+  // they are used once, because the plan will be executed again.
+  ResidencyChooser(const PhaseFacts& facts, int runs, const Rates& rates, bool keep)
+      : facts_(facts), runs_(runs), rates_(rates), keep_(keep) {}
 
   // The fastest with at most `bytes`; nothing when even the smallest ring does not fit. Weights up to
   // `small_bytes` always stay.
@@ -40,6 +41,7 @@ class ResidencyChooser {
   const PhaseFacts& facts_;
   int runs_;
   const Rates& rates_;
+  bool keep_;
 };
 
 }  // namespace snug

@@ -36,12 +36,13 @@ int next_bands(int bands) { return bands < 4 ? bands + 1 : bands + bands / 2; }
 
 }  // namespace
 
-PhaseSearch::PhaseSearch(const PhaseFacts& facts, std::vector<bool> linked, int runs, const Rates& rates)
+PhaseSearch::PhaseSearch(const PhaseFacts& facts, std::vector<bool> linked, int runs, const Rates& rates,
+                         bool keep_weights)
     : facts_(facts),
       linked_(std::move(linked)),
       runs_(runs),
       rates_(rates),
-      residency_(facts, runs, rates),
+      residency_(facts, runs, rates, keep_weights),
       segments_(find_segments(facts)) {
   own_bytes_ = home_bytes_of(facts, {});
   std::map<std::string, int> signatures;

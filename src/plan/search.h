@@ -46,7 +46,8 @@ struct PhaseLimit {
 class PhaseSearch {
  public:
   // `linked[value]`: an input that an earlier phase made. Everything must outlive the search.
-  PhaseSearch(const PhaseFacts& facts, std::vector<bool> linked, int runs, const Rates& rates);
+  PhaseSearch(const PhaseFacts& facts, std::vector<bool> linked, int runs, const Rates& rates,
+              bool keep_weights = false);
 
   // The fastest choice with peak_bytes() <= limit.bytes, or nothing.
   std::optional<PhaseChoice> fastest(const PhaseLimit& limit);

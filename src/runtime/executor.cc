@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/stopwatch.h"
+#include "plan/keep_weights.h"
 
 namespace snug {
 namespace {
@@ -49,7 +50,8 @@ Executor::Executor(const Plan& plan, const KernelSet& kernels, Weights weights,
       cancellation_(cancellation),
       arena_(plan.arena_bytes),
       scratch_file_(scratch_folder, plan.scratch_file_bytes),
-      records_(plan.phases.size()) {
+      records_(plan.phases.size()),
+      kept_(plan.phases.size(), false) {
   size_t most = 0;
   for (size_t i = 0; i < plan.phases.size(); ++i) {
     const Phase& phase = plan.phases[i];
@@ -84,16 +86,29 @@ void Executor::begin(const Phase& phase) {
   std::fill(record.loads.begin(), record.loads.end(), LoadRecord{});
   record.read_seconds = 0;
   record.read_bytes = 0;
-  if (!phase.loads.empty()) {
+  if (reads_weights(phase)) {
     const auto weights = weights_.find(phase.part);
     SNUG_CHECK(weights != weights_.end(), "the weights of every part");
     std::vector<std::byte*> targets;
     for (const Load& load : phase.loads) targets.push_back(address(load.target, {}));
     const WeightStreamer::Packing packing = {&kernels_, address(phase.packing_room, {})};
-    streamer_.emplace(phase, *weights->second, std::move(targets), packing, cancellation_, trace_);
+    streamer_.emplace(phase, *weights->second, std::move(targets), packing, cancellation_, trace_,
+                      kept_[index_of(plan_, phase)]);
   }
   phase_ = &phase;
   run_ = 0;
+}
+
+bool Executor::reads_weights(const Phase& phase) const {
+  if (!kept_[index_of(plan_, phase)]) return !phase.loads.empty();
+  return std::any_of(phase.loads.begin(), phase.loads.end(), [](const Load& load) { return load.every_run; });
+}
+
+// After the phase's first run: all that is resident has been read.
+void Executor::note_kept(const Phase& phase) {
+  kept_[index_of(plan_, phase)] = std::all_of(phase.loads.begin(), phase.loads.end(), [&](const Load& load) {
+    return load.every_run || lives_throughout(plan_, plan_.buffers[static_cast<size_t>(load.target.buffer)]);
+  });
 }
 
 // Ends the streamer and notes what it did. Its memory stays: nothing is freed in a run.
@@ -145,6 +160,7 @@ void Executor::run(const Phase& phase, int call, int pass) {
     throw;
   }
   record.run_seconds.push_back(watch.seconds());
+  if (run_ == 0) note_kept(phase);
   if (trace_ != nullptr) trace_->run(phase, run_, began_ns);
   if (++run_ == phase.runs()) leave_phase();
 }

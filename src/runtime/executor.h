@@ -8,6 +8,9 @@
 // Weights come by the streamer's thread (weight_streamer.h), which begins reading in begin() and ends with
 // the phase's last run. A begin or run that throws ends it too: then the phase, or another, begins anew.
 //
+// The plan may be executed again and again. Weights that stay in the arena from one time to the next
+// (plan/keep_weights.h) are read the first time only.
+//
 // One thread at a time. The plan, the kernels and the cancellation must outlive the executor.
 #pragma once
 
@@ -82,6 +85,8 @@ class Executor {
   void execute(const Move& move, Turn turn);
   void execute(const Spill& spill, Turn turn);
   void execute(const Restore& restore, Turn turn);
+  bool reads_weights(const Phase& phase) const;
+  void note_kept(const Phase& phase);
   void leave_phase();
   std::byte* address(const Location& location, Turn turn);
 
@@ -92,6 +97,7 @@ class Executor {
   Arena arena_;
   ScratchFile scratch_file_;
   std::vector<PhaseRecord> records_;   // in the plan's order
+  std::vector<bool> kept_;             // by phase: resident weights that stay have been read
   std::vector<OperandView> operands_;  // of the kernel that runs; sized once
   const Phase* phase_ = nullptr;       // that has begun
   int run_ = 0;                        // of it, the next

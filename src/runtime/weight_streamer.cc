@@ -29,13 +29,14 @@ uint64_t stored_bytes(const WeightEntry& entry, Interval rows) {
 
 WeightStreamer::WeightStreamer(const Phase& phase, const WeightIndex& weights,
                                std::vector<std::byte*> targets, const Packing& packing,
-                               const Cancellation& cancellation, RunTrace* trace)
+                               const Cancellation& cancellation, RunTrace* trace, bool resident_there)
     : phase_(phase),
       weights_(weights),
       targets_(std::move(targets)),
       packing_(packing),
       cancellation_(cancellation),
       trace_(trace),
+      resident_there_(resident_there),
       records_(phase.loads.size()) {
   SNUG_CHECK(targets_.size() == phase.loads.size(), "a place for each load");
   start();
@@ -115,7 +116,7 @@ void WeightStreamer::stream() noexcept {
     for (int run = 0; run < phase_.runs(); ++run) {
       for (index = 0; index < phase_.loads.size(); ++index) {
         const Load& load = phase_.loads[index];
-        if (run == 0 || load.every_run) {
+        if (load.every_run || (run == 0 && !resident_there_)) {
           if (!wait_until_free(run, load) || !read(run, index)) return;
         }
         publish(run * loads + count(index) + 1);

@@ -43,9 +43,11 @@ class WeightStreamer {
   };
 
   // Starts at once. targets[i] is where phase.loads[i] goes. All but `targets` must outlive the streamer.
-  // `trace`: where loads are noted, or null. Throws out_of_memory when the system refuses a thread.
+  // `trace`: where loads are noted, or null. `resident_there`: of an earlier execution; then only what is
+  // streamed is read. Throws out_of_memory when the system refuses a thread.
   WeightStreamer(const Phase& phase, const WeightIndex& weights, std::vector<std::byte*> targets,
-                 const Packing& packing, const Cancellation& cancellation, RunTrace* trace = nullptr);
+                 const Packing& packing, const Cancellation& cancellation, RunTrace* trace = nullptr,
+                 bool resident_there = false);
   ~WeightStreamer();
   WeightStreamer(const WeightStreamer&) = delete;
   WeightStreamer& operator=(const WeightStreamer&) = delete;
@@ -75,6 +77,7 @@ class WeightStreamer {
   const Packing packing_;
   const Cancellation& cancellation_;
   RunTrace* const trace_;
+  const bool resident_there_;
   std::vector<LoadRecord> records_;  // the thread's, until it has ended
 
   pthread_t thread_ = {};

@@ -81,6 +81,7 @@ class EveryBudget {
     if (failed()) return;
     EXPECT_TRUE(same_bits(free_run.run_again(), expected)) << "seed " << seed << ", again";
     compare(request, expected, seed);
+    check_kept(request, expected, free_run.plan().arena_bytes, seed);
     for (int i = 0; i < budgets; ++i) {
       std::mt19937 random(seed * 31 + static_cast<uint32_t>(i));
       const uint64_t spill_bytes = random() % 2 == 0 ? 0 : kSpillBytes;
@@ -119,6 +120,7 @@ class EveryBudget {
   Worst worst;
   Taken taken;
   int no_smaller = 0;  // plans that could not be made smaller
+  int kept = 0;        // that read less the second time
 
  private:
   static bool failed() { return ::testing::Test::HasFatalFailure(); }
@@ -131,6 +133,31 @@ class EveryBudget {
     outputs = run.run();
     EXPECT_EQ(run.executor().arena().high_water_bytes(), run.plan().arena_bytes) << "seed " << seed;
     return outputs;
+  }
+
+  // A plan whose weights stay as far as there is room for them, executed twice.
+  void check_kept(const RandomRequest& request, const std::vector<Tensors>& expected, uint64_t natural,
+                  uint32_t seed) {
+    Budget budget;
+    budget.keep_weights = true;
+    if (seed % 4 != 0) budget.arena_bytes = natural + natural * (seed % 4) / 4;
+    RandomRun run(backend_, request, budget);
+    ASSERT_TRUE(run.fits()) << "seed " << seed;
+    ASSERT_LE(run.plan().arena_bytes, budget.arena_bytes) << "seed " << seed;
+    EXPECT_TRUE(same_bits(checked(run, seed), expected)) << "seed " << seed << ", kept";
+    const uint64_t first = read_bytes(run);
+    EXPECT_TRUE(same_bits(run.run_again(), expected)) << "seed " << seed << ", kept, again";
+    const uint64_t again = read_bytes(run);
+    EXPECT_LE(again, first) << "seed " << seed;
+    if (seed % 4 == 0) {
+      EXPECT_EQ(again, 0U) << "seed " << seed << ": there was room for all";
+    }
+    kept += again < first ? 1 : 0;
+  }
+  static uint64_t read_bytes(const RandomRun& run) {
+    uint64_t bytes = 0;
+    for (const Phase& phase : run.plan().phases) bytes += run.executor().record(phase).read_bytes;
+    return bytes;
   }
 
   // With the interpreter on the graph as it was built; `exact_`: on the prepared graph, bit by bit.
@@ -188,6 +215,7 @@ TEST_F(AnyBudget, TheCpuGivesTheOriginalsValues) {
   EXPECT_GT(every.taken.banded, 50);
   EXPECT_GT(every.taken.sliced, 5);
   EXPECT_GT(every.taken.spilled, 50);
+  EXPECT_GT(every.kept, 400);
 }
 
 TEST_F(AnyBudget, Bf16GivesTheOriginalsValuesWithinItsRounding) {
