@@ -55,7 +55,7 @@ Measured measure(const Request& request, const Model& model) {
   const PlannedRun run = try_plan(request, model, cpu_backend(), {}).run;
   const auto executor = load_weights(run, model, cancellation);
   const HostTensor conditioning = encode_text(run, request, model, *executor);
-  BatchNoise noise(request.seed, static_cast<int>(request.batch));
+  BatchNoise noise = noise_of(request);
   DenoiseTrace trace;
   Measured measured;
   const auto sample = [&](int done, int calls, double) {
@@ -63,7 +63,10 @@ Measured measure(const Request& request, const Model& model) {
     if (done == calls) measured.end = allocation_counts();
     measured.calls = calls;
   };
-  denoise(run, request, model, conditioning, noise, *executor, sample, &trace);
+  DenoiseWatch watch;
+  watch.progress = sample;
+  watch.trace = &trace;
+  denoise(run, request, model, conditioning, noise, *executor, watch);
   return measured;
 }
 

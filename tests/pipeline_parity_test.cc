@@ -44,16 +44,16 @@ struct Outcome {
   HostTensor images;
 };
 
-Outcome run_stages(const Request& request, const Model& model, const Backend& backend, NoiseSource& noise,
-                   const HostTensor* conditioning = nullptr) {
+Outcome run_stages(const Request& request, const Model& model, const Backend& backend, NoiseSource& noise) {
   const Cancellation cancellation;
   const PlannedRun run = try_plan(request, model, backend, {}).run;
   EXPECT_EQ(prove(run.plan).fault, "");
   const auto executor = load_weights(run, model, cancellation);
-  const HostTensor encoded = encode_text(run, request, model, *executor);
+  const HostTensor conditioning = encode_text(run, request, model, *executor);
   Outcome outcome;
-  const HostTensor latents = denoise(run, request, model, conditioning != nullptr ? *conditioning : encoded,
-                                     noise, *executor, {}, &outcome.trace);
+  DenoiseWatch watch;
+  watch.trace = &outcome.trace;
+  const HostTensor latents = denoise(run, request, model, conditioning, noise, *executor, watch);
   outcome.images = decode_latents(run, request, model, latents, *executor);
   EXPECT_EQ(executor->arena().high_water_bytes(), run.plan.arena_bytes);
   return outcome;
@@ -81,33 +81,6 @@ double worst_level(const HostTensor& images, const HostTensor& expected) {
 
 class Sd15Pipeline : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {};
 
-// Two prompts in one batch: the conditioning of each, in the order of the model's batch.
-HostTensor conditioning_of(const nlohmann::json& json, const Request& request, const Model& model,
-                           const Backend& backend) {
-  const Cancellation cancellation;
-  HostTensor all;
-  const auto prompts = json.at("prompt").size();
-  for (size_t i = 0; i < prompts; ++i) {
-    Request one = request;
-    one.batch = 1;
-    one.prompt = json.at("prompt")[i];
-    one.negative_prompt = json.at("negative_prompt")[i];
-    one.latents = HostTensor();
-    const PlannedRun run = try_plan(one, model, backend, {}).run;
-    const auto executor = load_weights(run, model, cancellation);
-    const HostTensor pair = encode_text(run, one, model, *executor);
-    const Shape& shape = pair.shape();
-    if (all.empty())
-      all = HostTensor(DType::kF32, Shape{shape[0] * static_cast<int64_t>(prompts), shape[1], shape[2]});
-    const auto row = static_cast<size_t>(shape[1] * shape[2]);
-    for (size_t half = 0; half < 2; ++half) {
-      std::copy_n(pair.floats().begin() + static_cast<std::ptrdiff_t>(half * row), row,
-                  all.floats().begin() + static_cast<std::ptrdiff_t>((half * prompts + i) * row));
-    }
-  }
-  return all;
-}
-
 TEST_P(Sd15Pipeline, GivesDiffusersLatentsAndPicture) {
   const auto& [name, backend_name] = GetParam();
   const Backend& backend = backend_named(backend_name);
@@ -130,7 +103,9 @@ TEST_P(Sd15Pipeline, GivesDiffusersLatentsAndPicture) {
   fields.steps = json.at("num_inference_steps");
   fields.guidance_scale = json.at("guidance_scale");
   fields.seed = json.at("seed");
-  fields.batch = two_prompts ? 2 : 1;
+  for (size_t i = 0; two_prompts && i < json.at("prompt").size(); ++i) {
+    fields.pictures.push_back({json.at("prompt")[i], json.at("negative_prompt")[i], 0});
+  }
   fields.truncate_prompt = true;
   const auto model = open_model(fields);
   Request request = validate_request(fields, *model, backend);
@@ -148,10 +123,8 @@ TEST_P(Sd15Pipeline, GivesDiffusersLatentsAndPicture) {
   }
   if (tensors.contains("init_latents")) request.latents = tensors.at("init_latents");
 
-  HostTensor conditioning;
-  if (two_prompts) conditioning = conditioning_of(json, request, *model, backend);
   RecordedNoise noise(tensors, false);
-  const Outcome outcome = run_stages(request, *model, backend, noise, two_prompts ? &conditioning : nullptr);
+  const Outcome outcome = run_stages(request, *model, backend, noise);
   const double latents = worst_difference(outcome.trace.latents.floats(), tensors.at("latents").floats());
   const double image = worst_difference(outcome.images.floats(), tensors.at("image").floats());
   const double level = worst_level(outcome.images, tensors.at("image_u8"));
@@ -202,7 +175,7 @@ TEST_P(EmbeddedModel, MakesDiffusersPictureFromTheSeedAlone) {
   if (json.at("file") == "2.safetensors") fields.sampler = "euler_karras";
   const auto model = open_model(fields);
   const Request request = validate_request(fields, *model, cpu_backend());
-  BatchNoise noise(request.seed, 1);
+  BatchNoise noise = noise_of(request);
   const Outcome outcome = run_stages(request, *model, cpu_backend(), noise);
   const auto expected = tensors.at("latents").floats();
   const auto [least, most] = std::minmax_element(expected.begin(), expected.end());

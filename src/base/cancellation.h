@@ -11,6 +11,8 @@ namespace snug {
 class Cancellation {
  public:
   void request() noexcept { requested_.store(true, std::memory_order_relaxed); }
+  // For who keeps one for work after work, when none of it is under way.
+  void withdraw() noexcept { requested_.store(false, std::memory_order_relaxed); }
   bool requested() const noexcept { return requested_.load(std::memory_order_relaxed); }
   // Throws cancelled when a stop was requested.
   void check() const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "base/stopwatch.h"
 #include "pipeline/start_latents.h"
 #include "sampling/guidance.h"
@@ -87,6 +88,22 @@ class Denoiser {
     if (!start_.keep_mask.empty()) keep_original(call + 1);
   }
 
+  RunCheckpoint checkpoint(int calls_done) const {
+    return {calls_done, start_.latents, run_.sampler->state(), noise_.states()};
+  }
+  // Returns the number of calls that are done.
+  int resume(const RunCheckpoint& from) {
+    if (!(from.latents.shape() == start_.latents.shape()) || from.calls_done > run_.calls() ||
+        from.sampler.first_call != run_.first_call ||
+        from.sampler.next_call != run_.first_call + from.calls_done) {
+      throw Error(ErrorCode::kCorruptModel, "the checkpoint is not of this run", "start the run again");
+    }
+    start_.latents = from.latents;
+    run_.sampler->restore(from.sampler, static_cast<int64_t>(size_));
+    noise_.restore(from.noise);
+    return from.calls_done;
+  }
+
   HostTensor& latents() { return start_.latents; }
   const HostTensor& start_noise() const { return start_.noise; }
 
@@ -126,22 +143,33 @@ void begin_trace(const PlannedRun& run, const Denoiser& denoiser, DenoiseTrace& 
 
 }  // namespace
 
+BatchNoise noise_of(const Request& request) {
+  std::vector<TorchGenerator> generators;
+  for (const RequestPicture& picture : request.pictures) generators.emplace_back(picture.seed);
+  return BatchNoise(std::move(generators));
+}
+
 HostTensor denoise(const PlannedRun& run, const Request& request, const Model& model,
                    const HostTensor& conditioning, NoiseSource& noise, Executor& executor,
-                   const StepProgress& progress, DenoiseTrace* trace) {
+                   const DenoiseWatch& watch) {
   Denoiser denoiser(run, request, model, conditioning, noise, executor);
-  if (trace != nullptr) begin_trace(run, denoiser, *trace);
+  if (watch.trace != nullptr) begin_trace(run, denoiser, *watch.trace);
   denoiser.prepare();
-  if (progress) progress(0, run.calls(), 0);
-  for (int i = 0; i < run.calls(); ++i) {
-    const Stopwatch watch;
-    denoiser.call(i);
-    if (trace != nullptr) {
+  int done = watch.resume != nullptr ? denoiser.resume(*watch.resume) : 0;
+  if (watch.progress) watch.progress(done, run.calls(), 0);
+  while (done < run.calls()) {
+    const Stopwatch stopwatch;
+    denoiser.call(done);
+    if (watch.trace != nullptr) {
       const std::span<const float> now = denoiser.latents().floats();
       std::copy(now.begin(), now.end(),
-                trace->latents.floats().begin() + i * static_cast<int64_t>(now.size()));
+                watch.trace->latents.floats().begin() + done * static_cast<int64_t>(now.size()));
     }
-    if (progress) progress(i + 1, run.calls(), watch.seconds());
+    ++done;
+    if (watch.progress) watch.progress(done, run.calls(), stopwatch.seconds());
+    if (done == run.calls()) break;
+    if (watch.preview) watch.preview(denoiser.latents(), done);
+    if (watch.checkpoint && watch.checkpoint_due(done)) watch.checkpoint(denoiser.checkpoint(done));
   }
   return std::move(denoiser.latents());
 }

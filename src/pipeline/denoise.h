@@ -5,6 +5,7 @@
 
 #include "base/cancellation.h"
 #include "pipeline/make_plan.h"
+#include "pipeline/run_checkpoint.h"
 #include "runtime/executor.h"
 
 namespace snug {
@@ -19,10 +20,27 @@ struct DenoiseTrace {
 // Called with done = 0 right before the first call, and after every call.
 using StepProgress = std::function<void(int done, int calls, double step_seconds)>;
 
-// [batch,C,h,w], still multiplied by the scaling factor. Nothing is allocated between the first call and the
-// last. Throws cancelled.
+// Who watches a run while it denoises. All may be absent.
+struct DenoiseWatch {
+  StepProgress progress;
+  DenoiseTrace* trace = nullptr;
+  // Goes on from there, instead of from noise.
+  const RunCheckpoint* resume = nullptr;
+  // After each call but the last: whether a checkpoint is to be made now, and who takes it.
+  std::function<bool(int done)> checkpoint_due;
+  std::function<void(const RunCheckpoint&)> checkpoint;
+  // After each call but the last: the latents as they are then.
+  std::function<void(const HostTensor& latents, int done)> preview;
+};
+
+// One generator for each picture of the request.
+BatchNoise noise_of(const Request& request);
+
+// [batch,C,h,w], still multiplied by the scaling factor. `noise` is at its beginning, also where the run goes
+// on from a checkpoint. Nothing is allocated between the first call and the last, but for a checkpoint.
+// Throws cancelled; corrupt_model for a checkpoint that is not of this run.
 HostTensor denoise(const PlannedRun& run, const Request& request, const Model& model,
                    const HostTensor& conditioning, NoiseSource& noise, Executor& executor,
-                   const StepProgress& progress, DenoiseTrace* trace);
+                   const DenoiseWatch& watch);
 
 }  // namespace snug

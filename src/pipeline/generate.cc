@@ -14,6 +14,7 @@
 #include "pipeline/denoise.h"
 #include "pipeline/encode_text.h"
 #include "pipeline/fit_request.h"
+#include "pipeline/kept_run.h"
 #include "pipeline/load_weights.h"
 #include "pipeline/make_plan.h"
 #include "pipeline/open_model.h"
@@ -40,41 +41,41 @@ class Run {
         cancellation_(options.cancellation != nullptr ? *options.cancellation : never_) {}
 
   std::vector<std::vector<std::byte>> stages() {
-    const auto model = stage("open", report.load_seconds, [&] { return open_model(fields_); });
+    const auto model = stage("open", report.load_seconds,
+                             [&] { return options_.model ? options_.model : open_model(fields_); });
     Request asked =
         stage("plan", report.plan_seconds, [&] { return validate_request(fields_, *model, backend_); });
     note(asked, *model);
-    const FittedRun fitted = stage("plan", report.plan_seconds, [&] {
-      settle_precision(asked, *model, backend_, options_.rates);
-      return fit_request(std::move(asked), *model, backend_, options_.rates);
-    });
-    const Request& request = fitted.request;
-    const PlannedRun& run = fitted.run;
+    KeptRun own;
+    KeptRun& kept = options_.kept != nullptr ? *options_.kept : own;
+    stage("plan", report.plan_seconds, [&] { plan(std::move(asked), model, kept); });
+    const Request& request = kept.fitted->request;
+    const PlannedRun& run = kept.fitted->run;
     note(request, *model);
-    note(fitted);
+    note(*kept.fitted);
     measured_ = reset_peak_memory();
-    const auto executor = stage("load", report.load_seconds,
-                                [&] { return load_weights(run, *model, cancellation_, options_.trace); });
-    const HostTensor conditioning =
-        stage("encode", report.encode_seconds, [&] { return encode_text(run, request, *model, *executor); });
-    BatchNoise noise(request.seed, static_cast<int>(request.batch));
+    stage("load", report.load_seconds, [&] {
+      if (kept.executor == nullptr) kept.executor = load_weights(run, *model, cancellation_, options_.trace);
+    });
+    Executor& executor = *kept.executor;
+    const HostTensor conditioning = stage("encode", report.encode_seconds, [&] {
+      return encode_text(run, request, *model, executor, options_.conditioning);
+    });
+    BatchNoise noise = noise_of(request);
     DenoiseTrace trace;
-    const auto on_step = [&](int done, int calls, double seconds) {
-      if (done > 0) note_step(done, seconds);
-      tell("denoise", done, calls, seconds);
-    };
     report.step_seconds.reserve(static_cast<size_t>(run.calls()));
     const HostTensor latents = stage("denoise", report.denoise_seconds, [&] {
-      return denoise(run, request, *model, conditioning, noise, *executor, on_step,
-                     request.dump.empty() ? nullptr : &trace);
+      return denoise(run, request, *model, conditioning, noise, executor,
+                     watch(request.dump.empty() ? nullptr : &trace));
     });
     const HostTensor images = stage("decode", report.decode_seconds,
-                                    [&] { return decode_latents(run, request, *model, latents, *executor); });
+                                    [&] { return decode_latents(run, request, *model, latents, executor); });
+    if (options_.decoded) options_.decoded(latents, images);
     WrittenMedia written = stage("write", report.write_seconds,
                                  [&] { return write_media(request, fields_, images, trace, cancellation_); });
-    note(run, *executor, written);
-    note_work(fitted, *executor);
-    if (options_.executed) options_.executed(run, *executor, report);
+    note(run, executor, written);
+    note_work(*kept.fitted, executor);
+    if (options_.executed) options_.executed(run, executor, report);
     return std::move(written.pictures);
   }
 
@@ -98,6 +99,34 @@ class Run {
   RunReport report;
 
  private:
+  // Leaves in `kept` what runs the request: what was there, or a plan of its own.
+  void plan(Request asked, const std::shared_ptr<const Model>& model, KeptRun& kept) {
+    settle_precision(asked, *model, backend_, options_.rates);
+    PlannedRun fresh = run_without_plan(asked, *model, backend_, options_.rates);
+    if (take_over(kept, model, asked, fresh)) return;
+    // Before planning, which counts what the process holds.
+    kept.drop();
+    std::string shape = shape_of(asked, fresh);
+    kept.fitted =
+        std::make_unique<FittedRun>(fit_request(std::move(asked), *model, backend_, options_.rates));
+    kept.shape = std::move(shape);
+    kept.model = model;
+  }
+
+  DenoiseWatch watch(DenoiseTrace* trace) {
+    DenoiseWatch watch;
+    watch.progress = [this](int done, int calls, double seconds) {
+      if (done > 0 && seconds > 0) note_step(done, seconds);
+      tell("denoise", done, calls, seconds);
+    };
+    watch.trace = trace;
+    watch.resume = options_.resume;
+    watch.checkpoint_due = options_.checkpoint_due;
+    watch.checkpoint = options_.checkpoint;
+    watch.preview = options_.preview;
+    return watch;
+  }
+
   template <typename Work>
   std::invoke_result_t<Work> stage(const char* name, double& seconds, Work work) {
     cancellation_.check();
@@ -105,10 +134,18 @@ class Run {
     tell(name, 0, 0, 0);
     const int64_t began_ns = options_.trace != nullptr ? options_.trace->now_ns() : 0;
     const Stopwatch watch;
-    auto result = work();
-    seconds += watch.seconds();
-    if (options_.trace != nullptr) options_.trace->stage(name, 0, began_ns);
-    return result;
+    const auto end = [&] {
+      seconds += watch.seconds();
+      if (options_.trace != nullptr) options_.trace->stage(name, 0, began_ns);
+    };
+    if constexpr (std::is_void_v<std::invoke_result_t<Work>>) {
+      work();
+      end();
+    } else {
+      auto result = work();
+      end();
+      return result;
+    }
   }
 
   void note_step(int done, double seconds) {
@@ -131,7 +168,7 @@ class Run {
     report.steps = request.steps;
     report.batch = request.batch;
     report.guidance_scale = request.guidance_scale;
-    report.seed = request.seed;
+    report.seed = request.pictures.front().seed;
   }
 
   void tell(std::string_view stage, int done, int total, double step_seconds) const {
@@ -164,8 +201,10 @@ class Run {
     report.changes = fitted.changes;
     report.budget_bytes = run.budget.bytes;
     report.predicted_seconds = run.predicted_seconds();
-    report.tokens = run.positive.token_count;
-    report.dropped_tokens = run.positive.dropped_tokens;
+    for (const PromptPair& prompt : run.prompts) {
+      report.tokens += prompt.positive.token_count;
+      report.dropped_tokens += prompt.positive.dropped_tokens;
+    }
     report.planned_arena_bytes = run.plan.arena_bytes;
     report.planned_peak_bytes = run.plan.peak_bytes();
   }
@@ -229,8 +268,10 @@ GenerateResult generate(const RequestFields& fields, const GenerateOptions& opti
   } catch (Error& error) {
     error.in_stage(run.current_stage());
     run.finish(&error);
+    if (options.kept != nullptr && error.code() != ErrorCode::kCancelled) options.kept->drop();
     throw;
   } catch (const std::bad_alloc&) {
+    if (options.kept != nullptr) options.kept->drop();
     Error error(ErrorCode::kOutOfMemory, "the system refused memory",
                 "close other programs or ask for a smaller picture");
     error.in_stage(run.current_stage());

@@ -11,9 +11,13 @@
 
 namespace snug {
 
+class ConditioningStore;
 class Executor;
 class RunTrace;
+struct KeptRun;
+struct Model;
 struct PlannedRun;
+struct RunCheckpoint;
 
 // Where a run is. `stage` is one of open, plan, load, encode, denoise, decode, write; `done` of `total` calls
 // while denoising, 0 of 0 elsewhere. Called from the thread that called generate.
@@ -37,6 +41,20 @@ struct GenerateOptions {
   // nothing but total_seconds.
   std::function<void(const PlannedRun&, const Executor&, const RunReport&)> executed;
   RunTrace* trace = nullptr;  // where everything that happens is put; null: nowhere
+
+  // What a server adds. `model`: opened already, in place of the one that the fields name. `kept`: what an
+  // earlier run left and what this one leaves, with this same cancellation. `conditioning`: what prompts
+  // became earlier.
+  std::shared_ptr<const Model> model;
+  KeptRun* kept = nullptr;
+  ConditioningStore* conditioning = nullptr;
+  // As DenoiseWatch's (denoise.h).
+  const RunCheckpoint* resume = nullptr;
+  std::function<bool(int done)> checkpoint_due;
+  std::function<void(const RunCheckpoint&)> checkpoint;
+  std::function<void(const HostTensor& latents, int done)> preview;
+  // The latents that became the pictures, before these are encoded.
+  std::function<void(const HostTensor& latents, const HostTensor& images)> decoded;
 };
 
 struct GenerateResult {

@@ -17,8 +17,8 @@ uint64_t host_bytes(const Request& request, const ModelDescription& model, const
       request.batch * model.latent_channels * pixels / (model.latent_factor * model.latent_factor);
   const int64_t latents = 4 * elements;
   const int64_t halves = request.guided() ? 2 : 1;
-  const int64_t conditioning = 4 * request.model_batch() * static_cast<int64_t>(run.positive.ids.size()) *
-                               model.text.positions * model.text.hidden_size;
+  const int64_t conditioning =
+      4 * request.model_batch() * run.chunks() * model.text.positions * model.text.hidden_size;
   // Held from here to the end: the conditioning, the sampler's history, latents, and what a dump records.
   const int64_t trace = request.dump.empty() ? 0 : (run.calls() + 1) * latents;
   const int64_t kept = conditioning + run.sampler->memory_bytes(elements) + latents + trace;

@@ -11,7 +11,6 @@ std::unique_ptr<Executor> load_weights(const PlannedRun& run, const Model& model
                                                                {"vae", description.vae_weights}},
                                              cancellation, run.scratch_folder);
   executor->set_trace(trace);
-  executor->begin(run.plan.phases.front());
   return executor;
 }
 

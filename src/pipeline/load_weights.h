@@ -1,6 +1,6 @@
-// The load stage: takes the plan's arena from the system, and the scratch file if it spills, and starts
-// reading the first phase's weights. Later phases read theirs when they begin (Executor::begin), in the place
-// that earlier phases have left: a decoder never waits in memory for its turn.
+// The load stage: takes the plan's arena from the system, and the scratch file if it spills. Each phase reads
+// its weights when it begins (Executor::begin), in the place that earlier phases have left: a decoder never
+// waits in memory for its turn.
 #pragma once
 
 #include <memory>
@@ -11,8 +11,8 @@
 
 namespace snug {
 
-// `trace`: for the executor, from its first load on; or null. Throws out_of_memory, truncated, io_error,
-// cancelled. The run and the model must outlive the executor.
+// `trace`: for the executor, from its first load on; or null. Throws out_of_memory, disk_full, io_error. The
+// run, the model and the cancellation must outlive the executor.
 std::unique_ptr<Executor> load_weights(const PlannedRun& run, const Model& model,
                                        const Cancellation& cancellation, RunTrace* trace = nullptr);
 

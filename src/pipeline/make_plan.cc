@@ -3,9 +3,11 @@
 #include <sys/statvfs.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
+#include "base/error.h"
 #include "base/parallel.h"
 #include "base/process_memory.h"
 #include "base/units.h"
@@ -43,12 +45,30 @@ uint64_t program_weight_bytes(const ModelDescription& model) {
   return bytes;
 }
 
+PromptPair prompt_pair(const RequestPicture& picture, const Request& request, const Model& model) {
+  PromptPair pair;
+  const auto chunks = [&](const std::string& prompt) {
+    return make_prompt_chunks(model.tokenizer, parse_prompt(prompt), request.long_prompt);
+  };
+  pair.positive = chunks(picture.prompt);
+  if (!request.guided()) return pair;
+  pair.negative = chunks(picture.negative_prompt);
+  equalize_chunk_counts(model.tokenizer, &pair.positive, &pair.negative);
+  return pair;
+}
+
 void read_prompts(const Request& request, const Model& model, PlannedRun& run) {
-  run.positive = make_prompt_chunks(model.tokenizer, parse_prompt(request.prompt), request.long_prompt);
-  if (!request.guided()) return;
-  run.negative =
-      make_prompt_chunks(model.tokenizer, parse_prompt(request.negative_prompt), request.long_prompt);
-  equalize_chunk_counts(model.tokenizer, &run.positive, &run.negative);
+  std::map<std::pair<std::string, std::string>, size_t> seen;
+  for (const RequestPicture& picture : request.pictures) {
+    const auto [at, is_new] = seen.try_emplace({picture.prompt, picture.negative_prompt}, run.prompts.size());
+    run.prompt_of_picture.push_back(at->second);
+    if (!is_new) continue;
+    run.prompts.push_back(prompt_pair(picture, request, model));
+    // With padding to the longest, a picture would depend on those beside it.
+    if (run.prompts.back().positive.ids.size() == run.prompts.front().positive.ids.size()) continue;
+    throw Error(ErrorCode::kInvalidArgument, "the pictures' prompts are of different lengths in chunks",
+                "make pictures with longer prompts by a request of their own");
+  }
 }
 
 uint64_t spillable_bytes(const std::string& folder) {
@@ -85,6 +105,7 @@ PlanAttempt try_plan(const Request& request, const Model& model, const Backend& 
   run.budget = memory_budget(request.memory_bytes, machine_memory(), process);
   Budget budget;
   budget.scratch_file_bytes = run.spillable_bytes = spillable_bytes(run.scratch_folder);
+  budget.keep_weights = request.keep_weights;
   const auto plan_beside = [&](uint64_t resident_bytes) {
     const uint64_t taken = run.beside_bytes = beside + resident_bytes;
     budget.arena_bytes = run.budget.bytes > taken ? run.budget.bytes - taken : 0;

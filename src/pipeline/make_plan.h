@@ -26,6 +26,12 @@ inline constexpr const char* kStep = "step";
 inline constexpr const char* kDecode = "decode";
 }  // namespace phase
 
+// What guidance goes towards, and away from: no chunks of that when there is no guidance.
+struct PromptPair {
+  PromptChunks positive, negative;
+  bool operator==(const PromptPair&) const = default;
+};
+
 struct PlannedRun {
   Plan plan;
   MemoryBudget budget;
@@ -36,8 +42,11 @@ struct PlannedRun {
   std::unique_ptr<KernelSet> kernels;
   std::unique_ptr<Sampler> sampler;
   int first_call = 0;
-  PromptChunks positive, negative;  // negative: no chunks when not guided
+  // Each prompt that the pictures have once, all of as many chunks; and each picture's.
+  std::vector<PromptPair> prompts;
+  std::vector<size_t> prompt_of_picture;
 
+  int64_t chunks() const { return static_cast<int64_t>(prompts.front().positive.ids.size()); }
   int calls() const { return sampler->calls() - first_call; }
   double predicted_seconds() const {
     double seconds = 0;

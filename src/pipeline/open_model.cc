@@ -1,8 +1,13 @@
 #include "pipeline/open_model.h"
 
+#include <sys/stat.h>
+
 #include <filesystem>
 
+#include <fmt/format.h>
+
 #include "base/error.h"
+#include "base/version.h"
 #include "models/embedded_model.h"
 #include "models/model_graphs.h"
 #include "weights/manifest_checkpoint.h"
@@ -60,6 +65,22 @@ RecommendedSettings read_recommended(const Checkpoint& checkpoint) {
   return settings;
 }
 
+// Names, sizes and times of the files with weights; configurations and tokenizers are read from beside them.
+// Of files inside the program, its version.
+std::string identity_of(const std::string& name, const ModelDescription& model) {
+  std::string identity = name;
+  for (const auto& weights : {model.text_weights, model.unet_weights, model.vae_weights}) {
+    for (const auto& file : weights->files()) {
+      struct stat status = {};
+      const bool is_file = !file->is_memory() && ::stat(file->name().c_str(), &status) == 0;
+      identity += fmt::format("|{}:{}:{}", file->name(), file->size(),
+                              is_file ? fmt::format("{}.{}", status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
+                                      : std::string(kVersion));
+    }
+  }
+  return identity;
+}
+
 }  // namespace
 
 std::shared_ptr<const Model> open_model(const RequestFields& fields) {
@@ -82,9 +103,10 @@ std::shared_ptr<const Model> open_model(const RequestFields& fields) {
   std::string name = !fields.manifest.empty() ? fields.manifest
                      : fields.model.empty()   ? std::string(kEmbeddedModelName)
                                               : fields.model;
-  return std::make_shared<const Model>(Model{std::move(name), std::move(checkpoint), std::move(other_vae),
-                                             std::move(description), std::move(tokenizer),
-                                             std::move(recommended)});
+  std::string identity = identity_of(name, description);
+  return std::make_shared<const Model>(Model{std::move(name), std::move(identity), std::move(checkpoint),
+                                             std::move(other_vae), std::move(description),
+                                             std::move(tokenizer), std::move(recommended)});
 }
 
 }  // namespace snug

@@ -21,7 +21,8 @@ struct RecommendedSettings {
 };
 
 struct Model {
-  std::string name;  // as it is asked for again: a path, or the embedded model's name
+  std::string name;      // as it is asked for again: a path, or the embedded model's name
+  std::string identity;  // changes when any of its files does: for caches
   Checkpoint checkpoint;
   std::optional<CheckpointPart> other_vae;
   ModelDescription description;

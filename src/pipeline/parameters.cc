@@ -28,15 +28,16 @@ std::string_view schedule_label(const std::string& name) {
 
 std::string a1111_text(const Request& request, int64_t index) {
   A1111Parameters parameters;
-  parameters.prompt = request.prompt;
-  parameters.negative_prompt = request.negative_prompt;
+  const RequestPicture& picture = request.pictures[static_cast<size_t>(index)];
+  parameters.prompt = picture.prompt;
+  parameters.negative_prompt = picture.negative_prompt;
   auto& settings = parameters.settings;
   settings.emplace_back("Steps", std::to_string(request.steps));
   settings.emplace_back("Sampler", request.sampler_label);
   const std::string_view schedule = schedule_label(request.sampler_name);
   if (!schedule.empty()) settings.emplace_back("Schedule type", schedule);
   settings.emplace_back("CFG scale", fmt::format("{:g}", request.guidance_scale));
-  settings.emplace_back("Seed", std::to_string(request.seed + static_cast<uint64_t>(index)));
+  settings.emplace_back("Seed", std::to_string(picture.seed));
   settings.emplace_back("Size", fmt::format("{}x{}", request.width, request.height));
   settings.emplace_back("Model", request.model_name);
   if (request.clip_skip > 1) settings.emplace_back("Clip skip", std::to_string(request.clip_skip));
@@ -57,16 +58,17 @@ std::string snug_json(const Request& request, const RequestFields& fields, int64
   add_text("vae", fields.vae);
   add_text("tokenizer", fields.tokenizer);
   add_text("config", fields.config);
-  json["prompt"] = request.prompt;
-  json["negative_prompt"] = request.negative_prompt;
+  const RequestPicture& picture = request.pictures[static_cast<size_t>(index)];
+  json["prompt"] = picture.prompt;
+  json["negative_prompt"] = picture.negative_prompt;
   json["width"] = request.width;
   json["height"] = request.height;
   json["steps"] = request.steps;
   json["sampler"] = request.sampler_name;
   json["guidance_scale"] = request.guidance_scale;
-  json["seed"] = request.seed;
-  json["batch"] = request.batch;
-  if (request.batch > 1) json["index"] = index;
+  json["seed"] = picture.seed - static_cast<uint64_t>(picture.index);
+  json["batch"] = picture.batch;
+  if (picture.batch > 1) json["index"] = picture.index;
   json["clip_skip"] = request.clip_skip;
   json["precision"] = precision_name(request.precision);
   json["truncate_prompt"] = request.long_prompt == LongPrompt::kTruncate;

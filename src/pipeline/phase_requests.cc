@@ -37,7 +37,7 @@ void add_denoising(const Request& request, const ModelDescription& model, const 
   UnetRequest unet;
   unet.height = request.height / model.latent_factor;
   unet.width = request.width / model.latent_factor;
-  unet.context_length = static_cast<int64_t>(run.positive.ids.size()) * model.text.positions;
+  unet.context_length = run.chunks() * model.text.positions;
   for (const int passes : possible_passes(request.model_batch())) {
     unet.batch = request.model_batch() / passes;
     HoistedGraphs parts = hoist(ready(unet_graph(model, unet), request.precision), run.calls());
@@ -63,11 +63,11 @@ void add_denoising(const Request& request, const ModelDescription& model, const 
 std::vector<PhaseRequest> phase_requests(const Request& request, const ModelDescription& model,
                                          const PlannedRun& run) {
   std::vector<PhaseRequest> phases;
-  const ClipTextRequest text{static_cast<int64_t>(run.positive.ids.size() + run.negative.ids.size()),
-                             request.clip_skip - 1};
+  const ClipTextRequest text{run.chunks() * (request.guided() ? 2 : 1), request.clip_skip - 1};
   // The text encoder stays in F32: it runs once and everything follows from it.
   phases.push_back(simple_phase(phase::kEncodeText, "encode", "text_encoder",
-                                ready(text_encoder_graph(model, text), DType::kF32)));
+                                ready(text_encoder_graph(model, text), DType::kF32),
+                                static_cast<int>(run.prompts.size())));
   if (!request.image.empty()) {
     phases.push_back(
         simple_phase(phase::kEncodeImage, "encode", "vae",

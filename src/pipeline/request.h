@@ -17,6 +17,12 @@
 
 namespace snug {
 
+// One picture of several that run together, each with a prompt of its own.
+struct PictureFields {
+  std::string prompt, negative_prompt;
+  uint64_t seed = 0;
+};
+
 struct RequestFields {
   std::string model;      // folder or single file; empty: the embedded model
   std::string manifest;   // in place of `model`, for planning alone (weights/manifest_checkpoint.h)
@@ -26,6 +32,9 @@ struct RequestFields {
 
   std::string prompt;
   std::string negative_prompt;
+  // In place of prompt, negative_prompt, batch and seed: pictures that have nothing else in which they
+  // differ.
+  std::vector<PictureFields> pictures;
   std::optional<int64_t> width, height;  // pixels; default: the picture's, or the model's native size
   std::optional<int64_t> steps;
   std::optional<int64_t> batch;       // pictures, with seeds seed, seed + 1, ...
@@ -39,6 +48,7 @@ struct RequestFields {
   std::optional<std::string> memory;     // "700MiB": most that the process may hold; default: what is free
   std::vector<std::string> allow;        // "precision", "size": what may change so that the budget is kept
   bool direct_reads = false;             // read weights past the system's page cache
+  bool keep_weights = false;             // in memory after the run, where the budget has room: for a server
   std::string scratch_folder;            // for activations that do not fit; empty: $TMPDIR or /var/tmp
   bool truncate_prompt = false;          // drop what is beyond one chunk instead of adding chunks
 
@@ -53,14 +63,21 @@ struct RequestFields {
   std::string dump;  // path of a safetensors file with what happened; empty: none
 };
 
+// One picture of a request. What its file says of it is what makes it again, alone or in its batch.
+struct RequestPicture {
+  std::string prompt, negative_prompt;
+  uint64_t seed = 0;  // of its noise
+  int64_t index = 0;  // in the batch that was asked for, whose first seed was seed - index
+  int64_t batch = 1;
+};
+
 struct Request {
   std::string model_name;
-  std::string prompt, negative_prompt;
-  int64_t width = 0, height = 0;  // pixels
+  std::vector<RequestPicture> pictures;  // `batch` of them
+  int64_t width = 0, height = 0;         // pixels
   int64_t steps = 0;
   int64_t batch = 1;
   double guidance_scale = 1;
-  uint64_t seed = 0;
   SamplerConfig sampler;
   std::string sampler_name;   // canonical
   std::string sampler_label;  // as A1111 shows it
@@ -70,6 +87,7 @@ struct Request {
   std::string precision_reason;  // why it chose as it did; empty when the user chose
   std::optional<uint64_t> memory_bytes;
   bool allow_precision = false, allow_size = false;
+  bool keep_weights = false;
   std::string scratch_folder;
   LongPrompt long_prompt = LongPrompt::kChunk;
 

@@ -121,6 +121,7 @@ HostTensor read_latents(const ByteSource& source, const Shape& wanted) {
 void set_budget(const RequestFields& fields, Request& request) {
   if (fields.memory.has_value()) request.memory_bytes = parse_bytes(*fields.memory, "--memory");
   request.scratch_folder = fields.scratch_folder;
+  request.keep_weights = fields.keep_weights;
   for (const std::string& measure : fields.allow) {
     if (measure == "precision") {
       request.allow_precision = true;
@@ -178,30 +179,44 @@ void set_size(const RequestFields& fields, const Model& model, const std::option
   request.height = checked_edge("height", fields.height.value_or(height), factor);
 }
 
+// The pictures of the batch, with seeds seed, seed + 1, ...
+void set_batch(const RequestFields& fields, Request& request) {
+  if (!fields.pictures.empty()) {
+    request.batch = within<int64_t>("batch", static_cast<int64_t>(fields.pictures.size()), 1, kMaxBatch);
+    for (const PictureFields& picture : fields.pictures) {
+      request.pictures.push_back({picture.prompt, picture.negative_prompt, picture.seed});
+    }
+    return;
+  }
+  request.batch = within<int64_t>("batch", fields.batch.value_or(1), 1, kMaxBatch);
+  const uint64_t seed = fields.seed.has_value() ? *fields.seed : std::random_device{}();
+  for (int64_t i = 0; i < request.batch; ++i) {
+    request.pictures.push_back(
+        {fields.prompt, fields.negative_prompt, seed + static_cast<uint64_t>(i), i, request.batch});
+  }
+  if (fields.only_index.has_value()) {
+    request.only_index = within<int64_t>("picture index", *fields.only_index, 0, request.batch - 1);
+  }
+}
+
 }  // namespace
 
 Request validate_request(const RequestFields& fields, const Model& model, const Backend& backend) {
   Request request;
   request.model_name = model.name;
-  request.prompt = fields.prompt;
-  request.negative_prompt = fields.negative_prompt;
   request.long_prompt = fields.truncate_prompt ? LongPrompt::kTruncate : LongPrompt::kChunk;
   std::optional<Picture> picture;
   if (fields.image != nullptr) picture = decode_picture(*fields.image);
   set_size(fields, model, picture, request);
   request.steps = within<int64_t>("steps", fields.steps.value_or(model.recommended.steps), 1, kMaxSteps);
-  request.batch = within<int64_t>("batch", fields.batch.value_or(1), 1, kMaxBatch);
+  set_batch(fields, request);
   request.guidance_scale =
       within("guidance scale", fields.guidance_scale.value_or(model.recommended.guidance_scale), 0.0,
              kMaxGuidanceScale);
-  request.seed = fields.seed.has_value() ? *fields.seed : std::random_device{}();
   request.clip_skip =
       within<int64_t>("clip skip", fields.clip_skip.value_or(1), 1, model.description.text.layers);
   request.precision = chosen_precision(fields.precision.value_or("f32"), backend);
   request.auto_precision = fields.precision == "auto";
-  if (fields.only_index.has_value()) {
-    request.only_index = within<int64_t>("picture index", *fields.only_index, 0, request.batch - 1);
-  }
   set_pictures(fields, picture, request);
   set_sampler(fields, model, request);
   if (fields.latents != nullptr) {

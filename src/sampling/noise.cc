@@ -103,6 +103,22 @@ BatchNoise::BatchNoise(uint64_t first_seed, int images) {
   for (int i = 0; i < images; ++i) generators_.emplace_back(first_seed + static_cast<uint64_t>(i));
 }
 
+std::vector<TorchGenerator::State> BatchNoise::states() const {
+  std::vector<TorchGenerator::State> states;
+  for (const TorchGenerator& generator : generators_) states.push_back(generator.state());
+  return states;
+}
+
+void BatchNoise::restore(const std::vector<TorchGenerator::State>& states) {
+  if (states.size() != generators_.size()) {
+    throw Error(ErrorCode::kCorruptModel, "the saved noise is of another number of pictures",
+                "the checkpoint is damaged or belongs to other settings: start the run again");
+  }
+  std::vector<TorchGenerator> generators;
+  for (const TorchGenerator::State& state : states) generators.emplace_back(state);
+  generators_ = std::move(generators);
+}
+
 void BatchNoise::draw(std::span<float> out) {
   SNUG_CHECK(!generators_.empty() && out.size() % generators_.size() == 0, "whole images of noise");
   const size_t per_image = out.size() / generators_.size();

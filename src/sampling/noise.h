@@ -16,14 +16,6 @@
 
 namespace snug {
 
-// Where samplers get noise from. A sampler asks for the noise of its whole latents at once.
-class NoiseSource {
- public:
-  virtual ~NoiseSource() = default;
-  // Fills `out` with unit normal values, the next ones of the sequence.
-  virtual void draw(std::span<float> out) = 0;
-};
-
 class TorchGenerator {
  public:
   // All that decides the following values, as plain data for checkpoints.
@@ -57,6 +49,17 @@ class TorchGenerator {
   State state_;
 };
 
+// Where samplers get noise from. A sampler asks for the noise of its whole latents at once.
+class NoiseSource {
+ public:
+  virtual ~NoiseSource() = default;
+  // Fills `out` with unit normal values, the next ones of the sequence.
+  virtual void draw(std::span<float> out) = 0;
+  // What decides the following values, and going on from it. Of recorded noise there is nothing to keep.
+  virtual std::vector<TorchGenerator::State> states() const { return {}; }
+  virtual void restore(const std::vector<TorchGenerator::State>& /*states*/) {}
+};
+
 // One generator for each image of a batch. draw() splits `out` (N C H W) into as many equal parts as there
 // are images and fills part i from generator i.
 class BatchNoise : public NoiseSource {
@@ -65,8 +68,10 @@ class BatchNoise : public NoiseSource {
   explicit BatchNoise(std::vector<TorchGenerator> generators) : generators_(std::move(generators)) {}
 
   void draw(std::span<float> out) override;
-  // For checkpoints.
-  const std::vector<TorchGenerator>& generators() const { return generators_; }
+  // For checkpoints, by image. restore throws corrupt_model for states of another number of images, or that
+  // no generator can have.
+  std::vector<TorchGenerator::State> states() const override;
+  void restore(const std::vector<TorchGenerator::State>& states) override;
 
  private:
   std::vector<TorchGenerator> generators_;

@@ -49,8 +49,8 @@ class Bench {
     const Cancellation never;
     const auto executor = load_weights(run, *model_, never);
     const HostTensor conditioning = encode_text(run, request_, *model_, *executor);
-    BatchNoise noise(request_.seed, static_cast<int>(request_.batch));
-    const HostTensor latents = denoise(run, request_, *model_, conditioning, noise, *executor, {}, nullptr);
+    BatchNoise noise = noise_of(request_);
+    const HostTensor latents = denoise(run, request_, *model_, conditioning, noise, *executor, {});
     const HostTensor images = decode_latents(run, request_, *model_, latents, *executor);
     EXPECT_EQ(executor->arena().high_water_bytes(), run.plan.arena_bytes);
     const std::span<const float> values = images.floats();
