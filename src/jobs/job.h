@@ -42,6 +42,7 @@ struct Job {
   std::string request;  // JSON, pipeline/request_json.h
   std::string address;  // content address of its pictures
   std::string idempotency_key, request_digest;
+  int64_t pictures_asked = 1;
   int attempts = 0;                      // begun
   std::optional<int64_t> not_before_ms;  // a retry waits until then
 
@@ -54,8 +55,8 @@ struct Job {
   int checkpoint_step = 0;
   bool cancel_requested = false;
   bool from_cache = false;
-  std::optional<JobFailure> failure;
-  std::string report;  // JSON of pipeline/run_report.h; empty until it has ended
+  std::optional<JobFailure> failure;  // of a queued job: why its last attempt ended
+  std::string report;                 // JSON of pipeline/run_report.h; empty until it has ended
   std::vector<JobPicture> pictures;
 };
 

@@ -1,0 +1,15 @@
+// The tables of the service. Called by Database when it opens.
+//
+// Written in the SQL that SQLite and PostgreSQL share: TEXT, BIGINT, DOUBLE PRECISION; truth is 0 or 1; times
+// are milliseconds since 1970.
+#pragma once
+
+#include "jobs/sql.h"
+
+namespace snug {
+
+// Brings the tables to the newest version, inside the caller's transaction. Throws store_error when they are
+// newer than this program.
+void migrate(Sql& sql);
+
+}  // namespace snug
