@@ -1,0 +1,155 @@
+#include "pipeline/request_json.h"
+
+#include <array>
+#include <limits>
+#include <type_traits>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/nearest_name.h"
+
+namespace snug {
+namespace {
+
+using nlohmann::ordered_json;
+using F = RequestFields;
+
+constexpr auto kFields = std::to_array<RequestField>({
+    {"model", &F::model, "Name of a model as listed; default: the embedded one"},
+    {"vae", &F::vae, "Another autoencoder, by its name"},
+    {"prompt", &F::prompt, "What to show; (word:1.3) weighs, BREAK starts a chunk"},
+    {"negative_prompt", &F::negative_prompt, "What to avoid"},
+    {"width", &F::width, "Pixels; default: the picture's, or the model's native size"},
+    {"height", &F::height, "Pixels"},
+    {"steps", &F::steps, "Sampling steps"},
+    {"batch", &F::batch, "Pictures, with seeds seed, seed + 1, ..."},
+    {"guidance_scale", &F::guidance_scale, "1 follows the prompt alone"},
+    {"seed", &F::seed, "Same seed, same picture; default: random"},
+    {"sampler", &F::sampler, "Any of diffusers' and A1111's names"},
+    {"schedule", &F::schedule, "karras, exponential, beta, simple or normal; default: the sampler's"},
+    {"clip_skip", &F::clip_skip, "1 is the text encoder's last layer"},
+    {"precision", &F::precision, "auto, f32 or bf16"},
+    {"memory", &F::memory, "Most that the process may hold, as in 700MiB"},
+    {"allow", &F::allow, "What may change so that the budget is kept: precision, size, steps"},
+    {"truncate_prompt", &F::truncate_prompt, "Drop what is beyond one chunk instead of adding chunks"},
+    {"image", &F::image, "Start picture"},
+    {"mask", &F::mask, "White is repainted; needs image"},
+    {"strength", &F::strength, "0..1, how much of the image is replaced"},
+    {"latents", &F::latents, "Start latents: safetensors"},
+    {"only_index", &F::only_index, "This picture of the batch alone"},
+    {"format", &F::format, "png, jpeg or webp"},
+    {"quality", &F::quality, "1..100, of jpeg and webp"},
+});
+
+Error wrong(std::string_view name, std::string_view wanted) {
+  return Error(ErrorCode::kInvalidArgument, fmt::format("{} has the wrong type", name),
+               fmt::format("give {}", wanted));
+}
+
+template <typename T>
+std::string_view type_text() {
+  if constexpr (std::is_same_v<T, bool>) return "true or false";
+  if constexpr (std::is_same_v<T, std::string>) return "text";
+  if constexpr (std::is_same_v<T, double>) return "a number";
+  if constexpr (std::is_unsigned_v<T>) return "a whole number that is not negative";
+  return "a whole number";
+}
+
+// Nothing is converted: 1.5 is no integer, "1" no number.
+template <typename T>
+T read_value(std::string_view name, const ordered_json& json) {
+  if constexpr (std::is_same_v<T, std::string>) {
+    if (json.is_string()) return json.get<T>();
+  } else if constexpr (std::is_same_v<T, bool>) {
+    if (json.is_boolean()) return json.get<T>();
+  } else if constexpr (std::is_same_v<T, double>) {
+    if (json.is_number()) return json.get<T>();
+  } else if constexpr (std::is_same_v<T, uint64_t>) {
+    if (json.is_number_unsigned()) return json.get<T>();
+  } else {
+    // Beyond the type would wrap around.
+    const bool fits = json.is_number_integer() &&
+                      (!json.is_number_unsigned() ||
+                       json.get<uint64_t>() <= static_cast<uint64_t>(std::numeric_limits<T>::max())) &&
+                      json.get<int64_t>() >= std::numeric_limits<T>::min() &&
+                      json.get<int64_t>() <= std::numeric_limits<T>::max();
+    if (fits) return json.get<T>();
+  }
+  throw wrong(name, type_text<T>());
+}
+
+template <typename T>
+void read_into(T& member, std::string_view name, const ordered_json& json, const OpenInput& /*open*/) {
+  member = read_value<T>(name, json);
+}
+template <typename T>
+void read_into(std::optional<T>& member, std::string_view name, const ordered_json& json,
+               const OpenInput& /*open*/) {
+  member = read_value<T>(name, json);
+}
+void read_into(std::vector<std::string>& member, std::string_view name, const ordered_json& json,
+               const OpenInput& /*open*/) {
+  if (!json.is_array()) throw wrong(name, "a list of texts");
+  for (const ordered_json& item : json) member.push_back(read_value<std::string>(name, item));
+}
+void read_into(std::shared_ptr<const ByteSource>& member, std::string_view name, const ordered_json& json,
+               const OpenInput& open) {
+  member = open(read_value<std::string>(name, json));
+}
+
+void write_from(const std::string& member, std::string_view name, ordered_json& json, const NameInput&) {
+  if (!member.empty()) json[std::string(name)] = member;
+}
+void write_from(bool member, std::string_view name, ordered_json& json, const NameInput&) {
+  if (member) json[std::string(name)] = member;
+}
+void write_from(const std::vector<std::string>& member, std::string_view name, ordered_json& json,
+                const NameInput&) {
+  if (!member.empty()) json[std::string(name)] = member;
+}
+template <typename T>
+void write_from(const std::optional<T>& member, std::string_view name, ordered_json& json, const NameInput&) {
+  if (member.has_value()) json[std::string(name)] = *member;
+}
+void write_from(const std::shared_ptr<const ByteSource>& member, std::string_view name, ordered_json& json,
+                const NameInput& name_input) {
+  if (member != nullptr) json[std::string(name)] = name_input(member);
+}
+
+const RequestField& field_named(const std::string& name) {
+  std::vector<std::string_view> names;
+  for (const RequestField& field : kFields) {
+    if (field.name == name) return field;
+    names.push_back(field.name);
+  }
+  const std::string_view nearest = nearest_name(name, names);
+  throw Error(ErrorCode::kInvalidArgument, fmt::format("there is no field '{}'", name),
+              nearest.empty() ? "leave it out" : fmt::format("did you mean '{}'?", nearest));
+}
+
+}  // namespace
+
+std::span<const RequestField> request_fields() { return kFields; }
+
+ordered_json request_to_json(const RequestFields& fields, const NameInput& name_input) {
+  ordered_json json = ordered_json::object();
+  for (const RequestField& field : kFields) {
+    std::visit([&](auto member) { write_from(fields.*member, field.name, json, name_input); }, field.member);
+  }
+  return json;
+}
+
+RequestFields request_from_json(const ordered_json& json, const OpenInput& open_input) {
+  if (!json.is_object()) throw wrong("the request", "an object");
+  RequestFields fields;
+  for (const auto& [name, value] : json.items()) {
+    if (value.is_null()) continue;
+    const RequestField& field = field_named(name);
+    std::visit([&](auto member) { read_into(fields.*member, field.name, value, open_input); }, field.member);
+  }
+  return fields;
+}
+
+}  // namespace snug
