@@ -75,10 +75,13 @@ Sequence convolution(const NodeSpec& node, bool own_layout) {
   return sequence;
 }
 
-// Of linears, and of 1x1 convolutions of whole pictures.
+// Of linears, and of 1x1 convolutions of whole pictures. A gated linear's two products as one, without the
+// gate.
 Sequence product(const NodeSpec& node) {
   const Type type = type_of(node);
-  const int64_t inputs = node.operands[1].shape[1], outputs = node.operands[1].shape[0];
+  const auto* linear = std::get_if<LinearAttrs>(&node.attrs);
+  const int64_t products = linear != nullptr && linear->gated ? 2 : 1;
+  const int64_t inputs = node.operands[1].shape[1], outputs = products * node.operands[1].shape[0];
   const int64_t rows = node.operands[0].shape.elements() / inputs;
   const Layout bias({1, outputs}, Type::f32, Tag::ab);
   const dnnl::matmul::desc desc({{rows, inputs}, type, Tag::ab}, {{inputs, outputs}, type, Tag::any}, bias,

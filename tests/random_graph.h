@@ -231,10 +231,7 @@ class RandomGraph {
             Op::kLayerNorm, LayerNormAttrs{1e-3F},
             {x, weight("gamma", Shape{channels}), chance(80) ? weight("beta", Shape{channels}) : kNoValue});
         break;
-      case 2:
-        y = chance(50) ? linear(add(Op::kGeglu, std::monostate{}, {linear(x, 2 * channels)}), channels)
-                       : gated_linear(x, pick(1, most_channels_));
-        break;
+      case 2: y = linear(gated_linear(x, pick(1, 2 * most_channels_)), channels); break;
       case 3: y = add(Op::kAdd, std::monostate{}, {x, weight("beta", Shape{shape(x)[1], channels})}); break;
       case 4: y = add(Op::kActivation, ActivationAttrs{activation()}, {linear(x, channels)}); break;
       case 5: y = add(Op::kTokens, std::monostate{}, {any(pictures_)}); break;

@@ -42,6 +42,7 @@ std::map<std::string, int> entries_of(const Graph& graph) {
     } else {
       entry = fmt::format(R"("op": "linear", "input": [{}, {}], "outputs": {})", x.elements() / x[-1], x[-1],
                           second[0]);
+      if (std::get<LinearAttrs>(node.attrs).gated) entry += R"(, "gated": true)";
     }
     ++entries[entry];
   }

@@ -39,7 +39,7 @@ float factor_of(const NodeSpec& node, size_t index) {
         std::sqrt(3.0 * static_cast<double>(weight[0]) / static_cast<double>(weight.elements())));
   }
   if (node.op == Op::kTimestepEmbedding) return 999;
-  if (node.op == Op::kActivation || node.op == Op::kGeglu) return 6;
+  if (node.op == Op::kActivation) return 6;
   return 2;
 }
 

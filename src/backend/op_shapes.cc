@@ -46,8 +46,11 @@ NodeSpec conv2d(const json& entry) {
 NodeSpec linear(const json& entry) {
   const Shape input = shape_at(entry, "input");
   const int64_t outputs = entry.at("outputs");
-  return make_node(Op::kLinear, LinearAttrs{},
-                   {activation(input), weight({outputs, input[-1]}), bias(outputs), absent()});
+  const Operand matrix = weight({outputs, input[-1]});
+  std::vector<Operand> operands = {activation(input), matrix, bias(outputs), absent()};
+  if (!entry.value("gated", false)) return make_node(Op::kLinear, LinearAttrs{}, std::move(operands));
+  operands.insert(operands.end(), {matrix, bias(outputs)});
+  return make_node(Op::kLinear, LinearAttrs{Activation::kGelu, true}, std::move(operands));
 }
 
 NodeSpec attention(const json& entry) {
@@ -112,7 +115,9 @@ std::string shape_line(const NodeSpec& node) {
     return fmt::format("attention {} x {} keys, {} heads of {}{}", input.text(), second[1], attrs->heads,
                        input[2] / attrs->heads, attrs->causal ? ", causal" : "");
   }
-  return fmt::format("linear {} -> {}", input.text(), second[0]);
+  const auto* linear = std::get_if<LinearAttrs>(&node.attrs);
+  return fmt::format("linear {} -> {}{}", input.text(), second[0],
+                     linear != nullptr && linear->gated ? ", gated" : "");
 }
 
 }  // namespace snug

@@ -6,8 +6,8 @@
 // its group (count; 0 or left out: it does not, it stands for itself), and
 //   "op": "conv2d"     input [N,C,H,W], outputs, kernel, stride (1), padding (kernel / 2, or 4 numbers: top,
 //                      left, bottom, right)
-//   "op": "linear"     input [rows, channels], outputs
-//   "op": "attention"  query [N,L,C], keys, heads, causal (false)
+//   "op": "linear"     input [rows, channels], outputs, gated (false; a GEGLU: as many outputs are the
+//   gate's) "op": "attention"  query [N,L,C], keys, heads, causal (false)
 #pragma once
 
 #include <string>
@@ -18,7 +18,8 @@
 namespace snug {
 
 struct OpShape {
-  // Activations in F32, weights in F16 with a bias, as in most files; no residual and no activation.
+  // Activations in F32, weights in F16 with a bias, as in most files; no residual and no
+  // activation but a gate's.
   NodeSpec node;
   int count = 0;
 };

@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstdio>
 #include <map>
+#include <numbers>
 #include <random>
 #include <set>
 
@@ -57,7 +58,7 @@ OperandValues made_up_values(const NodeSpec& node) {
     if (!operand.present) continue;
     float scale = 2;
     // Weights of products: a power of two, so that outputs are of the order of 1.
-    if (operand.is_weight && i == 1) {
+    if (operand.is_weight && operand.shape.rank() > 1) {
       const int64_t terms = operand.shape.elements() / operand.shape[0];
       scale = std::exp2(std::round(-0.5F * std::log2(static_cast<float>(terms))));
     }
@@ -111,13 +112,24 @@ struct Definition {
     return sum;
   }
 
-  Exact linear(const Element& e) const {
+  // With the weight that is operand `weight` and the bias behind it.
+  Exact product(const Element& e, size_t weight) const {
     const int64_t inputs = node.operands[1].shape[1];
     const int64_t row = e.image * (whole_region(node.output.shape).pixels.end) + e.pixel;
     Exact sum;
-    sum.add(1, at(2, e.channel));
-    for (int64_t c = 0; c < inputs; ++c) sum.add(at(0, row * inputs + c), at(1, e.channel * inputs + c));
+    sum.add(1, at(weight + 1, e.channel));
+    for (int64_t c = 0; c < inputs; ++c) sum.add(at(0, row * inputs + c), at(weight, e.channel * inputs + c));
     return sum;
+  }
+
+  // Gated by gelu, whose slope is 1.13 at most: `sizes` is then what an error of each product does.
+  Exact linear(const Element& e) const {
+    const Exact value = product(e, 1);
+    if (!std::get<LinearAttrs>(node.attrs).gated) return value;
+    const Exact gate = product(e, 4);
+    const double factor = gate.value * 0.5 * std::erfc(-gate.value / std::numbers::sqrt2);
+    return {value.value * factor,
+            value.sizes * (std::fabs(gate.value) + 1) + std::fabs(value.value) * (1.13 * gate.sizes + 1)};
   }
 
   Exact attention(const Element& e) const {

@@ -129,7 +129,6 @@ std::vector<double> tolerances(const NodeSpec& node, const OperandValues& values
              node.op == Op::kAddChannels || node.op == Op::kAffine || node.op == Op::kAttention) {
     sums = absolute_sums(node, values);
   }
-  const double largest_value = largest(values[0]);
   double operand_bound = 0;
   if (node.op == Op::kAttention) operand_bound = attention_tolerance(node, values);
   if (node.op == Op::kGroupNorm || node.op == Op::kGroupNormApply || node.op == Op::kLayerNorm) {
@@ -154,7 +153,6 @@ std::vector<double> tolerances(const NodeSpec& node, const OperandValues& values
       case Op::kGroupNormApply:
       case Op::kLayerNorm: bound += operand_bound + 8 * kF32Epsilon * size; break;
       case Op::kActivation: bound += 8 * kF32Epsilon * std::max(1.0, size); break;
-      case Op::kGeglu: bound += 8 * kF32Epsilon * std::max(largest_value, size); break;
       default:  // copies, and what follows the reference step by step
         bound = 0;
     }

@@ -95,10 +95,6 @@ ValueId GraphBuilder::activation(ValueId x, Activation activation) {
               graph_.value(x).name + "." + std::string(activation_name(activation)));
 }
 
-ValueId GraphBuilder::geglu(ValueId x) {
-  return node(Op::kGeglu, std::monostate{}, {x}, graph_.value(x).name + ".geglu");
-}
-
 ValueId GraphBuilder::add(ValueId x, ValueId y) {
   return node(Op::kAdd, std::monostate{}, {x, y}, graph_.value(x).name + ".add");
 }

@@ -56,7 +56,6 @@ class GraphBuilder {
   ValueId embedding(ValueId ids, const WeightScope& w, int64_t rows, int64_t channels);
 
   ValueId activation(ValueId x, Activation activation);
-  ValueId geglu(ValueId x);
   ValueId add(ValueId x, ValueId y);
   ValueId add_channels(ValueId x, ValueId y);
   ValueId affine(ValueId x, float scale, float offset);

@@ -27,7 +27,6 @@ enum class Op : uint8_t {
   kGroupNormApply,
   kLayerNorm,
   kActivation,
-  kGeglu,
   kAdd,
   kAddChannels,
   kAffine,

@@ -15,27 +15,11 @@ std::string_view activation_name(Activation activation) {
 
 const OpInfo& op_info(Op op) {
   static const std::array<const OpInfo*, kOpCount> kList = {
-      &ops::conv2d(),
-      &ops::linear(),
-      &ops::group_norm(),
-      &ops::group_statistics(),
-      &ops::group_norm_apply(),
-      &ops::layer_norm(),
-      &ops::activation(),
-      &ops::geglu(),
-      &ops::add(),
-      &ops::add_channels(),
-      &ops::affine(),
-      &ops::concat(),
-      &ops::slice(),
-      &ops::upsample_nearest(),
-      &ops::embedding(),
-      &ops::attention(),
-      &ops::timestep_embedding(),
-      &ops::tokens(),
-      &ops::image(),
-      &ops::reshape(),
-      &ops::cast(),
+      &ops::conv2d(),           &ops::linear(),     &ops::group_norm(), &ops::group_statistics(),
+      &ops::group_norm_apply(), &ops::layer_norm(), &ops::activation(), &ops::add(),
+      &ops::add_channels(),     &ops::affine(),     &ops::concat(),     &ops::slice(),
+      &ops::upsample_nearest(), &ops::embedding(),  &ops::attention(),  &ops::timestep_embedding(),
+      &ops::tokens(),           &ops::image(),      &ops::reshape(),    &ops::cast(),
   };
   const OpInfo& info = *kList[static_cast<size_t>(op)];
   SNUG_CHECK(info.op == op, "the list is in the order of the enumeration");

@@ -59,15 +59,14 @@ Graph decoder_graph(DType precision) {
 }
 
 // concat: a skip connection's channels behind the others', which a norm and a projection both read.
-// upsample_nearest: before a convolution, four times fewer elements than that one reads. geglu: of the two
-// halves of a product's outputs, which lie apart.
+// upsample_nearest: before a convolution, four times fewer elements than that one reads.
 TEST(LayoutChanges, OfAStepAreItsSkipConnectionsAndUpsamplings) {
-  const Counts expected = {{"concat", 12}, {"geglu", 16}, {"upsample_nearest", 3}};
+  const Counts expected = {{"concat", 12}, {"upsample_nearest", 3}};
   EXPECT_EQ(passes_over_memory(step_graph(DType::kF32)), expected);
 }
 
 TEST(LayoutChanges, OfAStepInBf16AreAlsoItsTwoBorders) {
-  const Counts expected = {{"cast", 2}, {"concat", 12}, {"geglu", 16}, {"upsample_nearest", 3}};
+  const Counts expected = {{"cast", 2}, {"concat", 12}, {"upsample_nearest", 3}};
   EXPECT_EQ(passes_over_memory(step_graph(DType::kBF16)), expected);
 }
 

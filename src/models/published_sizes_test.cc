@@ -18,13 +18,17 @@ using testing::manifest_config;
 using testing::manifest_weights;
 using testing::MapWeights;
 
-// Multiply-adds of a graph, by the kinds that flops.json counts.
+// Multiply-adds of a graph, by the kinds that flops.json counts. Of a gated linear only the products.
 nlohmann::json multiply_adds(const Graph& graph) {
   int64_t conv = 0;
   int64_t linear = 0;
   int64_t attention = 0;
   for (const Node& node : graph.nodes()) {
-    const auto count = static_cast<int64_t>(graph.cost(node).flops) / 2;
+    auto count = static_cast<int64_t>(graph.cost(node).flops) / 2;
+    const auto* attrs = std::get_if<LinearAttrs>(&node.attrs);
+    if (attrs != nullptr && attrs->gated) {
+      count = 2 * graph.value(node.output).shape.elements() * graph.value(node.inputs[1]).shape[1];
+    }
     if (node.op == Op::kConv2d) conv += count;
     if (node.op == Op::kLinear) linear += count;
     if (node.op == Op::kAttention) attention += count;

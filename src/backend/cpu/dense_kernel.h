@@ -44,7 +44,7 @@ bool takes_types_of(const NodeSpec& node, std::string& reason);
 std::unique_ptr<Kernel> make_group_statistics(const NodeSpec& node, std::string& reason);
 std::unique_ptr<Kernel> make_group_norm_apply(const NodeSpec& node, std::string& reason);
 std::unique_ptr<Kernel> make_layer_norm(const NodeSpec& node, std::string& reason);
-// activation, geglu, add, add_channels, affine and cast.
+// activation, add, add_channels, affine and cast.
 std::unique_ptr<Kernel> make_elementwise(const NodeSpec& node, std::string& reason);
 // concat, slice and upsample_nearest: copies of whole runs of bytes, any plain element type.
 std::unique_ptr<Kernel> make_copy(const NodeSpec& node, std::string& reason);

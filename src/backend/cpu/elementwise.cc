@@ -1,4 +1,4 @@
-// activation, geglu, add, add_channels, affine and cast: one pass over memory each.
+// activation, add, add_channels, affine and cast: one pass over memory each.
 #include "backend/cpu/dense_kernel.h"
 #include "backend/stored_layout.h"
 #include "base/parallel.h"
@@ -25,7 +25,7 @@ struct Elementwise {
   const std::byte* y = nullptr;
   std::byte* out = nullptr;
   int64_t elements = 0;
-  // Of y, which repeats after `period` elements, the run begins at `start`. geglu: features of the output.
+  // Of y, which repeats after `period` elements, the run begins at `start`.
   int64_t period = 1, start = 0;
   Activation activation = Activation::kNone;
   float scale = 1, offset = 0;
@@ -81,22 +81,6 @@ void cast(const Elementwise& call) {
   }
 }
 
-struct TimesGelu {
-  HWY_INLINE FloatVector operator()(FloatVector x, FloatVector gate) const { return hn::Mul(x, gelu(gate)); }
-};
-
-template <typename T>
-void geglu_as(const Elementwise& call) {
-  const int64_t features = call.period;
-  for (int64_t done = 0; done < call.elements; done += features) {
-    const T* x = from<T>(call.x, 2 * done);
-    map(TimesGelu(), x, x + features, to<T>(call.out, done), features);
-  }
-}
-void geglu(const Elementwise& call) {
-  call.x_type == DType::kF32 ? geglu_as<float>(call) : geglu_as<uint16_t>(call);
-}
-
 struct Sum {
   HWY_INLINE FloatVector operator()(FloatVector x, FloatVector y) const { return hn::Add(x, y); }
 };
@@ -124,7 +108,6 @@ void elementwise_run(Op op, const Elementwise& call) {
     case Op::kActivation: return activation(call);
     case Op::kAffine: return affine(call);
     case Op::kCast: return cast(call);
-    case Op::kGeglu: return geglu(call);
     default: return add(call);  // and add_channels
   }
 }
@@ -171,7 +154,6 @@ class ElementwiseKernel final : public DenseKernel {
       case Op::kActivation: return "cpu_activation";
       case Op::kAffine: return "cpu_affine";
       case Op::kCast: return "cpu_cast";
-      case Op::kGeglu: return "cpu_geglu";
       case Op::kAdd: return "cpu_add";
       default: return "cpu_add_channels";
     }
@@ -181,7 +163,7 @@ class ElementwiseKernel final : public DenseKernel {
 
   // Each vector is read before the same one is written.
   bool may_overwrite(int index) const override {
-    if (node_.op == Op::kGeglu || node_.op == Op::kCast) return false;
+    if (node_.op == Op::kCast) return false;
     return index == 0 || (second_ == Second::kSameShape && call_.y_type == call_.out_type);
   }
 

@@ -24,7 +24,6 @@ Candidates list_of(Op op) {
     case Op::kGroupNormApply: return {{"cpu_group_norm_apply", make_group_norm_apply}};
     case Op::kLayerNorm: return {{"cpu_layer_norm", make_layer_norm}};
     case Op::kActivation:
-    case Op::kGeglu:
     case Op::kAdd:
     case Op::kAddChannels:
     case Op::kAffine:

@@ -49,15 +49,6 @@ void activation(const NodeSpec& node, const KernelArgs& args) {
   for_each_element(node, args, [&](int64_t i) { return apply(function, x[i]); });
 }
 
-void geglu(const NodeSpec& node, const KernelArgs& args) {
-  const Elements x(node, args, 0);
-  const int64_t features = node.output.shape[-1];
-  for_each_element(node, args, [&](int64_t i) {
-    const int64_t start = i / features * 2 * features + i % features;
-    return x[start] * gelu(x[start + features]);
-  });
-}
-
 void add(const NodeSpec& node, const KernelArgs& args) {
   const Elements x(node, args, 0), y(node, args, 1);
   const int64_t period = node.operands[1].shape.elements();

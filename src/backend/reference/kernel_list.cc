@@ -58,7 +58,6 @@ const KernelCandidate& reference_candidate(Op op) {
       SNUG_REFERENCE(group_norm_apply),
       SNUG_REFERENCE(layer_norm),
       SNUG_REFERENCE(activation),
-      SNUG_REFERENCE(geglu),
       SNUG_REFERENCE(add),
       SNUG_REFERENCE(add_channels),
       SNUG_REFERENCE(affine),

@@ -81,11 +81,6 @@ TEST(Reference, AGatedLinearMultipliesByTheActivationOfItsGate) {
             (Floats{4, 0, 0, 32.5F}));
 }
 
-TEST(Reference, GegluGatesTheFirstHalf) {
-  const Floats out = run(make_node(Op::kGeglu, {}, {computed({1, 4})}), {{2, 3, 0, 100}});
-  EXPECT_EQ(out, (Floats{0, 300}));
-}
-
 TEST(Reference, MovementKeepsChannelsInnermost) {
   const NodeSpec concat =
       make_node(Op::kConcat, ConcatAttrs{1}, {computed({1, 1, 1, 2}), computed({1, 2, 1, 2})});

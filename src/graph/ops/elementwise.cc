@@ -1,7 +1,6 @@
-// activation: one function of each element. geglu (Shazeer, 2020): x [...,2F] → first half · gelu(second
-// half). add: x + y, where y has x's shape or is a suffix of it (position embeddings). add_channels: x
-// [N,C,H,W] plus y [N or 1, C] at every pixel. affine: scale x + offset. cast: the same values in another
-// element type.
+// activation: one function of each element. add: x + y, where y has x's shape or is a suffix of it (position
+// embeddings). add_channels: x [N,C,H,W] plus y [N or 1, C] at every pixel. affine: scale x + offset. cast:
+// the same values in another element type.
 #include "graph/ops/rules.h"
 
 namespace snug::ops {
@@ -9,13 +8,6 @@ namespace {
 
 Operand infer_same(const Attrs&, std::span<const Operand> inputs) {
   return {inputs[0].dtype, inputs[0].shape};
-}
-
-Operand infer_geglu(const Attrs&, std::span<const Operand> inputs) {
-  Shape out = inputs[0].shape;
-  require(out.rank() >= 1 && out.rank() <= 3 && out[-1] % 2 == 0, "geglu takes [..,2F], not {}", out.text());
-  out.set(-1, out[-1] / 2);
-  return {inputs[0].dtype, out};
 }
 
 Operand infer_add(const Attrs&, std::span<const Operand> inputs) {
@@ -78,11 +70,6 @@ std::string describe_cast(const Attrs& attrs) {
 const OpInfo& activation() {
   static constexpr OpInfo kInfo = {Op::kActivation,   "activation",        "x",   infer_same,
                                    flops_of_function, describe_activation, false, needs_same_region};
-  return kInfo;
-}
-const OpInfo& geglu() {
-  static constexpr OpInfo kInfo = {Op::kGeglu,        "geglu",        "x",   infer_geglu,
-                                   flops_of_function, nothing_to_say, false, needs_same_pixels};
   return kInfo;
 }
 const OpInfo& add() {

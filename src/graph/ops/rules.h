@@ -77,7 +77,6 @@ const OpInfo& group_statistics();
 const OpInfo& group_norm_apply();
 const OpInfo& layer_norm();
 const OpInfo& activation();
-const OpInfo& geglu();
 const OpInfo& add();
 const OpInfo& add_channels();
 const OpInfo& affine();

@@ -18,7 +18,6 @@ bool is_row_by_row(Op op) {
     case Op::kLinear:
     case Op::kActivation:
     case Op::kLayerNorm:
-    case Op::kGeglu:
     case Op::kAdd:
     case Op::kAffine:
     case Op::kCast: return true;

@@ -20,8 +20,7 @@ ValueId attention_layer(GraphBuilder& b, ValueId x, ValueId context, const Weigh
 ValueId feed_forward(GraphBuilder& b, ValueId x, const WeightScope& w) {
   constexpr int64_t kWidening = 4;
   const int64_t channels = b.shape(x)[-1];
-  // Twice the width: one half gates the other.
-  x = b.geglu(b.linear(x, w.sub("net.0.proj"), {.out_channels = 2 * kWidening * channels}));
+  x = b.gated_linear(x, w.sub("net.0.proj"), {.out_channels = kWidening * channels}, Activation::kGelu);
   return b.name(b.linear(x, w.sub("net.2"), {.out_channels = channels}), w);
 }
 
