@@ -104,7 +104,9 @@ TEST_P(Sd15Pipeline, GivesDiffusersLatentsAndPicture) {
   fields.guidance_scale = json.at("guidance_scale");
   fields.seed = json.at("seed");
   for (size_t i = 0; two_prompts && i < json.at("prompt").size(); ++i) {
-    fields.pictures.push_back({json.at("prompt")[i], json.at("negative_prompt")[i], 0});
+    PictureFields& picture = fields.pictures.emplace_back();
+    picture.prompt = json.at("prompt")[i];
+    picture.negative_prompt = json.at("negative_prompt")[i];
   }
   fields.truncate_prompt = true;
   const auto model = open_model(fields);

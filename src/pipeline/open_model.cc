@@ -2,7 +2,9 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -65,18 +67,32 @@ RecommendedSettings read_recommended(const Checkpoint& checkpoint) {
   return settings;
 }
 
-// Names, sizes and times of the files with weights; configurations and tokenizers are read from beside them.
-// Of files inside the program, its version.
-std::string identity_of(const std::string& name, const ModelDescription& model) {
-  std::string identity = name;
-  for (const auto& weights : {model.text_weights, model.unet_weights, model.vae_weights}) {
-    for (const auto& file : weights->files()) {
-      struct stat status = {};
-      const bool is_file = !file->is_memory() && ::stat(file->name().c_str(), &status) == 0;
-      identity += fmt::format("|{}:{}:{}", file->name(), file->size(),
-                              is_file ? fmt::format("{}.{}", status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
-                                      : std::string(kVersion));
+void add_file(const std::filesystem::path& path, std::string& identity) {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) != 0) return;
+  identity += fmt::format("|{}:{}:{}.{}", path.string(), status.st_size, status.st_mtim.tv_sec,
+                          status.st_mtim.tv_nsec);
+}
+
+// Names, sizes and times of all files that the model may be read from; of what is inside the program, its
+// version.
+std::string identity_of(const RequestFields& fields, const std::string& name) {
+  namespace fs = std::filesystem;
+  std::string identity = fmt::format("{} {}", kVersion, name);
+  for (const std::string& place :
+       {fields.manifest, fields.model, fields.vae, fields.tokenizer, fields.config}) {
+    std::error_code ignored;
+    if (place.empty()) continue;
+    if (!fs::is_directory(place, ignored)) {
+      add_file(place, identity);
+      continue;
     }
+    std::vector<fs::path> files;
+    for (fs::recursive_directory_iterator at(place, ignored), end; at != end; at.increment(ignored)) {
+      if (at->is_regular_file(ignored)) files.push_back(at->path());
+    }
+    std::sort(files.begin(), files.end());
+    for (const fs::path& file : files) add_file(file, identity);
   }
   return identity;
 }
@@ -103,7 +119,7 @@ std::shared_ptr<const Model> open_model(const RequestFields& fields) {
   std::string name = !fields.manifest.empty() ? fields.manifest
                      : fields.model.empty()   ? std::string(kEmbeddedModelName)
                                               : fields.model;
-  std::string identity = identity_of(name, description);
+  std::string identity = identity_of(fields, name);
   return std::make_shared<const Model>(Model{std::move(name), std::move(identity), std::move(checkpoint),
                                              std::move(other_vae), std::move(description),
                                              std::move(tokenizer), std::move(recommended)});

@@ -20,7 +20,9 @@ namespace snug {
 // One picture of several that run together, each with a prompt of its own.
 struct PictureFields {
   std::string prompt, negative_prompt;
-  uint64_t seed = 0;
+  uint64_t seed = 0;  // its own
+  // Where it stands in the batch that was asked for, for its metadata.
+  int64_t index = 0, batch = 1;
 };
 
 struct RequestFields {

@@ -67,7 +67,8 @@ T read_value(std::string_view name, const ordered_json& json) {
   } else if constexpr (std::is_same_v<T, double>) {
     if (json.is_number()) return json.get<T>();
   } else if constexpr (std::is_same_v<T, uint64_t>) {
-    if (json.is_number_unsigned()) return json.get<T>();
+    if (json.is_number_unsigned() || (json.is_number_integer() && json.get<int64_t>() >= 0))
+      return json.get<T>();
   } else {
     // Beyond the type would wrap around.
     const bool fits = json.is_number_integer() &&

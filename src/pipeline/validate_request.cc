@@ -184,7 +184,8 @@ void set_batch(const RequestFields& fields, Request& request) {
   if (!fields.pictures.empty()) {
     request.batch = within<int64_t>("batch", static_cast<int64_t>(fields.pictures.size()), 1, kMaxBatch);
     for (const PictureFields& picture : fields.pictures) {
-      request.pictures.push_back({picture.prompt, picture.negative_prompt, picture.seed});
+      request.pictures.push_back(
+          {picture.prompt, picture.negative_prompt, picture.seed, picture.index, picture.batch});
     }
     return;
   }

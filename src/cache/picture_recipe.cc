@@ -1,0 +1,63 @@
+#include "cache/picture_recipe.h"
+
+#include <span>
+
+#include <fmt/format.h>
+
+#include "backend/cpu/isa.h"
+#include "base/version.h"
+#include "tensor/host_tensor.h"
+
+namespace snug {
+namespace {
+
+// Lengths in front keep two neighbours from passing for one.
+void add(std::string& recipe, std::string_view what, std::string_view text) {
+  recipe += fmt::format("{} {}:", what, text.size());
+  recipe += text;
+  recipe += '\n';
+}
+
+void add(std::string& recipe, std::string_view what, const HostTensor& tensor) {
+  if (tensor.empty()) return;
+  const auto bytes = tensor.bytes();
+  add(recipe, what, tensor.shape().text());
+  add(recipe, what, std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+}
+
+std::string name_of(const std::shared_ptr<const ByteSource>& source) {
+  return source == nullptr ? std::string() : source->name();
+}
+
+}  // namespace
+
+std::string picture_recipe(const Request& request, const RequestFields& fields, const Model& model,
+                           const Backend& backend, size_t index) {
+  const RequestPicture& picture = request.pictures.at(index);
+  std::string recipe;
+  // Kernels of another instruction set sum up in another order.
+  add(recipe, "program", fmt::format("{} {} {}", kVersion, backend.name(), isa_name(used_isa())));
+  add(recipe, "model", model.identity);
+  add(recipe, "scheduler", model.description.scheduler.text);
+  add(recipe, "sampler", request.sampler_name);
+  add(recipe, "prompt", picture.prompt);
+  add(recipe, "negative prompt", picture.negative_prompt);
+  // Seed and place in the batch are in the file's metadata, too.
+  add(recipe, "numbers",
+      fmt::format("{} {} {} {}x{} {} {:a} {} {} {:a} {}", picture.seed, picture.index, picture.batch,
+                  request.width, request.height, request.steps, request.guidance_scale, request.clip_skip,
+                  dtype_info(request.precision).name, request.strength,
+                  request.long_prompt == LongPrompt::kTruncate));
+  add(recipe, "file", fmt::format("{} {}", format_name(request.format), request.quality.value_or(0)));
+  // The metadata names what the picture was made from.
+  add(recipe, "named",
+      fmt::format("{}|{}|{}|{}", fields.vae, name_of(fields.image), name_of(fields.mask),
+                  name_of(fields.latents)));
+  add(recipe, "image", request.image);
+  add(recipe, "mask", request.mask);
+  // Noise that was given is the whole batch's.
+  add(recipe, "latents", request.latents);
+  return recipe;
+}
+
+}  // namespace snug
