@@ -54,16 +54,16 @@ bool means_full(int system_error) {
   return system_error == ENOSPC || system_error == EDQUOT || system_error == EFBIG;
 }
 
-Error sqlite_error(const soci::sqlite3_soci_error& error, soci::session* connection) {
+// `system_error`: what the failed call to the system has left in errno. SQLite itself tells a full disk, but
+// not a full quota or a limit of the file's size.
+Error sqlite_error(const soci::sqlite3_soci_error& error, int system_error) {
   const std::string message = message_of(error);
   switch (error.result() & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED: return locked(message);
     case SQLITE_FULL: return disk_full(message);
     case SQLITE_IOERR:
-      if (connection != nullptr && means_full(sqlite_api::sqlite3_system_errno(sqlite_of(*connection)))) {
-        return disk_full(message);
-      }
+      if (means_full(system_error)) return disk_full(message);
       return {ErrorCode::kIoError, fmt::format("the database's file: {}", message), "check its disk"};
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
@@ -175,19 +175,20 @@ std::unique_ptr<soci::session> open_connection(const DatabasePlace& place, doubl
       set_up_sqlite(*connection, lock_wait_seconds);
     }
   } catch (const soci::soci_error& error) {
-    throw error_of(error, connection.get(), place);
+    throw error_of(error, place);
   } catch (Error& error) {
     throw error.in_file(place.name);
   }
   return connection;
 }
 
-Error error_of(const soci::soci_error& error, soci::session* connection, const DatabasePlace& place) {
+Error error_of(const soci::soci_error& error, const DatabasePlace& place) {
+  const int system_error = errno;
   Error result(ErrorCode::kStoreError, fmt::format("the database does not answer: {}", message_of(error)),
                place.postgresql ? "see that the server runs and that the connection string is right"
                                 : "check the file");
   if (const auto* sqlite = dynamic_cast<const soci::sqlite3_soci_error*>(&error)) {
-    result = sqlite_error(*sqlite, connection);
+    result = sqlite_error(*sqlite, system_error);
   } else if (const auto* postgresql = dynamic_cast<const soci::postgresql_soci_error*>(&error)) {
     result = postgresql_error(*postgresql);
   }

@@ -22,8 +22,8 @@ DatabasePlace parse_place(const std::string& place);
 // Throws what error_of gives.
 std::unique_ptr<soci::session> open_connection(const DatabasePlace& place, double lock_wait_seconds);
 
-// `connection` may be null.
-Error error_of(const soci::soci_error& error, soci::session* connection, const DatabasePlace& place);
+// To be called first where `error` is caught: it looks at errno.
+Error error_of(const soci::soci_error& error, const DatabasePlace& place);
 
 // Must be thrown away: the server is gone, or the state of the transaction is not known.
 bool is_broken(soci::session& connection, const DatabasePlace& place);

@@ -88,8 +88,7 @@ struct Database::Connections {
       work(sql);
       connection << "COMMIT";
     } catch (const soci::soci_error& error) {
-      // First: rolling back would change what the connection says about it.
-      const Error cause = error_of(error, &connection, place);
+      const Error cause = error_of(error, place);
       roll_back(connection);
       throw cause;
     } catch (...) {

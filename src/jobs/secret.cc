@@ -46,9 +46,11 @@ void set_time(IdBits* bits, int64_t ms) {
   for (size_t i = 0; i < 6; ++i) (*bits)[i] = static_cast<uint8_t>(ms >> (8 * (5 - i)));
 }
 
-// Into the time when all random bits are ones, which no process lives to see.
-void increment(IdBits* bits) {
-  for (size_t i = bits->size(); i-- > 0 && ++(*bits)[i] == 0;) {
+// `amount` is small beside the 80 random bits: the time does not change in the life of a process.
+void add(IdBits* bits, uint64_t amount) {
+  for (size_t i = bits->size(); i-- > 0 && amount > 0; amount >>= 8) {
+    amount += (*bits)[i];
+    (*bits)[i] = static_cast<uint8_t>(amount);
   }
 }
 
@@ -102,10 +104,13 @@ std::string new_id(int64_t now_ms) {
   fill_random(fresh);
   set_time(&fresh, now_ms);
   const std::lock_guard lock(mutex);
-  // The same millisecond, or a clock that went back: the next number after the last one.
+  // The same millisecond, or a clock that went back: some way after the last one, a different way in each
+  // process.
   if (fresh <= last) {
+    const uint64_t step = 1 + (uint64_t{fresh[12]} << 24 | uint64_t{fresh[13]} << 16 |
+                               uint64_t{fresh[14]} << 8 | uint64_t{fresh[15]});
     fresh = last;
-    increment(&fresh);
+    add(&fresh, step);
   }
   last = fresh;
   return crockford(fresh);
