@@ -74,11 +74,13 @@ void add_file(const std::filesystem::path& path, std::string& identity) {
                           status.st_mtim.tv_nsec);
 }
 
+}  // namespace
+
 // Names, sizes and times of all files that the model may be read from; of what is inside the program, its
 // version.
-std::string identity_of(const RequestFields& fields, const std::string& name) {
+std::string model_identity(const RequestFields& fields) {
   namespace fs = std::filesystem;
-  std::string identity = fmt::format("{} {}", kVersion, name);
+  std::string identity = kVersion;
   for (const std::string& place :
        {fields.manifest, fields.model, fields.vae, fields.tokenizer, fields.config}) {
     std::error_code ignored;
@@ -96,8 +98,6 @@ std::string identity_of(const RequestFields& fields, const std::string& name) {
   }
   return identity;
 }
-
-}  // namespace
 
 std::shared_ptr<const Model> open_model(const RequestFields& fields) {
   Checkpoint checkpoint = open_requested(fields);
@@ -119,7 +119,7 @@ std::shared_ptr<const Model> open_model(const RequestFields& fields) {
   std::string name = !fields.manifest.empty() ? fields.manifest
                      : fields.model.empty()   ? std::string(kEmbeddedModelName)
                                               : fields.model;
-  std::string identity = identity_of(fields, name);
+  std::string identity = model_identity(fields);
   return std::make_shared<const Model>(Model{std::move(name), std::move(identity), std::move(checkpoint),
                                              std::move(other_vae), std::move(description),
                                              std::move(tokenizer), std::move(recommended)});

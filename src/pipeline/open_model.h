@@ -30,6 +30,10 @@ struct Model {
   RecommendedSettings recommended;
 };
 
+// Changes when any file does that the named model is read from: Model::identity. Does not throw; costs a look
+// at each file.
+std::string model_identity(const RequestFields& fields);
+
 // Throws not_found, missing_file (a single file without --tokenizer says so), and everything that opening and
 // describing a checkpoint throws; invalid_argument when both a model and manifests are named.
 std::shared_ptr<const Model> open_model(const RequestFields& fields);

@@ -1,0 +1,40 @@
+// Whether a job can run at all, and what it takes: its plan, made before it is queued. Plans of the same
+// shape are made once.
+//
+// Threads: all methods may be called from any.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "jobs/job_store.h"
+#include "jobs/prepared_job.h"
+#include "jobs/service_options.h"
+
+namespace snug {
+
+class Admission {
+ public:
+  explicit Admission(const ServiceOptions& options);
+
+  // Of the pictures together in one batch. Throws OverBudget, as `snug plan`, when nothing fits.
+  JobPlan plan(const RequestFields& fields, const Model& model);
+
+  // Most that the process may hold, kept weights and all.
+  int64_t budget_bytes() const { return budget_bytes_; }
+  // What is resident and would be given up for a job: plans are made as if it were not there.
+  void set_spare_bytes(int64_t bytes) { spare_bytes_ = bytes; }
+  // The request's own memory limit, or the service's.
+  std::string memory_of(const RequestFields& fields) const;
+
+ private:
+  const ServiceOptions& options_;
+  int64_t budget_bytes_ = 0;
+  std::atomic<int64_t> spare_bytes_ = 0;
+  std::mutex mutex_;
+  std::map<std::string, JobPlan> plans_;  // by shape; guarded by mutex_
+};
+
+}  // namespace snug

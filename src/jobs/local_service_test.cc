@@ -1,0 +1,225 @@
+// The whole service but for HTTP: what is accepted is made, with the bytes that the command line's path
+// gives; equal requests are made once; a job that is cancelled ends at once; a service that stops goes on
+// later.
+#include "jobs/local_service.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <mutex>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/stopwatch.h"
+#include "jobs/database.h"
+#include "media/decode_picture.h"
+#include "pipeline/fit_request.h"
+#include "pipeline/generate.h"
+
+namespace snug {
+namespace {
+
+class Folder {
+ public:
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "snug-service-XXXXXX").string();
+    path_ = ::mkdtemp(name.data());
+  }
+  ~Folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+class LocalService : public ::testing::Test {
+ protected:
+  void start() {
+    DatabaseOptions database;
+    database.place = folder_.path() + "/snug.sqlite";
+    database_.emplace(database);
+    options_.data_folder = folder_.path();
+    options_.find_model = [](RequestFields& fields) {
+      if (!fields.model.empty()) throw Error(ErrorCode::kNotFound, "there is no such model", "leave it out");
+    };
+    service_ = make_local_service(options_, *database_);
+  }
+  void stop() {
+    service_.reset();
+    database_.reset();
+  }
+  void TearDown() override { stop(); }
+
+  static Submission submission(const std::string& prompt, uint64_t seed, int64_t steps = 3) {
+    Submission submission;
+    submission.api = "native";
+    submission.fields.prompt = prompt;
+    submission.fields.seed = seed;
+    submission.fields.width = submission.fields.height = 64;
+    submission.fields.steps = steps;
+    return submission;
+  }
+  Job wait(const std::string& id, JobState until = JobState::kDone) {
+    const Stopwatch watch;
+    for (;;) {
+      Job job = service_->job(id, "");
+      if (job.state == until || has_ended(job.state) || watch.seconds() > 60) return job;
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+  }
+  std::vector<std::byte> picture(const Job& job, int number = 0) {
+    return service_->picture(job.id, number, "").bytes;
+  }
+
+  Folder folder_;
+  ServiceOptions options_;
+  std::optional<Database> database_;
+  std::unique_ptr<Service> service_;
+};
+
+TEST_F(LocalService, MakesThePicturesThatTheRequestMakesAlone) {
+  start();
+  Submission asked = submission("a castle", 4);
+  asked.fields.batch = 2;
+  const Job job = wait(service_->submit(asked).id);
+  ASSERT_EQ(job.state, JobState::kDone) << (job.failure ? job.failure->problem : "");
+  const auto expected = generate(asked.fields, {}).pictures;
+  ASSERT_EQ(job.pictures.size(), 2U);
+  EXPECT_EQ(picture(job, 0), expected[0]);
+  EXPECT_EQ(picture(job, 1), expected[1]);
+  EXPECT_EQ(job.pictures[1].seed, 5U);
+  EXPECT_THROW(picture(job, 2), Error);
+}
+
+TEST_F(LocalService, JobsThatWaitTogetherRunTogetherWithTheBitsOfEachAlone) {
+  start();
+  const Job first = service_->submit(submission("first, to keep the engine busy", 1, 30));
+  std::vector<Submission> asked;
+  std::vector<std::string> ids;
+  for (uint64_t seed = 0; seed < 6; ++seed) {
+    asked.push_back(submission(seed % 2 == 0 ? "a castle" : "a red sailboat", seed));
+    ids.push_back(service_->submit(asked.back()).id);
+  }
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const Job job = wait(ids[i]);
+    ASSERT_EQ(job.state, JobState::kDone);
+    EXPECT_EQ(picture(job), generate(asked[i].fields, {}).pictures.front()) << i;
+  }
+  EXPECT_EQ(wait(first.id).state, JobState::kDone);
+}
+
+TEST_F(LocalService, TheSameRequestAgainIsDoneAtOnceWithTheSameBytes) {
+  start();
+  const Job made = wait(service_->submit(submission("a castle", 4)).id);
+  const Job again = service_->submit(submission("a castle", 4));
+  EXPECT_EQ(again.state, JobState::kDone);
+  EXPECT_TRUE(again.from_cache);
+  EXPECT_NE(again.id, made.id);
+  EXPECT_EQ(picture(again), picture(made));
+  EXPECT_EQ(service_->submit(submission("a castle", 5)).state, JobState::kQueued);
+}
+
+TEST_F(LocalService, EqualRequestsThatWaitTogetherAreMadeOnce) {
+  start();
+  service_->submit(submission("first, to keep the engine busy", 1, 30));
+  std::vector<std::string> ids;
+  for (int i = 0; i < 5; ++i) ids.push_back(service_->submit(submission("a castle", 4)).id);
+  int attempts = 0;
+  std::vector<std::vector<std::byte>> pictures;
+  for (const std::string& id : ids) {
+    const Job job = wait(id);
+    ASSERT_EQ(job.state, JobState::kDone);
+    attempts += job.report.empty() ? 0 : 1;
+    pictures.push_back(picture(job));
+    EXPECT_EQ(pictures.back(), pictures.front());
+  }
+  EXPECT_EQ(attempts, 1) << "reports of runs";
+}
+
+TEST_F(LocalService, AQueuedAndARunningJobAreCancelledAtOnce) {
+  start();
+  const Job running = service_->submit(submission("a castle", 1, 500));
+  const Job queued = service_->submit(submission("a castle", 2, 400));
+  ASSERT_EQ(wait(running.id, JobState::kRunning).state, JobState::kRunning);
+  for (const std::string& id : {queued.id, running.id}) {
+    const Stopwatch watch;
+    EXPECT_EQ(service_->cancel(id, "").state, JobState::kCancelled);
+    EXPECT_LT(watch.seconds(), 0.2);
+  }
+  // The engine is free again.
+  EXPECT_EQ(wait(service_->submit(submission("a boat", 3)).id).state, JobState::kDone);
+}
+
+TEST_F(LocalService, AStoppedServiceGoesOnFromTheCheckpointWithTheSameBits) {
+  start();
+  const Submission asked = submission("a castle", 9, 300);
+  const Job job = service_->submit(asked);
+  const Stopwatch watch;
+  while (service_->job(job.id, "").step < 20 && watch.seconds() < 30)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  stop();
+  start();
+  const Job found = service_->job(job.id, "");
+  EXPECT_GE(found.checkpoint_step, 20) << "it was written down when the service stopped";
+  const Job done = wait(job.id);
+  ASSERT_EQ(done.state, JobState::kDone);
+  EXPECT_EQ(picture(done), generate(asked.fields, {}).pictures.front());
+}
+
+TEST_F(LocalService, WhatCanNeverFitIsRefusedAtTheDoorWithTheWaysOut) {
+  start();
+  Submission asked = submission("a castle", 1);
+  asked.fields.memory = "20MiB";
+  try {
+    service_->submit(asked);
+    FAIL();
+  } catch (const OverBudget& refusal) {
+    EXPECT_FALSE(refusal.ways.empty());
+  }
+  EXPECT_TRUE(service_->jobs({}).empty());
+}
+
+TEST_F(LocalService, AnIdempotencyKeyGivesTheSameJobAndNeverAnother) {
+  start();
+  Submission asked = submission("a castle", 1);
+  asked.fields.seed.reset();
+  asked.idempotency_key = "key";
+  const Job first = service_->submit(asked);
+  EXPECT_EQ(service_->submit(asked).id, first.id);
+  asked.fields.prompt = "a boat";
+  EXPECT_THROW(service_->submit(asked), Error);
+}
+
+TEST_F(LocalService, EventsTellTheStatesInTheirOrder) {
+  start();
+  std::mutex mutex;
+  std::vector<JobState> states;
+  std::vector<int> steps;
+  const auto subscription = service_->subscribe("", "", [&](const JobEvent& event) {
+    const std::scoped_lock lock(mutex);
+    if (states.empty() || states.back() != event.job.state) states.push_back(event.job.state);
+    if (event.job.state == JobState::kRunning) steps.push_back(event.job.step);
+  });
+  wait(service_->submit(submission("a castle", 1)).id);
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  const std::scoped_lock lock(mutex);
+  EXPECT_EQ(states, (std::vector<JobState>{JobState::kQueued, JobState::kRunning, JobState::kDone}));
+  EXPECT_TRUE(std::is_sorted(steps.begin(), steps.end()));
+  EXPECT_EQ(steps.back(), 3);
+}
+
+TEST_F(LocalService, ABrokenUploadIsRefused) {
+  start();
+  EXPECT_THROW(service_->upload({std::byte{1}, std::byte{2}}, ""), Error);
+}
+
+}  // namespace
+}  // namespace snug

@@ -1,0 +1,106 @@
+#include "jobs/prepared_job.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "backend/backend.h"
+#include "base/error.h"
+#include "cache/picture_recipe.h"
+#include "jobs/secret.h"
+#include "pipeline/choose_precision.h"
+#include "pipeline/kept_run.h"
+#include "pipeline/request_json.h"
+#include "pipeline/validate_request.h"
+
+namespace snug {
+namespace {
+
+// A blob's bytes in memory, under the blob's name.
+class BlobInput final : public ByteSource {
+ public:
+  BlobInput(std::string name, std::vector<std::byte> bytes)
+      : name_(std::move(name)), bytes_(std::move(bytes)), view_(view_memory(name_, bytes_)) {}
+  const std::string& name() const override { return name_; }
+  uint64_t size() const override { return bytes_.size(); }
+  bool is_memory() const override { return true; }
+  void read_at(uint64_t offset, std::span<std::byte> out) const override { view_->read_at(offset, out); }
+
+ private:
+  std::string name_;
+  std::vector<std::byte> bytes_;
+  std::unique_ptr<ByteSource> view_;
+};
+
+// Puts an input where the job finds it again.
+void keep_input(std::shared_ptr<const ByteSource>& input, BlobStore& blobs) {
+  if (input == nullptr || dynamic_cast<const BlobInput*>(input.get()) != nullptr) return;
+  std::vector<std::byte> bytes(input->size());
+  input->read_at(0, bytes);
+  std::string name = blobs.put(bytes);
+  input = std::make_shared<BlobInput>(std::move(name), std::move(bytes));
+}
+
+// What decides whether pictures run in one batch: all that a plan of one picture depends on, and the strength
+// of the guidance. What begins with a picture runs alone.
+std::string batch_key_of(const Request& request, const Model& model, const Rates& rates) {
+  if (!request.image.empty() || !request.latents.empty() || request.only_index.has_value()) return {};
+  Request one = request;
+  one.batch = 1;
+  one.pictures.resize(1);
+  const PlannedRun run = run_without_plan(one, model, cpu_backend(), rates);
+  return fmt::format("{} {:a} {} {}", shape_of(one, run), request.guidance_scale, request.quality.value_or(0),
+                     request.long_prompt == LongPrompt::kTruncate);
+}
+
+}  // namespace
+
+std::shared_ptr<const Model> JobPreparer::open(const RequestFields& fields) {
+  const std::string place = fields.model + '\n' + fields.vae + '\n' + fields.tokenizer + '\n' + fields.config;
+  const std::string identity = model_identity(fields);
+  const std::scoped_lock lock(mutex_);
+  std::shared_ptr<const Model>& model = models_[place];
+  if (model == nullptr || model->identity != identity) model = open_model(fields);
+  return model;
+}
+
+std::shared_ptr<const PreparedJob> JobPreparer::prepare(RequestFields fields) {
+  auto job = std::make_shared<PreparedJob>();
+  fields.output.clear();
+  fields.dump.clear();
+  for (std::shared_ptr<const ByteSource>* input : {&fields.image, &fields.mask, &fields.latents}) {
+    keep_input(*input, blobs_);
+    if (*input != nullptr) job->inputs.push_back((*input)->name());
+  }
+  // As the store keeps it: with names of models, before their places are filled in.
+  RequestFields placed = fields;
+  options_.find_model(placed);
+  placed.keep_weights = true;
+  job->model = open(placed);
+  job->request = validate_request(placed, *job->model, cpu_backend());
+  settle_precision(job->request, *job->model, cpu_backend(), options_.rates);
+  const auto text = [](const RequestFields& of) {
+    return request_to_json(of, [](const auto& source) { return source->name(); }).dump();
+  };
+  job->asked = text(fields);
+  // A seed that was drawn is the job's from now on.
+  fields.seed = placed.seed = job->request.pictures.front().seed;
+  job->json = text(fields);
+  for (size_t i = 0; i < job->request.pictures.size(); ++i) {
+    job->addresses.push_back(sha256_hex(picture_recipe(job->request, placed, *job->model, cpu_backend(), i)));
+  }
+  job->batch_key = batch_key_of(job->request, *job->model, options_.rates);
+  job->fields = std::move(placed);
+  return job;
+}
+
+std::shared_ptr<const PreparedJob> JobPreparer::prepare(const std::string& json) {
+  const auto open_input = [this](const std::string& name) -> std::shared_ptr<const ByteSource> {
+    return std::make_shared<BlobInput>(name, blobs_.get(name));
+  };
+  return prepare(request_from_json(nlohmann::ordered_json::parse(json), open_input));
+}
+
+}  // namespace snug
