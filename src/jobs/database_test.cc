@@ -216,7 +216,8 @@ TEST_P(DatabaseTest, ALostConnectionIsOpenedAgain) {
   JobStore store(database());
   store.add(new_job("o"), 10);
   EXPECT_EQ(store.list({}).size(), 1u);
-  command("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()");
+  command(fmt::format("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{}'",
+                      schema_));
   EXPECT_EQ(error_of([&] { store.add(new_job("o"), 10); }).code(), ErrorCode::kStoreError);
   EXPECT_NO_THROW(store.add(new_job("o"), 10));
   EXPECT_EQ(error_of([&] { store.list({}); }).code(), ErrorCode::kStoreError);

@@ -28,6 +28,11 @@ constexpr std::array kVersion1 = {
     "CREATE INDEX job_by_state ON job (state, id)",
     "CREATE INDEX job_by_owner ON job (owner, id)",
     "CREATE INDEX job_by_checkpoint ON job (checkpoint) WHERE checkpoint <> ''",
+    // What the scheduler asks for again and again, without a look at the rows.
+    "CREATE INDEX job_by_turn ON job (owner, priority DESC, id, planned_seconds, not_before_ms, deadline_ms, "
+    "attempts) WHERE state = 'queued'",
+    "CREATE INDEX job_by_deadline ON job (deadline_ms) WHERE state = 'queued' AND attempts = 0",
+    "CREATE INDEX job_by_not_before ON job (not_before_ms) WHERE state = 'queued'",
     R"(CREATE TABLE picture (
       job TEXT NOT NULL REFERENCES job (id) ON DELETE CASCADE, number BIGINT NOT NULL,
       blob TEXT NOT NULL, bytes BIGINT NOT NULL, format TEXT NOT NULL,

@@ -63,8 +63,8 @@ class StoreTest : public ::testing::TestWithParam<std::string> {
     static int count = 0;
     schema_ = fmt::format("snug_test_{}_{}", ::getpid(), count++);
     command(fmt::format("CREATE SCHEMA {}", schema_));
-    place_ = fmt::format("{}{}options=-csearch_path%3D{}", server_,
-                         server_.find('?') == std::string::npos ? '?' : '&', schema_);
+    place_ = fmt::format("{}{}options=-csearch_path%3D{}&application_name={}", server_,
+                         server_.find('?') == std::string::npos ? '?' : '&', schema_, schema_);
   }
   ~StoreTest() override {
     database_.reset();
