@@ -50,6 +50,24 @@ void add_counts(Sql& sql, const std::string& kind, int64_t hits, int64_t misses,
 CacheStore::CacheStore(Database& database, std::map<std::string, CacheLimits> limits)
     : database_(database), limits_(std::move(limits)) {}
 
+template <typename Work>
+auto CacheStore::write_with_counts(const Work& work) {
+  Pending pending;
+  {
+    const std::lock_guard lock(mutex_);
+    pending = std::exchange(pending_, {});
+  }
+  try {
+    return database_.write([&](Sql& sql) {
+      write_pending(sql, pending);
+      return work(sql);
+    });
+  } catch (...) {
+    give_back(pending);
+    throw;
+  }
+}
+
 CacheStore::~CacheStore() {
   try {
     flush();
@@ -74,28 +92,23 @@ std::optional<CacheEntry> CacheStore::find(const std::string& kind, const std::s
     found.blobs = blobs_of(sql, kind, address);
     return found;
   });
-  bool due = false;
   {
     const std::lock_guard lock(mutex_);
     if (pending_.since_ms == 0) pending_.since_ms = now_ms;
-    Counts& counts = pending_.counts[kind];
-    ++(entry ? counts.hits : counts.misses);
+    pending_.counts[kind].add({entry ? 1 : 0, entry ? 0 : 1, 0});
     if (entry) {
       Uses& uses = pending_.uses[{kind, address}];
       ++uses.hits;
       uses.used_ms = now_ms;
     }
-    due = now_ms - pending_.since_ms >= kFlushEveryMs;
   }
-  if (due) flush();
+  flush_if_due();
   return entry;
 }
 
 std::vector<std::string> CacheStore::put(const std::string& kind, const CacheEntry& entry) {
   SNUG_CHECK(limits_.contains(kind) && entry.bytes >= 0, "a cache with entries in the store has limits");
-  const Pending pending = take_pending();
-  return database_.write([&](Sql& sql) {
-    write_pending(sql, pending);
+  return write_with_counts([&](Sql& sql) {
     std::vector<std::string> released;
     remove_entry(sql, kind, entry.address, &released);
     const int64_t now_ms = database_.now_ms();
@@ -121,9 +134,7 @@ void CacheStore::remove(const std::string& kind, const std::string& address) {
 }
 
 std::vector<std::string> CacheStore::evict(const std::string& kind) {
-  const Pending pending = take_pending();
-  return database_.write([&](Sql& sql) {
-    write_pending(sql, pending);
+  return write_with_counts([&](Sql& sql) {
     std::vector<std::string> released;
     evict_in(sql, kind, &released);
     return unnamed_blobs(sql, std::move(released));
@@ -155,9 +166,7 @@ void CacheStore::evict_in(Sql& sql, const std::string& kind, std::vector<std::st
 }
 
 std::vector<std::string> CacheStore::clear(const std::string& kind) {
-  const Pending pending = take_pending();
-  return database_.write([&](Sql& sql) {
-    write_pending(sql, pending);
+  return write_with_counts([&](Sql& sql) {
     std::vector<std::string> released;
     for (SqlRow& row : sql.rows("SELECT blob FROM cache_blob WHERE ? IN ('', kind)", 1, {kind})) {
       released.push_back(row.text());
@@ -168,29 +177,44 @@ std::vector<std::string> CacheStore::clear(const std::string& kind) {
 }
 
 void CacheStore::count(const std::string& kind, int64_t hits, int64_t misses, int64_t evictions) {
-  bool due = false;
   {
     const std::lock_guard lock(mutex_);
-    const int64_t now_ms = database_.now_ms();
-    if (pending_.since_ms == 0) pending_.since_ms = now_ms;
-    Counts& counts = pending_.counts[kind];
-    counts.hits += hits;
-    counts.misses += misses;
-    counts.evictions += evictions;
-    due = now_ms - pending_.since_ms >= kFlushEveryMs;
+    if (pending_.since_ms == 0) pending_.since_ms = database_.now_ms();
+    pending_.counts[kind].add({hits, misses, evictions});
   }
-  if (due) flush();
+  flush_if_due();
 }
 
 void CacheStore::flush() {
-  const Pending pending = take_pending();
-  if (pending.since_ms == 0) return;
-  database_.write([&](Sql& sql) { write_pending(sql, pending); });
+  {
+    const std::lock_guard lock(mutex_);
+    if (pending_.since_ms == 0) return;
+  }
+  write_with_counts([](Sql&) {});
 }
 
-CacheStore::Pending CacheStore::take_pending() {
+void CacheStore::give_back(const Pending& pending) {
+  const int64_t now_ms = database_.now_ms();
   const std::lock_guard lock(mutex_);
-  return std::exchange(pending_, {});
+  for (const auto& [kind, counts] : pending.counts) pending_.counts[kind].add(counts);
+  for (const auto& [name, uses] : pending.uses) {
+    Uses& mine = pending_.uses[name];
+    mine.hits += uses.hits;
+    mine.used_ms = std::max(mine.used_ms, uses.used_ms);
+  }
+  pending_.since_ms = now_ms;  // tried again after the usual while
+}
+
+void CacheStore::flush_if_due() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (database_.now_ms() - pending_.since_ms < kFlushEveryMs) return;
+  }
+  try {
+    flush();
+  } catch (const Error& error) {
+    log::warn("counts of the caches wait, as they cannot be written: {}", error.what());
+  }
 }
 
 void CacheStore::write_pending(Sql& sql, const Pending& pending) {

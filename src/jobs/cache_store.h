@@ -2,7 +2,10 @@
 // `snug cache`; what an address is made of and what an entry means is theirs.
 //
 // Least recently used goes first. Uses, hits and misses are counted in memory and written together at most
-// once a second: a kill loses a second of counts, never an entry.
+// once a second: a kill loses a second of counts, never an entry; while the database is locked they wait.
+//
+// Blobs that are returned as named by nothing are for the sweep of the BlobStore: somebody may just be
+// putting the same bytes.
 //
 // Threads: all methods may be called from any. Errors: those of database.h.
 #pragma once
@@ -61,6 +64,11 @@ class CacheStore {
  private:
   struct Counts {
     int64_t hits = 0, misses = 0, evictions = 0;
+    void add(const Counts& more) {
+      hits += more.hits;
+      misses += more.misses;
+      evictions += more.evictions;
+    }
   };
   struct Uses {
     int64_t hits = 0, used_ms = 0;
@@ -70,7 +78,11 @@ class CacheStore {
     std::map<std::pair<std::string, std::string>, Uses> uses;  // by kind and address
     int64_t since_ms = 0;                                      // 0: nothing is pending
   };
-  Pending take_pending();
+  // Runs work(sql) in a transaction that also writes what is pending.
+  template <typename Work>
+  auto write_with_counts(const Work& work);
+  void give_back(const Pending& pending);
+  void flush_if_due();
   static void write_pending(Sql& sql, const Pending& pending);
   void evict_in(Sql& sql, const std::string& kind, std::vector<std::string>* freed);
 

@@ -28,7 +28,8 @@ Error error_of(const soci::soci_error& error, const DatabasePlace& place);
 // Must be thrown away: the server is gone, or the state of the transaction is not known.
 bool is_broken(soci::session& connection, const DatabasePlace& place);
 
-// Makes this process the one service of the database for as long as the result lives. Throws conflict.
+// Makes this process the one service of the database for as long as the result lives. Throws conflict. On
+// PostgreSQL it is lost with its connection, unnoticed: it keeps two services from being started, no more.
 class ServiceLock {
  public:
   virtual ~ServiceLock() = default;

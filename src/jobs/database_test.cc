@@ -12,8 +12,10 @@
 #include <gtest/gtest.h>
 
 #include "base/stopwatch.h"
+#include "jobs/cache_store.h"
 #include "jobs/job_store.h"
 #include "jobs/store_fixture.h"
+#include "jobs/token_store.h"
 
 namespace snug {
 namespace {
@@ -187,6 +189,32 @@ TEST_P(DatabaseTest, AWriterThatWaitedTooLongSaysSoAndTheNextOneIsFree) {
   }
   EXPECT_NO_THROW(store.add(new_job("o"), 10)) << "the holder was killed";
   EXPECT_EQ(jobs(), 1);
+}
+
+TEST_P(DatabaseTest, WhatOnlyCountsWaitsWhileTheDatabaseIsLocked) {
+  DatabaseOptions impatient = options();
+  impatient.lock_wait_seconds = 0.1;
+  Database waiting(impatient);
+  JobStore jobs(waiting);
+  TokenStore tokens(waiting);
+  CacheStore cache(waiting, {{"results", {100, std::nullopt}}});
+  const std::string secret = tokens.create("a", {true, false, false}, {}).secret;
+  const std::string id = jobs.add(new_job("o"), 10).job.id;
+  jobs.reserve(id, {1, 1, 9}, 1, 10);
+  jobs.begin(id);
+  cache.put("results", {"a", "", {}, 1});
+  {
+    const Holder holder(options(), 60'000);
+    EXPECT_TRUE(tokens.find(secret)) << "last_used_ms is to be written";
+    for (int i = 0; i < 3; ++i) {
+      now_ms_ += 1000;  // counts and progress are due
+      EXPECT_TRUE(cache.find("results", "a"));
+      EXPECT_NO_THROW(jobs.progress(id, i));
+    }
+    EXPECT_EQ(jobs.get(id).step, 2);
+    EXPECT_EQ(error_of([&] { cache.evict("results"); }).code(), ErrorCode::kStoreError);
+  }
+  EXPECT_EQ(cache.figures().at(0).hits, 3) << "no hit is lost";
 }
 
 TEST_P(DatabaseTest, AFullDiskLosesNothingThatWasThere) {

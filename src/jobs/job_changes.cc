@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "jobs/accounts.h"
 #include "jobs/blobs_in_use.h"
 #include "jobs/job_rows.h"
@@ -107,9 +108,13 @@ void JobStore::progress(const std::string& id, int step) {
     if (now_ms - found->second.written_ms < kProgressEveryMs) return;
     found->second.written_ms = now_ms;
   }
-  database_.write([&](Sql& sql) {
-    sql.run("UPDATE job SET step = ? WHERE id = ? AND state = 'running'", {int64_t{step}, id});
-  });
+  try {
+    database_.write([&](Sql& sql) {
+      sql.run("UPDATE job SET step = ? WHERE id = ? AND state = 'running'", {int64_t{step}, id});
+    });
+  } catch (const Error& error) {
+    log::warn("progress is not written: {}", error.what());
+  }
 }
 
 std::optional<std::string> JobStore::checkpoint(const std::string& id, const std::string& blob, int step) {

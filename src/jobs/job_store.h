@@ -90,10 +90,12 @@ class JobStore {
   // would be the first attempt and the deadline has passed. The job as it is then.
   std::optional<Job> begin(const std::string& id);
 
-  // Of a running job. Kept in memory, and written at most once a second for each job.
+  // Of a running job. Kept in memory, and written at most once a second for each job. Never throws an Error:
+  // a picture is not given up because its progress cannot be written.
   void progress(const std::string& id, int step);
   // Of a running job: the newest checkpoint takes the place of the one before. Returns that one's blob
-  // (empty: none) if nothing names it any more; nullopt when the job does not run.
+  // (empty: none) if nothing names it any more, which may be removed at once: no other job puts those bytes.
+  // nullopt when the job does not run.
   std::optional<std::string> checkpoint(const std::string& id, const std::string& blob, int step);
 
   // running -> done. Also when a cancellation was asked for: the pictures are there.

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "jobs/secret.h"
 
 namespace snug {
@@ -120,7 +121,14 @@ void TokenStore::note_use(const std::string& id) {
     if (noted != 0 && now_ms - noted < kNoteUseEveryMs) return;
     noted = now_ms;
   }
-  database_.write([&](Sql& sql) { sql.run("UPDATE token SET last_used_ms = ? WHERE id = ?", {now_ms, id}); });
+  try {
+    database_.write([&](Sql& sql) {
+      sql.run("UPDATE token SET last_used_ms = ? WHERE id = ?", {now_ms, id});
+    });
+  } catch (const Error& error) {
+    // Who may come in does not depend on whether something can be written.
+    log::warn("the use of a token is not noted: {}", error.what());
+  }
 }
 
 void TokenStore::revoke(const std::string& id) {
