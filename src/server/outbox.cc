@@ -1,0 +1,62 @@
+#include "server/outbox.h"
+
+#include <utility>
+
+namespace snug {
+
+Outbox::Outbox(size_t most_bytes, std::function<void()> wake)
+    : most_bytes_(most_bytes), wake_(std::move(wake)) {}
+
+bool Outbox::send(std::string text, Delivery delivery) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (shut_ || closed_ || overflowed_) return false;
+    // A message alone may be of any size: a preview is larger than what counts as prompt.
+    if (delivery == Delivery::kIfPrompt && !waiting_.empty() && waiting_bytes_ + text.size() > kPromptBytes)
+      return true;
+    if (waiting_bytes_ + text.size() > most_bytes_) {
+      overflowed_ = true;
+    } else {
+      waiting_bytes_ += text.size();
+      waiting_.push_back(std::move(text));
+    }
+  }
+  wake_();
+  return true;
+}
+
+void Outbox::close() {
+  {
+    const std::scoped_lock lock(mutex_);
+    closed_ = true;
+  }
+  wake_();
+}
+
+std::optional<std::string> Outbox::take() {
+  const std::scoped_lock lock(mutex_);
+  if (waiting_.empty()) return std::nullopt;
+  std::string text = std::move(waiting_.front());
+  waiting_.pop_front();
+  waiting_bytes_ -= text.size();
+  return text;
+}
+
+bool Outbox::is_finished() const {
+  const std::scoped_lock lock(mutex_);
+  return closed_ && waiting_.empty();
+}
+
+bool Outbox::has_overflowed() const {
+  const std::scoped_lock lock(mutex_);
+  return overflowed_;
+}
+
+void Outbox::shut() {
+  const std::scoped_lock lock(mutex_);
+  shut_ = true;
+  waiting_.clear();
+  waiting_bytes_ = 0;
+}
+
+}  // namespace snug
