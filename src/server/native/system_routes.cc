@@ -1,0 +1,84 @@
+// GET /api/v1/health, ready, system, models, samplers; /metrics and /openapi.json.
+#include <nlohmann/json.hpp>
+
+#include "base/version.h"
+#include "sampling/sampler_list.h"
+#include "server/http_error.h"
+#include "server/native/native_json.h"
+#include "server/native/native_routes.h"
+
+namespace snug {
+namespace {
+
+using nlohmann::ordered_json;
+
+HttpResponse health() { return json_response(200, dump_json({{"status", "ok"}, {"version", kVersion}})); }
+
+HttpResponse ready(const NativeParts& parts) {
+  const std::optional<std::string> reason = parts.unready();
+  const ordered_json json = {{"ready", !reason.has_value()},
+                             {"reason", reason.has_value() ? ordered_json(*reason) : ordered_json()},
+                             {"queue", queue_json(parts.service.queue_figures())}};
+  return json_response(reason.has_value() ? 503 : 200, dump_json(json));
+}
+
+template <class Value>
+ordered_json or_null(const std::optional<Value>& value) {
+  return value.has_value() ? ordered_json(*value) : ordered_json();
+}
+ordered_json or_null(const std::string& text) { return text.empty() ? ordered_json() : ordered_json(text); }
+
+HttpResponse models(const NativeParts& parts) {
+  ordered_json list = ordered_json::array();
+  for (const ListedModel& model : parts.models()) {
+    list.push_back({{"name", model.name},
+                    {"title", or_null(model.title)},
+                    {"architecture", or_null(model.architecture)},
+                    {"embedded", model.embedded},
+                    {"parameters", or_null(model.parameters)},
+                    {"bytes", or_null(model.bytes)},
+                    {"native_size_px", or_null(model.native_size_px)},
+                    {"problem", or_null(model.problem)}});
+  }
+  return json_response(200, dump_json({{"models", std::move(list)}}));
+}
+
+HttpResponse samplers() {
+  ordered_json list = ordered_json::array(), schedules = ordered_json::array();
+  for (const SamplerInfo& sampler : sampler_list()) {
+    list.push_back({{"name", sampler.name},
+                    {"a1111_label", sampler.a1111_label},
+                    {"diffusers_class", sampler.diffusers_class},
+                    {"alias", sampler.alias.empty() ? ordered_json() : ordered_json(sampler.alias)},
+                    {"stochastic", sampler.stochastic}});
+  }
+  for (const ScheduleInfo& schedule : schedule_list()) {
+    schedules.push_back({{"name", schedule.name}, {"label", schedule.label}});
+  }
+  return json_response(200, dump_json({{"samplers", std::move(list)}, {"schedules", std::move(schedules)}}));
+}
+
+}  // namespace
+
+std::vector<Route> system_routes(const NativeParts& parts) {
+  const auto get = [](std::string_view path, std::optional<Scope> scope, auto handle) {
+    return Route{.method = "GET", .path = std::string(path), .scope = scope, .handle = std::move(handle)};
+  };
+  return {
+      // Open to everybody: monitors have no token, and it says nothing.
+      get("/api/v1/health", {}, [](const HttpRequest&) -> Reply { return health(); }),
+      get("/api/v1/ready", Scope::kRead, [parts](const HttpRequest&) -> Reply { return ready(parts); }),
+      get("/api/v1/system", Scope::kRead,
+          [parts](const HttpRequest&) -> Reply { return json_response(200, parts.system_json()); }),
+      get("/api/v1/models", Scope::kRead, [parts](const HttpRequest&) -> Reply { return models(parts); }),
+      get("/api/v1/samplers", Scope::kRead, [](const HttpRequest&) -> Reply { return samplers(); }),
+      get("/metrics", Scope::kRead,
+          [parts](const HttpRequest&) -> Reply {
+            return text_response(200, "text/plain; version=0.0.4; charset=utf-8", parts.metrics_text());
+          }),
+      get("/openapi.json", {},
+          [](const HttpRequest&) -> Reply { return json_response(200, std::string(openapi_json())); }),
+  };
+}
+
+}  // namespace snug
