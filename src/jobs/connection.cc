@@ -32,6 +32,10 @@ std::string message_of(const soci::soci_error& error) {
   for (const char* quoting : {"DETAIL:", "CONTEXT:", "LINE "}) {
     if (const size_t at = message.find(quoting); at != std::string::npos) message.erase(at);
   }
+  // SOCI's own function.
+  if (message.starts_with("sqlite3_") && message.find(": ") != std::string::npos) {
+    message.erase(0, message.find(": ") + 2);
+  }
   while (!message.empty() && (message.back() == '\n' || message.back() == ' ')) message.pop_back();
   for (char& letter : message) {
     if (letter == '\n') letter = ' ';

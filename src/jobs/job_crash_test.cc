@@ -54,8 +54,13 @@ INSTANTIATE_TEST_SUITE_P(Databases, JobCrash, ::testing::ValuesIn(database_kinds
   std::_Exit(1);
 }
 
-// A child that is killed after that time; adds what it acknowledged: 'q' queued, 'd' done, by id.
-void serve_and_kill(const DatabaseOptions& options, const std::string& blob_folder, unsigned microseconds,
+struct Moment {
+  int lines = 0;              // after so many acknowledgements, however long they take,
+  unsigned microseconds = 0;  // and this long
+};
+
+// Lets a child serve and kills it; adds what it acknowledged: 'q' queued, 'd' done, by id.
+void serve_and_kill(const DatabaseOptions& options, const std::string& blob_folder, Moment moment,
                     std::map<std::string, char>* acknowledged) {
   int ends[2] = {};
   ASSERT_EQ(::pipe(ends), 0);
@@ -63,14 +68,20 @@ void serve_and_kill(const DatabaseOptions& options, const std::string& blob_fold
   ASSERT_GE(child, 0);
   if (child == 0) serve(options, blob_folder, ends[1]);
   ::close(ends[1]);
-  ::usleep(microseconds);
+  char line[27];
+  const auto read_line = [&] {
+    if (::read(ends[0], line, sizeof(line)) != sizeof(line)) return false;
+    (*acknowledged)[std::string(line, 26)] = line[26];
+    return true;
+  };
+  for (int i = 0; i < moment.lines && read_line(); ++i) {
+  }
+  ::usleep(moment.microseconds);
   ::kill(child, SIGKILL);
   int status = 0;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_TRUE(WIFSIGNALED(status)) << "it ended by itself";
-  char line[27];
-  while (::read(ends[0], line, sizeof(line)) == sizeof(line)) {
-    (*acknowledged)[std::string(line, 26)] = line[26];
+  while (read_line()) {
   }
   ::close(ends[0]);
 }
@@ -106,13 +117,16 @@ void check(JobStore& store, const BlobStore& blobs, const std::map<std::string, 
 
 TEST_P(JobCrash, KilledAtAnyMomentNothingIsLostOrHalf) {
   const std::string blob_folder = folder_.path("blobs");
-  std::mt19937 random(6);
+  std::minstd_rand random(6);
+  const auto below = [&](unsigned limit) { return static_cast<unsigned>(random() % limit); };
   std::map<std::string, char> acknowledged;
   DatabaseOptions plain = options();
   plain.now_ms = nullptr;
   for (int i = 0; i < kKills && !HasFailure(); ++i) {
-    // The first milliseconds make the tables and recover; later ones change jobs.
-    serve_and_kill(plain, blob_folder, 1000 + random() % (i % 3 == 0 ? 15'000 : 90'000), &acknowledged);
+    // Every third time while the tables are made or jobs recovered.
+    const Moment moment =
+        i % 3 == 0 ? Moment{0, below(15'000)} : Moment{static_cast<int>(below(8)), below(5'000)};
+    serve_and_kill(plain, blob_folder, moment, &acknowledged);
     Database database(plain);
     JobStore store(database);
     const BlobStore blobs(blob_folder);
