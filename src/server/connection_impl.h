@@ -45,10 +45,11 @@ class HttpConnection final : public Connection,
  public:
   HttpConnection(Transport transport, const ConnectionContext& context,
                  std::unique_ptr<ConnectionList::Place> place)
-      : transport_(std::move(transport)),
+      : executor_(transport.get_executor()),
+        transport_(std::move(transport)),
         context_(context),
         place_(std::move(place)),
-        timer_(transport_.get_executor()) {}
+        timer_(executor_) {}
 
   void start() override {
     place_->hold(this->weak_from_this());
@@ -94,8 +95,9 @@ class HttpConnection final : public Connection,
 
   template <class Function>
   void on_strand(Function function) {
-    asio::post(transport_.get_executor(), [self = this->shared_from_this(),
-                                           function = std::move(function)]() mutable { function(*self); });
+    asio::post(executor_, [self = this->shared_from_this(), function = std::move(function)]() mutable {
+      function(*self);
+    });
   }
   // A completion handler that keeps this alive.
   template <class Function>
@@ -401,6 +403,7 @@ class HttpConnection final : public Connection,
     socket().close(ignored_);
   }
 
+  const typename Transport::executor_type executor_;  // also of a connection that was taken over
   Transport transport_;
   const ConnectionContext& context_;
   std::unique_ptr<ConnectionList::Place> place_;

@@ -28,11 +28,12 @@ class EventStreamConnection final : public Connection,
  public:
   EventStreamConnection(Transport transport, const ConnectionContext& context,
                         std::unique_ptr<ConnectionList::Place> place, Exchange exchange)
-      : transport_(std::move(transport)),
+      : executor_(transport.get_executor()),
+        transport_(std::move(transport)),
         context_(context),
         place_(std::move(place)),
-        write_timer_(transport_.get_executor()),
-        heartbeat_(transport_.get_executor()),
+        write_timer_(executor_),
+        heartbeat_(executor_),
         method_(exchange.request().method),
         route_(exchange.route_name()),
         // HTTP/1.0 knows no chunks; there the stream ends with the connection alone.
@@ -78,9 +79,9 @@ class EventStreamConnection final : public Connection,
  private:
   template <class Function>
   void on_strand(Function function) {
-    boost::asio::post(
-        transport_.get_executor(),
-        [self = this->shared_from_this(), function = std::move(function)]() mutable { function(*self); });
+    boost::asio::post(executor_, [self = this->shared_from_this(), function = std::move(function)]() mutable {
+      function(*self);
+    });
   }
 
   // What written_ holds; then `next`. A client that does not take it in time is cut off.
@@ -91,8 +92,9 @@ class EventStreamConnection final : public Connection,
     write_timer_.expires_after(
         limits.transfer_grace +
         std::chrono::milliseconds(written_.size() * 1000 / limits.least_bytes_per_second));
-    write_timer_.async_wait([weak = this->weak_from_this()](boost::system::error_code error) {
-      if (const auto self = weak.lock(); !error && self != nullptr && self->writes_) self->close();
+    write_timer_.async_wait([weak = this->weak_from_this(), turn = ++turn_](boost::system::error_code error) {
+      const auto self = weak.lock();
+      if (!error && self != nullptr && self->writes_ && self->turn_ == turn) self->close();
     });
     boost::asio::async_write(transport_, boost::asio::buffer(written_),
                              [self = this->shared_from_this(), next = std::move(next)](
@@ -155,6 +157,7 @@ class EventStreamConnection final : public Connection,
          .sent_bytes = sent_bytes_});
   }
 
+  const typename Transport::executor_type executor_;
   Transport transport_;
   const ConnectionContext& context_;
   std::unique_ptr<ConnectionList::Place> place_;
@@ -166,7 +169,7 @@ class EventStreamConnection final : public Connection,
   std::unique_ptr<StreamHandler> handler_;
   std::string written_;  // being written
   std::array<char, 64> discarded_{};
-  uint64_t sent_bytes_ = 0;
+  uint64_t sent_bytes_ = 0, turn_ = 0;
   bool writes_ = false, closed_ = false, draining_ = false;
 };
 

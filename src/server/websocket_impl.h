@@ -29,7 +29,8 @@ class WebSocketConnection final : public Connection,
  public:
   WebSocketConnection(Transport transport, const ConnectionContext& context,
                       std::unique_ptr<ConnectionList::Place> place, Exchange exchange)
-      : stream_(std::move(transport)),
+      : executor_(transport.get_executor()),
+        stream_(std::move(transport)),
         context_(context),
         place_(std::move(place)),
         route_(exchange.route_name()),
@@ -84,9 +85,9 @@ class WebSocketConnection final : public Connection,
 
   template <class Function>
   void on_strand(Function function) {
-    boost::asio::post(
-        stream_.get_executor(),
-        [self = this->shared_from_this(), function = std::move(function)]() mutable { function(*self); });
+    boost::asio::post(executor_, [self = this->shared_from_this(), function = std::move(function)]() mutable {
+      function(*self);
+    });
   }
 
   template <class Open>
@@ -167,6 +168,7 @@ class WebSocketConnection final : public Connection,
          .sent_bytes = sent_bytes_});
   }
 
+  const typename Transport::executor_type executor_;
   boost::beast::websocket::stream<Transport, /*deflateSupported=*/false> stream_;
   const ConnectionContext& context_;
   std::unique_ptr<ConnectionList::Place> place_;
