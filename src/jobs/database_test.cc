@@ -204,6 +204,7 @@ TEST_P(DatabaseTest, WhatOnlyCountsWaitsWhileTheDatabaseIsLocked) {
   jobs.reserve(id, {1, 1, 9}, 1, 10);
   jobs.begin(id);
   cache.put("results", {"a", "", {}, 1});
+  const spdlog::level::level_enum level = spdlog::get_level();
   spdlog::set_level(spdlog::level::off);  // the warnings are expected
   {
     const Holder holder(options(), 60'000);
@@ -216,7 +217,7 @@ TEST_P(DatabaseTest, WhatOnlyCountsWaitsWhileTheDatabaseIsLocked) {
     EXPECT_EQ(jobs.get(id).step, 2);
     EXPECT_EQ(error_of([&] { cache.evict("results"); }).code(), ErrorCode::kStoreError);
   }
-  spdlog::set_level(spdlog::level::warn);
+  spdlog::set_level(level);
   EXPECT_EQ(cache.figures().at(0).hits, 3) << "no hit is lost";
 }
 
