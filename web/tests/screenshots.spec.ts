@@ -1,0 +1,40 @@
+// Pictures of the page for the documentation, into the folder SNUG_PAGE_SCREENSHOTS; without it nothing runs.
+import path from 'node:path';
+
+import { expect, test } from '@playwright/test';
+
+import { expectDone, generate, openPage } from './page';
+
+const folder = process.env.SNUG_PAGE_SCREENSHOTS ?? '';
+
+test.describe('screenshots', () => {
+  test.setTimeout(90_000);
+  test.skip(folder === '', 'SNUG_PAGE_SCREENSHOTS is not set');
+
+  for (const colorScheme of ['light', 'dark'] as const) {
+    test(colorScheme, async ({ page, isMobile }) => {
+      await page.setViewportSize(isMobile ? { width: 390, height: 844 } : { width: 1280, height: 800 });
+      await page.emulateMedia({ colorScheme });
+      const size = isMobile ? 'phone' : 'desktop';
+      const shoot = (name: string, fullPage = false): Promise<Buffer> =>
+        page.screenshot({ path: path.join(folder, `${name}-${size}-${colorScheme}.png`), fullPage });
+      await openPage(page);
+      await shoot('begin');
+      await generate(page, 'a red sailboat on the sea at sunset', 60);
+      await expect(page.getByTestId('preview')).toBeVisible();
+      for (const prompt of ['a castle on a hill', 'snowy mountains under a blue sky']) await generate(page, prompt);
+      await expect(page.getByTestId('queue-row')).toHaveCount(3);
+      await shoot('running', isMobile);
+      await expect(page.getByTestId('queue-row')).toHaveCount(0, { timeout: 30_000 });
+      await expectDone(page);
+      await shoot('done', true);
+      await page.getByTestId('result').getByRole('button').first().click();
+      await shoot('dialog');
+      await page.keyboard.press('Escape');
+      await page.getByText('Memory and precision').click();
+      await page.getByLabel('Memory at most', { exact: true }).fill('20MiB');
+      await expect(page.getByRole('list', { name: 'Ways out' })).toBeVisible();
+      await shoot('refused', isMobile);
+    });
+  }
+});
