@@ -29,7 +29,7 @@ TABLE = [
     ["src/backend"],
     ["src/runtime"],
     ["src/media"],
-    ["models"],  # the embedded model
+    ["models", "web"],  # the embedded model, the embedded page
     ["src/pipeline"],
     ["src/cache"],
     ["src/jobs"],

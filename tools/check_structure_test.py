@@ -48,8 +48,8 @@ class CheckStructure(unittest.TestCase):
                         "src/base/a.cc:1", "below")
 
     def test_folders_of_one_row_do_not_include_each_other(self):
-        self.assert_one({"src/cache/a.cc": '\n#include "jobs/queue.h"\n', "src/jobs/queue.h": HEADER},
-                        "src/cache/a.cc:2", "beside")
+        self.assert_one({"web/a.cc": '\n#include "models/embedded_model.h"\n', "models/embedded_model.h": HEADER},
+                        "web/a.cc:2", "beside")
 
     def test_the_product_does_not_include_tests(self):
         self.assert_one({"src/plan/a.cc": '#include "tests/fixtures.h"\n', "tests/fixtures.h": HEADER},

@@ -23,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 FOREACH_TARGET = re.compile(r'^\s*#\s*define\s+HWY_TARGET_INCLUDE\s+"([^"]+)"', re.MULTILINE)
-FOLDERS = ("src/", "apps/", "models/", "tests/", "bench/")
+FOLDERS = ("src/", "apps/", "models/", "web/", "tests/", "bench/")
 # The compiler is gcc, the checker clang: what only gcc knows is no finding.
 EXTRA = ["--extra-arg=-Wno-unknown-warning-option", "--extra-arg=-Wno-unknown-pragmas"]
 
