@@ -91,6 +91,10 @@ int GenerateCommand::run(const Configuration& configuration) {
   options.refine_rates = true;
   options.cancellation = &cancellation;
   options.progress = [&](const Progress& progress) { display.show(progress); };
+  options.promise = [&](const TimeChoice& choice) {
+    display.clear();
+    if (!quiet) fmt::print(stderr, "{}\n", describe_promise(choice));
+  };
   const RequestFields request = fields(configuration);
   output = request.output;
   return generate_and_tell(request, options, signals, display);

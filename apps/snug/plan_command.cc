@@ -10,11 +10,13 @@
 #include "apps/snug/command.h"
 #include "apps/snug/print_error.h"
 #include "apps/snug/print_refusal.h"
+#include "apps/snug/print_report.h"
 #include "apps/snug/request_options.h"
 #include "base/units.h"
 #include "media/atomic_file.h"
 #include "pipeline/choose_precision.h"
 #include "pipeline/fit_request.h"
+#include "pipeline/fit_time.h"
 #include "pipeline/plan_curve.h"
 #include "pipeline/rates_file.h"
 #include "pipeline/validate_request.h"
@@ -85,6 +87,9 @@ class PlanCommand final : public Command {
     RequestFields fields = options_.fields(configuration, manifest_);
     fields.output = options_.output();
     const auto model = open_model(fields);
+    const bool has_time = fields.time_seconds.has_value();
+    const TimeChoice choice = settle_quality(fields, *model, backend, rates);
+    if (has_time && !json_) fmt::print("{}\n", describe_promise(choice));
     Request request = validate_request(fields, *model, backend);
     settle_precision(request, *model, backend, rates);
     // What generate would name by itself: a picture that is written is not kept.

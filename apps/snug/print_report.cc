@@ -25,6 +25,14 @@ std::string describe_phases(const RunReport& report) {
 
 }  // namespace
 
+std::string describe_promise(const TimeChoice& choice) {
+  const std::string basis = choice.error.runs >= kEnoughRuns
+                                ? fmt::format("by the errors of {} past runs", choice.error.runs)
+                                : "by a guess, for want of past runs";
+  return fmt::format("{} steps at {}x{}: about {}, at most {} {}", choice.steps, choice.width, choice.height,
+                     format_seconds(choice.predicted_seconds), format_seconds(choice.most_seconds), basis);
+}
+
 std::string describe_report(const RunReport& report) {
   std::string text;
   for (const std::string& path : report.outputs) text += fmt::format("wrote {}\n", path);

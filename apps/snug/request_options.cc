@@ -88,6 +88,9 @@ void RequestOptions::add_sampling_options(CLI::App& app) {
     if (check) option->check(*check);
   };
   add("-s,--steps", steps_, "Sampling steps", "N", whole_number());
+  add("--preset", preset_, "draft, standard or high: steps, size and sampler that are not stated", "NAME",
+      {});
+  add("--time", time_, "Best quality whose predicted time fits, as in 30s or 2min", "TIME", {});
   add("-g,--guidance", guidance_, "Guidance scale; 1 follows the prompt alone", "X", decimal_number());
   add("--seed", seed_, "Same seed, same picture; default: random", "N", unsigned_number());
   add("--sampler", sampler_, "Any of diffusers' and A1111's names: euler, \"DPM++ 2M Karras\"", "NAME", {});
@@ -183,6 +186,8 @@ void RequestOptions::override_fields(RequestFields& fields) const {
   override_with(model_config_, fields.config);
   override_sizes(fields);
   override_with(steps_, fields.steps);
+  override_with(preset_, fields.preset);
+  if (time_.has_value()) fields.time_seconds = parse_seconds(*time_, "--time");
   override_with(guidance_, fields.guidance_scale);
   override_with(sampler_, fields.sampler);
   override_with(schedule_, fields.schedule);

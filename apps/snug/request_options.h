@@ -42,7 +42,8 @@ class RequestOptions {
   void fill_from(const Configuration& configuration, RequestFields& fields) const;
 
   std::optional<std::string> prompt_argument_, prompt_, negative_, model_, vae_, tokenizer_, model_config_,
-      size_, sampler_, schedule_, precision_, memory_, allow_, scratch_, image_, mask_, latents_, format_;
+      size_, sampler_, schedule_, preset_, time_, precision_, memory_, allow_, scratch_, image_, mask_,
+      latents_, format_;
   std::optional<int64_t> width_, height_, steps_, batch_, clip_skip_, quality_;
   ThreadOptions threads_;
   std::optional<double> guidance_, strength_;

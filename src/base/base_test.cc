@@ -32,6 +32,11 @@ TEST(Error, LineNamesFileTensorProblemAndFixAndTheInnermostContextWins) {
 TEST(Units, BytesNeedAUnitAndRefuseNonsense) {
   EXPECT_EQ(parse_bytes("700MiB", "--memory"), 700 * kMiB);
   EXPECT_EQ(parse_bytes("1.5 GB", "--memory"), 1500000000u);
+  EXPECT_EQ(parse_seconds("500ms", "--time"), 0.5);
+  EXPECT_EQ(parse_seconds("2 min", "--time"), 120);
+  for (const char* bad : {"", "30", "s", "-1s", "0s", "1e9h", "30sec", "nans"}) {
+    EXPECT_THROW(parse_seconds(bad, "--time"), Error) << bad;
+  }
   for (const char* bad : {"", "700", "-1GiB", "0MiB", "nanGiB", "1e300GB", "12parsecs"}) {
     EXPECT_THROW(parse_bytes(bad, "--memory"), Error) << bad;
   }

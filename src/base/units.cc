@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -32,31 +33,54 @@ std::string format_seconds(double seconds) {
   return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);
 }
 
-uint64_t parse_bytes(std::string_view text, std::string_view what) {
-  struct Unit {
-    std::string_view name;
-    double bytes;
+namespace {
+
+struct Unit {
+  std::string_view name;
+  double factor;
+};
+
+// What a quantity is called in messages, and what it may be.
+struct Quantity {
+  std::string_view noun, example;
+  double least, most;
+};
+
+// The number in front of one of `units`, times its factor.
+double parse_quantity(std::string_view text, std::string_view what, std::span<const Unit> units,
+                      const Quantity& quantity) {
+  const auto refuse = [&](std::string_view why) {
+    return Error(ErrorCode::kInvalidArgument, fmt::format("{} '{}' {}", what, text, why),
+                 fmt::format("write it like {}", quantity.example));
   };
+  double number = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (failure != std::errc() || !std::isfinite(number)) throw refuse(fmt::format("is not {}", quantity.noun));
+  std::string_view suffix(end, static_cast<size_t>(text.data() + text.size() - end));
+  while (!suffix.empty() && suffix.front() == ' ') suffix.remove_prefix(1);
+  for (const Unit& unit : units) {
+    if (suffix != unit.name) continue;
+    const double value = number * unit.factor;
+    if (!(value >= quantity.least && value <= quantity.most)) throw refuse("is more or less than can be");
+    return value;
+  }
+  throw refuse(suffix.empty() ? "has no unit" : "has an unknown unit");
+}
+
+}  // namespace
+
+uint64_t parse_bytes(std::string_view text, std::string_view what) {
   static constexpr std::array kUnits = {
       Unit{"B", 1},           Unit{"KB", 1e3},           Unit{"MB", 1e6},
       Unit{"GB", 1e9},        Unit{"TB", 1e12},          Unit{"KiB", 1024.0},
       Unit{"MiB", 1048576.0}, Unit{"GiB", 1073741824.0}, Unit{"TiB", 1099511627776.0}};
-  const auto refuse = [&](std::string_view why) {
-    return Error(ErrorCode::kInvalidArgument, fmt::format("{} '{}' {}", what, text, why),
-                 "write it like 700MiB or 1.5GB");
-  };
-  double value = 0;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failure != std::errc() || !std::isfinite(value)) throw refuse("is not a number of bytes");
-  std::string_view suffix(end, static_cast<size_t>(text.data() + text.size() - end));
-  while (!suffix.empty() && suffix.front() == ' ') suffix.remove_prefix(1);
-  for (const Unit& unit : kUnits) {
-    if (suffix != unit.name) continue;
-    const double bytes = value * unit.bytes;
-    if (bytes < 1 || bytes > 9e18) throw refuse("is not a size that a machine can have");
-    return static_cast<uint64_t>(bytes);
-  }
-  throw refuse(suffix.empty() ? "has no unit" : "has an unknown unit");
+  return static_cast<uint64_t>(
+      parse_quantity(text, what, kUnits, {"a number of bytes", "700MiB or 1.5GB", 1, 9e18}));
+}
+
+double parse_seconds(std::string_view text, std::string_view what) {
+  static constexpr std::array kUnits = {Unit{"ms", 1e-3}, Unit{"s", 1}, Unit{"min", 60}, Unit{"h", 3600}};
+  return parse_quantity(text, what, kUnits, {"a time", "30s or 2min", 1e-3, 1e7});
 }
 
 }  // namespace snug

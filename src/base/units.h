@@ -19,4 +19,7 @@ std::string format_seconds(double seconds);
 // invalid_argument naming `what`.
 uint64_t parse_bytes(std::string_view text, std::string_view what);
 
+// "500ms", "30s", "2min", "1.5h". Throws invalid_argument, naming `what`.
+double parse_seconds(std::string_view text, std::string_view what);
+
 }  // namespace snug

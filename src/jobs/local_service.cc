@@ -106,6 +106,13 @@ class LocalService final : public Service {
     return job;
   }
 
+  static RequestFields fields_of(const Submission& submission) {
+    RequestFields fields = submission.fields;
+    if (!submission.preset.empty()) fields.preset = submission.preset;
+    if (submission.time_seconds.has_value()) fields.time_seconds = submission.time_seconds;
+    return fields;
+  }
+
   const ServiceOptions options_;
   Database& database_;
   JobStore jobs_;
@@ -120,7 +127,7 @@ class LocalService final : public Service {
 };
 
 Job LocalService::submit(const Submission& submission) {
-  const auto prepared = preparer_.prepare(submission.fields);
+  const auto prepared = preparer_.prepare(fields_of(submission));
   NewJob added;
   Job& job = added.job;
   job.owner = submission.owner;
@@ -152,7 +159,7 @@ Job LocalService::submit(const Submission& submission) {
 }
 
 std::string LocalService::plan(const Submission& submission) {
-  const auto prepared = preparer_.prepare(submission.fields);
+  const auto prepared = preparer_.prepare(fields_of(submission));
   Request request = prepared->request;
   request.memory_bytes.reset();
   RequestFields limited = prepared->fields;

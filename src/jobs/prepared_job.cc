@@ -11,6 +11,7 @@
 #include "cache/picture_recipe.h"
 #include "jobs/secret.h"
 #include "pipeline/choose_precision.h"
+#include "pipeline/fit_time.h"
 #include "pipeline/kept_run.h"
 #include "pipeline/request_json.h"
 #include "pipeline/validate_request.h"
@@ -79,13 +80,20 @@ std::shared_ptr<const PreparedJob> JobPreparer::prepare(RequestFields fields) {
   options_.find_model(placed);
   placed.keep_weights = true;
   job->model = open(placed);
+  settle_quality(placed, *job->model, cpu_backend(), options_.rates);
   job->request = validate_request(placed, *job->model, cpu_backend());
   settle_precision(job->request, *job->model, cpu_backend(), options_.rates);
   const auto text = [](const RequestFields& of) {
     return request_to_json(of, [](const auto& source) { return source->name(); }).dump();
   };
   job->asked = text(fields);
-  // A seed that was drawn is the job's from now on.
+  // What was chosen is the job's from now on: presets, times and seeds.
+  fields.preset.clear();
+  fields.time_seconds.reset();
+  fields.steps = placed.steps;
+  fields.width = placed.width;
+  fields.height = placed.height;
+  fields.sampler = placed.sampler;
   fields.seed = placed.seed = job->request.pictures.front().seed;
   job->json = text(fields);
   for (size_t i = 0; i < job->request.pictures.size(); ++i) {

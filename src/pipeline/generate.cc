@@ -14,10 +14,12 @@
 #include "pipeline/denoise.h"
 #include "pipeline/encode_text.h"
 #include "pipeline/fit_request.h"
+#include "pipeline/fit_time.h"
 #include "pipeline/kept_run.h"
 #include "pipeline/load_weights.h"
 #include "pipeline/make_plan.h"
 #include "pipeline/open_model.h"
+#include "pipeline/prediction_history.h"
 #include "pipeline/rates_file.h"
 #include "pipeline/record_run.h"
 #include "pipeline/validate_request.h"
@@ -43,8 +45,10 @@ class Run {
   std::vector<std::vector<std::byte>> stages() {
     const auto model = stage("open", report.load_seconds,
                              [&] { return options_.model ? options_.model : open_model(fields_); });
-    Request asked =
-        stage("plan", report.plan_seconds, [&] { return validate_request(fields_, *model, backend_); });
+    Request asked = stage("plan", report.plan_seconds, [&] {
+      settle_quality(*model);
+      return validate_request(fields_, *model, backend_);
+    });
     note(asked, *model);
     KeptRun own;
     KeptRun& kept = options_.kept != nullptr ? *options_.kept : own;
@@ -90,6 +94,8 @@ class Run {
     record_run(report);
     if (error == nullptr && options_.refine_rates && report.phase_seconds() >= kLeastRefiningSeconds) {
       refine_rates_of_machine(backend_, precision_, work_);
+      keep_past_run(predictions_path(), backend_,
+                    {report.predicted_seconds, report.phase_seconds(), report.total_seconds});
     }
     if (options_.report) options_.report(report);
   }
@@ -99,6 +105,16 @@ class Run {
   RunReport report;
 
  private:
+  // A preset or a time become numbers.
+  void settle_quality(const Model& model) {
+    const bool has_time = fields_.time_seconds.has_value();
+    const TimeChoice choice = snug::settle_quality(fields_, model, backend_, options_.rates);
+    if (!has_time) return;
+    report.asked_seconds = choice.asked_seconds;
+    report.promised_seconds = choice.most_seconds;
+    if (options_.promise) options_.promise(choice);
+  }
+
   // Leaves in `kept` what runs the request: what was there, or a plan of its own.
   void plan(Request asked, const std::shared_ptr<const Model>& model, KeptRun& kept) {
     settle_precision(asked, *model, backend_, options_.rates);
@@ -242,7 +258,7 @@ class Run {
     }
   }
 
-  const RequestFields& fields_;
+  RequestFields fields_;  // as they came, with a preset or a time settled
   const GenerateOptions& options_;
   const Backend& backend_;
   const Cancellation never_;

@@ -18,6 +18,7 @@ struct KeptRun;
 struct Model;
 struct PlannedRun;
 struct RunCheckpoint;
+struct TimeChoice;
 
 // Where a run is. `stage` is one of open, plan, load, encode, denoise, decode, write; `done` of `total` calls
 // while denoising, 0 of 0 elsewhere. Called from the thread that called generate.
@@ -37,6 +38,8 @@ struct GenerateOptions {
   std::function<void(const Progress&)> progress;
   // Receives the report on every exit, also before an error is thrown.
   std::function<void(const RunReport&)> report;
+  // What a request with a time became, before anything runs.
+  std::function<void(const TimeChoice&)> promise;
   // After a run that succeeded, while its plan and what the executor recorded are there. The report lacks
   // nothing but total_seconds.
   std::function<void(const PlannedRun&, const Executor&, const RunReport&)> executed;

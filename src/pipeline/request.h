@@ -39,8 +39,10 @@ struct RequestFields {
   std::vector<PictureFields> pictures;
   std::optional<int64_t> width, height;  // pixels; default: the picture's, or the model's native size
   std::optional<int64_t> steps;
-  std::optional<int64_t> batch;       // pictures, with seeds seed, seed + 1, ...
-  std::optional<int64_t> only_index;  // write this picture of the batch alone (--from a picture of a batch)
+  std::optional<int64_t> batch;        // pictures, with seeds seed, seed + 1, ...
+  std::optional<int64_t> only_index;   // write this picture of the batch alone (--from a picture of a batch)
+  std::string preset;                  // a name of presets.h: steps, size and sampler that are not stated
+  std::optional<double> time_seconds;  // best quality whose predicted time fits (fit_time.h)
   std::optional<double> guidance_scale;
   std::optional<uint64_t> seed;
   std::optional<std::string> sampler;    // any name that sampler_list knows

@@ -25,6 +25,8 @@ constexpr auto kFields = std::to_array<RequestField>({
     {"height", &F::height, "Pixels"},
     {"steps", &F::steps, "Sampling steps"},
     {"batch", &F::batch, "Pictures, with seeds seed, seed + 1, ..."},
+    {"preset", &F::preset, "draft, standard or high: steps, size and sampler that are not stated"},
+    {"time_seconds", &F::time_seconds, "Best quality whose predicted time fits"},
     {"guidance_scale", &F::guidance_scale, "1 follows the prompt alone"},
     {"seed", &F::seed, "Same seed, same picture; default: random"},
     {"sampler", &F::sampler, "Any of diffusers' and A1111's names"},

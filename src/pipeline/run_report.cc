@@ -62,6 +62,11 @@ std::string to_json(const RunReport& r) {
                      {"encode", r.encode_seconds}, {"denoise", r.denoise_seconds},
                      {"decode", r.decode_seconds}, {"write", r.write_seconds},
                      {"total", r.total_seconds}};
+  const auto seconds = [](const std::optional<double>& value) {
+    return value.has_value() ? ordered_json(*value) : ordered_json();
+  };
+  json["time"] = {{"asked_seconds", seconds(r.asked_seconds)},
+                  {"promised_seconds", seconds(r.promised_seconds)}};
   json["step_seconds"] = r.step_seconds;
   json["read_bytes"] = r.read_bytes;
   json["written_bytes"] = r.written_bytes;

@@ -40,12 +40,14 @@ struct RunReport {
   uint64_t read_bytes = 0;     // of weights
   uint64_t written_bytes = 0;  // of pictures
 
-  std::vector<std::string> changes;  // what had to change to fit the budget, with the user's leave
-  uint64_t budget_bytes = 0;         // configured, or what was available
-  std::string budget_limited_by;     // "--memory", "available memory", ...
-  double predicted_seconds = 0;      // of all phases, by the plan
-  std::string rates;                 // what that rests on: "built_in", "measured", "refined"
-  std::vector<PhaseReport> phases;   // in the plan's order
+  std::optional<double> asked_seconds;     // of a request with a time: what the user has
+  std::optional<double> promised_seconds;  // and within which it should end, predicted with past errors
+  std::vector<std::string> changes;        // what had to change to fit the budget, with the user's leave
+  uint64_t budget_bytes = 0;               // configured, or what was available
+  std::string budget_limited_by;           // "--memory", "available memory", ...
+  double predicted_seconds = 0;            // of all phases, by the plan
+  std::string rates;                       // what that rests on: "built_in", "measured", "refined"
+  std::vector<PhaseReport> phases;         // in the plan's order
   uint64_t planned_arena_bytes = 0, used_arena_bytes = 0;  // used: the high-water mark
   uint64_t planned_peak_bytes = 0;
   std::optional<uint64_t> peak_bytes;  // of the process, by the kernel; absent when the run did not begin it
