@@ -33,13 +33,16 @@ struct CommandInfo {
 };
 
 // The subcommands, one in each file *_command.cc.
+std::unique_ptr<Command> make_cache_command();
 std::unique_ptr<Command> make_calibrate_command();
 std::unique_ptr<Command> make_generate_command();
 std::unique_ptr<Command> make_inspect_command();
 std::unique_ptr<Command> make_models_command();
 std::unique_ptr<Command> make_plan_command();
 std::unique_ptr<Command> make_profile_command();
+std::unique_ptr<Command> make_serve_command();
 std::unique_ptr<Command> make_system_command();
+std::unique_ptr<Command> make_token_command();
 std::unique_ptr<Command> make_tune_command();
 
 inline constexpr std::string_view kGenerateExamples =
@@ -70,6 +73,16 @@ inline constexpr std::string_view kProfileExamples =
     "snug profile \"a castle on a hill\" --by node --top 10\n"
     "snug profile \"a castle on a hill\" --steps 4 --trace castle.json\n"
     "snug profile \"a castle on a hill\" --memory 200MiB --json\n";
+inline constexpr std::string_view kServeExamples =
+    "snug serve\n"
+    "snug serve --listen 127.0.0.1:8080 --memory 4GiB\n"
+    "snug serve --data-folder /var/lib/snug --config /etc/snug.toml\n"
+    "snug serve --check-config\n";
+inline constexpr std::string_view kTokenExamples =
+    "snug token create \"the studio\" --scopes \"read generate\" --pictures-a-day 500\n"
+    "snug token list --json\n"
+    "snug token revoke 01JD0000000000000000000000\n";
+inline constexpr std::string_view kCacheExamples = "snug cache stats\nsnug cache clear results\n";
 inline constexpr std::string_view kSystemExamples = "snug system\nsnug system --json\n";
 inline constexpr std::string_view kTuneExamples =
     "snug tune\nsnug tune --seconds 4 --dry-run\nsnug tune --json\n";

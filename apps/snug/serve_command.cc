@@ -1,0 +1,140 @@
+// `snug serve`: the service, its APIs and its page, until a signal ends it. What runs then is finished or
+// written down.
+
+#include <csignal>
+#include <mutex>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "apps/snug/command.h"
+#include "apps/snug/print_error.h"
+#include "apps/snug/service_setup.h"
+#include "apps/snug/system_facts.h"
+#include "apps/snug/thread_options.h"
+#include "base/log.h"
+#include "jobs/local_service.h"
+#include "jobs/token_store.h"
+#include "server/http_server.h"
+#include "server/native/native_routes.h"
+#include "server/static_files.h"
+
+namespace snug::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+// For requests under way, when the server stops.
+constexpr std::chrono::milliseconds kStopGrace{5000};
+
+// SIGINT and SIGTERM, kept from every thread that is started later; taken one after the other.
+class EndSignals {
+ public:
+  EndSignals() {
+    ::sigemptyset(&signals_);
+    ::sigaddset(&signals_, SIGINT);
+    ::sigaddset(&signals_, SIGTERM);
+    ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+  }
+  void wait() const {
+    int signal = 0;
+    ::sigwait(&signals_, &signal);
+  }
+  // From now on a signal ends the process.
+  void let_through() const { ::pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr); }
+
+ private:
+  sigset_t signals_ = {};
+};
+
+class ServeCommand final : public Command {
+ public:
+  void add_options(CLI::App& app) override {
+    app.add_option("--listen", listen_, "Address and port; may be given several times")
+        ->type_name("ADDRESS:PORT");
+    app.add_option("--data-folder", data_folder_, "Where jobs and pictures are kept")->type_name("FOLDER");
+    app.add_option("--database", database_, "SQLite file, or postgresql://...")->type_name("PLACE");
+    app.add_option("--memory", memory_, "Most that the process may hold, as in 700MiB")->type_name("BYTES");
+    threads_.add_options(app, "Machine", "Threads that compute");
+    app.add_flag("--check-config", check_, "Say what is wrong with the settings, and end");
+    app.add_flag("--json", json_, "Print the addresses as one JSON object");
+  }
+
+  int run(const Configuration& given) override {
+    const Configuration configuration = with_flags(given);
+    const EndSignals signals;
+    const ThreadChoice threads = threads_.use(configuration);
+    const auto database = open_database(configuration);
+    TokenStore tokens(*database);
+    const auto access = use_token_store(tokens);
+    const ServerOptions options = server_options(configuration);
+    check_server_options(options, access.get());
+    const ServiceOptions service_setup = service_options(configuration);
+    if (check_) {
+      fmt::print("the settings are right\n");
+      finish_output();
+      return 0;
+    }
+    const SystemFacts facts = system_facts(threads, configuration);
+    const auto service = make_local_service(service_setup, *database);
+    HttpServer server(options, access.get(), routes(configuration, facts, *service, *access));
+    server.start();
+    announce(server);
+    signals.wait();
+    signals.let_through();
+    log::info("stopping");
+    server.stop(kStopGrace);
+    return 0;
+  }
+
+ private:
+  Configuration with_flags(const Configuration& given) const {
+    Configuration configuration = given;
+    if (!listen_.empty()) configuration.listen = listen_;
+    if (!data_folder_.empty()) configuration.data_folder = data_folder_;
+    if (!database_.empty()) configuration.database = database_;
+    if (!memory_.empty()) configuration.memory = memory_;
+    return configuration;
+  }
+
+  static std::string facts_now(SystemFacts facts) {
+    look_again(facts);
+    return facts_json(facts).dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+  }
+
+  static std::vector<Route> routes(const Configuration& configuration, const SystemFacts& facts,
+                                   Service& service, AccessControl& access) {
+    const NativeParts parts = {
+        .service = service,
+        .access = &access,
+        .models = [configuration] { return listed_models(configuration); },
+        .system_json = [facts] { return facts_now(facts); },
+        .metrics_text = [] { return std::string(); },
+        .unready = [] { return std::optional<std::string>(); },
+    };
+    std::vector<Route> routes = native_routes(parts);
+    for (Route& route : static_routes(placeholder_page_files())) routes.push_back(std::move(route));
+    return routes;
+  }
+
+  void announce(const HttpServer& server) const {
+    for (const std::string& notice : server.notices()) log::warn("{}", notice);
+    if (json_) {
+      fmt::print("{}\n", ordered_json{{"addresses", server.addresses()}}.dump());
+    } else {
+      for (const std::string& address : server.addresses()) fmt::print("listening on {}\n", address);
+    }
+    finish_output();
+  }
+
+  std::vector<std::string> listen_;
+  std::string data_folder_, database_, memory_;
+  ThreadOptions threads_;
+  bool check_ = false, json_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_serve_command() { return std::make_unique<ServeCommand>(); }
+
+}  // namespace snug::cli
