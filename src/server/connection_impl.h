@@ -338,16 +338,14 @@ class HttpConnection final : public Connection,
     expect_nothing();
     closed_ = true;
     using Session = EventStreamConnection<Transport>;
-    auto session =
-        std::make_shared<Session>(std::move(transport_), context_, std::move(place_), std::move(*exchange_));
+    auto session = std::make_shared<Session>(std::move(transport_), context_, std::move(place_), *exchange_);
     session->begin(std::move(response), std::move(reply.open), draining_);
   }
 
   void upgrade(StreamReply reply) {
     expect_nothing();
     using Session = WebSocketConnection<Transport>;
-    auto session =
-        std::make_shared<Session>(std::move(transport_), context_, std::move(place_), std::move(*exchange_));
+    auto session = std::make_shared<Session>(std::move(transport_), context_, std::move(place_), *exchange_);
     closed_ = true;
     session->accept(parser_->release(), std::move(reply.open), draining_);
   }

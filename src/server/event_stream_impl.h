@@ -27,7 +27,7 @@ class EventStreamConnection final : public Connection,
                                     public std::enable_shared_from_this<EventStreamConnection<Transport>> {
  public:
   EventStreamConnection(Transport transport, const ConnectionContext& context,
-                        std::unique_ptr<ConnectionList::Place> place, Exchange exchange)
+                        std::unique_ptr<ConnectionList::Place> place, const Exchange& exchange)
       : executor_(transport.get_executor()),
         transport_(std::move(transport)),
         context_(context),

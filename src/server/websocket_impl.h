@@ -28,7 +28,7 @@ class WebSocketConnection final : public Connection,
                                   public std::enable_shared_from_this<WebSocketConnection<Transport>> {
  public:
   WebSocketConnection(Transport transport, const ConnectionContext& context,
-                      std::unique_ptr<ConnectionList::Place> place, Exchange exchange)
+                      std::unique_ptr<ConnectionList::Place> place, const Exchange& exchange)
       : executor_(transport.get_executor()),
         stream_(std::move(transport)),
         context_(context),
