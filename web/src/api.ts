@@ -81,20 +81,27 @@ export interface PlanPhase {
   seconds: { total: number };
 }
 
+// What the request became is left out by servers that say only what it takes.
 export interface Plan {
-  model: string;
-  width: number;
-  height: number;
-  steps: number;
-  batch: number;
-  guidance_scale: number;
-  sampler: string;
-  precision: string;
-  budget: { bytes: number; stated: boolean; limited_by: string };
-  changes: string[];
+  model?: string;
+  width?: number;
+  height?: number;
+  steps?: number;
+  batch?: number;
+  guidance_scale?: number;
+  sampler?: string;
+  precision?: string;
+  budget?: { bytes: number; stated?: boolean };
+  budget_bytes?: number;
+  changes?: string[];
   peak_bytes: number;
   seconds: number;
   phases: PlanPhase[];
+}
+
+// What the run may hold; null where the server does not say.
+export function budgetBytes(plan: Plan): number | null {
+  return plan.budget?.bytes ?? plan.budget_bytes ?? null;
 }
 
 export interface Model {

@@ -1,7 +1,7 @@
 // Where everything lies in the picture of a plan's memory: the phases of the run from left to right, each as
-// wide as its predicted time, each a pile of what it holds by kind at its peak. Components/MemoryPicture.svelte
+// wide as its predicted time, each a pile of what it holds by kind at its peak. components/MemoryPicture.svelte
 // draws it.
-import type { BytesByKind, Plan, PlanPhase } from './api';
+import { budgetBytes, type BytesByKind, type Plan, type PlanPhase } from './api';
 import { formatBytes, formatSeconds } from './format';
 
 export interface Kind {
@@ -86,7 +86,7 @@ const HEADROOM = 1.06;
 const BUDGET_IN_SIGHT = 1.5; // times the peak; a line beyond would flatten all else
 
 export function layOut(plan: Plan, width: number, height: number): MemoryPicture {
-  const budget = plan.budget.bytes;
+  const budget = budgetBytes(plan) ?? 0;
   const seesBudget = budget > 0 && budget <= plan.peak_bytes * BUDGET_IN_SIGHT;
   const topBytes = Math.max(plan.peak_bytes, seesBudget ? budget : 0, 1) * HEADROOM;
   const scale = height / topBytes;
@@ -138,8 +138,9 @@ export function describePicture(plan: Plan): string {
     return `${phaseName(phase.name)}${times}: ${formatBytes(phase.peak_bytes)}, ${formatSeconds(phase.seconds.total)}`;
   });
   const kinds = legend(plan).map((entry) => `${entry.kind.name} ${formatBytes(entry.bytes)}`);
+  const budget = budgetBytes(plan);
   return (
-    `Predicted memory over the run. Highest: ${formatBytes(plan.peak_bytes)} of ${formatBytes(plan.budget.bytes)}. ` +
+    `Predicted memory over the run. Highest: ${formatBytes(plan.peak_bytes)}${budget === null ? '' : ` of ${formatBytes(budget)}`}. ` +
     `At the highest: ${kinds.join(', ')}. Phases: ${phases.join('; ')}.`
   );
 }

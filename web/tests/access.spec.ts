@@ -70,6 +70,9 @@ test('a server that wants a token is given one, which stays in the tab', async (
   await expect(picture).toHaveAttribute('src', /^blob:/);
   await expect.poll(() => picture.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBeGreaterThan(0);
   expect(await page.evaluate(() => [sessionStorage.length, localStorage.length])).toEqual([1, 0]);
+  await page.getByRole('button', { name: 'Forget the token' }).click();
+  await expect(dialog).toBeVisible();
+  await expect(dialog.getByRole('alert')).toHaveCount(0);
 });
 
 test('a lost connection is said, and found again', async ({ page }) => {

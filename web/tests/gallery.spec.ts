@@ -29,6 +29,7 @@ test('a picture opens with its parameters, which can be used again', async ({ pa
   await expectNoSidewaysScroll(page);
   await dialog.getByRole('button', { name: 'Reuse parameters' }).click();
   await expect(dialog).toHaveCount(0);
+  await expect(page.getByLabel('Prompt', { exact: true })).toBeFocused();
   await expect(page.getByLabel('Prompt', { exact: true })).toHaveValue(prompt);
   await expect(page.getByLabel('Seed', { exact: true })).toHaveValue('18446744073709551557');
   await expect(page.getByLabel('Guidance', { exact: true })).toHaveValue('2.5');

@@ -17,7 +17,14 @@ test('plans again when a setting changes', async ({ page }) => {
   const before = await page.getByTestId('plan-seconds').textContent();
   await page.getByLabel('Steps', { exact: true }).fill('200');
   await expect(page.getByTestId('plan-seconds')).not.toHaveText(before ?? '');
-  await expect(page.getByText(/200 steps/)).toBeVisible();
+  await expect(page.getByRole('img', { name: /denoise, 200 times/ })).toBeVisible();
+});
+
+test('says what the request became', async ({ page }) => {
+  await openPage(page);
+  await page.getByRole('radio', { name: 'Draft' }).check();
+  await expect(page.getByText(/^\d+ × \d+, 8 steps, \w+, (f32|bf16)\./)).toBeVisible();
+  await expect(page.getByLabel('Steps', { exact: true })).toHaveCount(0);
 });
 
 test('a refusal offers its ways out, and one press applies one', async ({ page }) => {
@@ -31,7 +38,7 @@ test('a refusal offers its ways out, and one press applies one', async ({ page }
   await expect(page.getByLabel('Memory at most', { exact: true })).toHaveValue(/^\d+MiB$/);
 });
 
-test('the keyboard alone generates; progress, preview and the picture appear', async ({ page }) => {
+test('the keyboard alone generates; progress and the picture appear', async ({ page }) => {
   await openPage(page);
   await page.keyboard.press('Tab');
   await expect(page.getByLabel('Prompt', { exact: true })).toBeFocused();
@@ -42,12 +49,20 @@ test('the keyboard alone generates; progress, preview and the picture appear', a
   await page.keyboard.press('Control+Enter');
   await expect(page.getByTestId('progress-text')).toHaveText(/^Step \d+ of 60/);
   await expect(page.getByRole('progressbar')).toBeVisible();
-  await expect(page.getByTestId('preview')).toBeVisible();
   await expect(page.getByTestId('announcement')).toHaveText(/Started|percent/);
   await expectDone(page);
   await expect(page.getByTestId('announcement')).toHaveText('Done');
   const picture = page.getByTestId('result').getByRole('img', { name: prompt });
   await expect.poll(() => picture.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBeGreaterThan(0);
+});
+
+test('a preview is shown while denoising', async ({ page }) => {
+  await openPage(page);
+  await generate(page, ownPrompt(), 100);
+  const preview = page.getByTestId('preview');
+  await expect(preview).toBeVisible();
+  expect(await preview.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBeGreaterThan(0);
+  await expectDone(page);
 });
 
 test('an empty prompt sends nothing and says so', async ({ page }) => {

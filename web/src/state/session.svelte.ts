@@ -21,7 +21,7 @@ export class Session {
   shownId = $state<string | null>(null); // of the stage: the last sent from here, else the first that ran
   connection = $state<'connecting' | 'live' | 'lost'>('connecting');
   needsToken = $state(false);
-  tokenIsWrong = $state(false);
+  tokenProblem = $state(''); // of the one that was given
   failure = $state.raw<Failure | null>(null); // of the last thing that the user asked for
   isSending = $state(false);
 
@@ -84,6 +84,7 @@ export class Session {
       this.put(await api.cancel(id));
     } catch (error) {
       this.refuse(error);
+      await this.look(id);
     }
   }
 
@@ -139,7 +140,8 @@ export class Session {
     }
     if (!isActive(known)) return;
     const { state, progress, error } = change;
-    this.put({ ...known, state, progress, error });
+    if (state !== 'done') this.put({ ...known, state, progress, error });
+    // The event has no pictures; until the job comes with them, the preview stands.
     if (hasEnded) void this.look(change.id).then(() => (state === 'done' ? this.gallery.load() : undefined));
   }
 
@@ -161,7 +163,14 @@ export class Session {
 
   private lost(error: unknown): void {
     this.connection = 'lost';
-    this.noteToken(error);
+    // Who may not even read can do nothing here.
+    if (error instanceof ApiError && error.status === 403) this.askForToken(error.failure.message);
+    else this.noteToken(error);
+  }
+
+  private askForToken(problem: string): void {
+    this.tokenProblem = problem;
+    this.needsToken = true;
   }
 
   private refuse(error: unknown): void {
@@ -171,8 +180,7 @@ export class Session {
 
   private noteToken(error: unknown): boolean {
     if (!(error instanceof ApiError) || error.status !== 401) return false;
-    this.tokenIsWrong = token.get() !== '';
-    this.needsToken = true;
+    this.askForToken(token.get() === '' ? '' : 'That token is not valid.');
     return true;
   }
 }
