@@ -18,6 +18,7 @@
 #include "server/http_server.h"
 #include "server/native/native_routes.h"
 #include "server/static_files.h"
+#include "web/page_files.h"
 
 namespace snug::cli {
 namespace {
@@ -113,7 +114,7 @@ class ServeCommand final : public Command {
         .unready = [] { return std::optional<std::string>(); },
     };
     std::vector<Route> routes = native_routes(parts);
-    for (Route& route : static_routes(placeholder_page_files())) routes.push_back(std::move(route));
+    for (Route& route : static_routes(page_files())) routes.push_back(std::move(route));
     return routes;
   }
 

@@ -150,7 +150,8 @@ RequestFields request_from_json(const ordered_json& json, const OpenInput& open_
   for (const auto& [name, value] : json.items()) {
     if (value.is_null()) continue;
     const RequestField& field = field_named(name);
-    std::visit([&](auto member) { read_into(fields.*member, field.name, value, open_input); }, field.member);
+    std::visit([&, &given = value](auto member) { read_into(fields.*member, field.name, given, open_input); },
+               field.member);
   }
   return fields;
 }

@@ -77,7 +77,8 @@ TEST(Sampler, ResumedFromItsStateGivesTheSameBits) {
 
       const auto second = make_sampler(config_for(choice), 7);
       second->restore(first->state(), kElements);
-      BatchNoise resumed_noise({TorchGenerator(noise.generators()[0].state())});
+      BatchNoise resumed_noise(0, 1);
+      resumed_noise.restore(noise.states());
       run_calls(*second, stop, second->calls(), latents, resumed_noise);
       ASSERT_EQ(testing::worst_difference(latents, expected), 0) << "stopped before call " << stop;
     }
