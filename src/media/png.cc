@@ -16,6 +16,9 @@
 namespace snug {
 namespace {
 
+// Of zlib. Less than half of the time that its default, 6, takes, for files that are 2.5 % larger.
+constexpr int kCompressionLevel = 4;
+
 // Bounds what libspng keeps of ancillary chunks (colour profiles, texts) while it looks for the pixels.
 constexpr size_t kChunkLimitBytes = 64 * kMiB;
 constexpr size_t kChunkCacheLimitBytes = 64 * kMiB;
@@ -162,6 +165,7 @@ std::vector<std::byte> encode_png(const Picture& picture, const Metadata& metada
 
   const Context context = new_context(SPNG_CTX_ENCODER);
   check_encoding(spng_set_option(context.get(), SPNG_ENCODE_TO_BUFFER, 1));
+  check_encoding(spng_set_option(context.get(), SPNG_IMG_COMPRESSION_LEVEL, kCompressionLevel));
   spng_ihdr header = {};
   header.width = static_cast<uint32_t>(picture.width);
   header.height = static_cast<uint32_t>(picture.height);
