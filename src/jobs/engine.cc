@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -30,6 +31,7 @@ constexpr int kJobsLookedAt = 16;
 // When the store cannot be written: how long until it is tried again.
 constexpr milliseconds kFirstRetry{200}, kLongestRetry{5000};
 constexpr std::chrono::seconds kPatience{20};  // with a run, when the service stops
+constexpr int kMostBeginnings = 20;
 constexpr double kRetrySeconds = 5;            // until a failed job's next attempt, doubled each time
 constexpr double kCheckpointShare = 0.01;      // most of a run's time
 
@@ -48,6 +50,14 @@ JobFailure failure_of(const Error& error) {
     failure.ways_out = ways_out_json(refusal->ways).dump();
   }
   return failure;
+}
+
+// What ends the process each time it runs would do so for ever.
+void refuse_what_never_gets_on(const Job& job) {
+  if (job.attempts < kMostBeginnings || !job.checkpoint.empty()) return;
+  throw Error(ErrorCode::kInternal,
+              fmt::format("it was begun {} times, and never got as far as a checkpoint", job.attempts),
+              "the service's log says how it ended; ask for a smaller picture, and report it");
 }
 
 std::string shape_of_batch(const RequestFields& fields, const Model& model, const Rates& rates) {
@@ -158,6 +168,7 @@ class Engine::Impl {
     for (const Job& job : ready) {
       if (stopping()) return {};
       try {
+        refuse_what_never_gets_on(job);
         BatchJob candidate{job, parts_.preparer.prepare(job.request)};
         if (batch.empty() && answer_from_cache(candidate)) continue;
         if (batch.empty() || may_join(candidate, batch, parts_.options.most_batch)) {
