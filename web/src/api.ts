@@ -230,6 +230,9 @@ export const api = {
     }
     return json(`jobs?${parameters}`);
   },
+  // Of a picture that requests then begin with: its id.
+  upload: async (file: Blob): Promise<string> =>
+    (await json<{ id: string }>('images', { method: 'POST', headers: { 'Content-Type': file.type }, body: file })).id,
   cancel: (id: string): Promise<Job> => json(`jobs/${encodeURIComponent(id)}`, { method: 'DELETE' }),
   pictureUrl: (id: string, number: number): string => address(`jobs/${encodeURIComponent(id)}/images/${number}`).href,
   pictureBytes: async (id: string, number: number, signal?: AbortSignal): Promise<Blob> =>

@@ -32,12 +32,16 @@ describe('toRequest', () => {
   });
 });
 
+it('a strength without a picture to begin with means nothing', () => {
+  expect(toRequest({ ...emptySettings(), strength: 0.5 })).toEqual({});
+});
+
 describe('settingsOf', () => {
   it('is the inverse of toRequest, fields without a control included', () => {
     const request = {
       prompt: 'x', negative_prompt: 'y', width: 64, height: 96, steps: 9, sampler: 'euler', schedule: 'karras',
       guidance_scale: 2, seed: '5', batch: 2, precision: 'bf16', memory: '1GiB', model: 'm', allow: ['size'],
-      image: 'abc', strength: 0.5,
+      image: 'abc', strength: 0.5, vae: 'other', clip_skip: 2,
     };
     expect(toRequest(settingsOf(job(request, ['5', '6'])))).toEqual(request);
   });

@@ -20,8 +20,10 @@ export interface Settings {
   batch: number | null;
   precision: string;
   memory: string; // "700MiB"
+  image: string; // id of an upload: the picture to begin with
+  strength: number | null; // 0..1, how much of it is replaced
   allow: string[]; // of ALLOWED: what may change so that the memory suffices
-  // Fields of a reused request that the form has no control for: the start picture, its strength and so on.
+  // Fields of a reused request that the form has no control for: a mask, another autoencoder and so on.
   kept: JobRequest;
 }
 
@@ -44,6 +46,8 @@ export function emptySettings(): Settings {
     batch: null,
     precision: '',
     memory: '',
+    image: '',
+    strength: null,
     allow: [],
     kept: {},
   };
@@ -72,6 +76,8 @@ export function toRequest(settings: Settings): JobRequest {
   put('batch', settings.batch);
   put('precision', settings.precision);
   put('memory', settings.memory.replaceAll(/\s+/g, ''));
+  put('image', settings.image);
+  if (settings.image !== '') put('strength', settings.strength);
   if (settings.allow.length > 0) request.allow = [...settings.allow];
   return request;
 }
@@ -83,7 +89,7 @@ const number = (value: unknown): number | null => (typeof value === 'number' ? v
 export function settingsOf(job: Job, index = 0): Settings {
   const {
     prompt, negative_prompt, model, width, height, steps, sampler, schedule,
-    guidance_scale, seed, batch, precision, memory, allow, ...kept
+    guidance_scale, seed, batch, precision, memory, image, strength, allow, ...kept
   } = job.request ?? {};
   return {
     ...emptySettings(),
@@ -101,6 +107,8 @@ export function settingsOf(job: Job, index = 0): Settings {
     batch: index === 0 ? number(batch) : null,
     precision: text(precision),
     memory: text(memory),
+    image: text(image),
+    strength: number(strength),
     allow: Array.isArray(allow) ? allow.filter((word) => typeof word === 'string') : [],
     kept,
   };

@@ -1,4 +1,6 @@
 // From the prompt to the picture.
+import path from 'node:path';
+
 import { expect, test } from '@playwright/test';
 
 import { expectDone, generate, openPage, ownPrompt } from './page';
@@ -29,7 +31,7 @@ test('says what the request became', async ({ page }) => {
 
 test('a refusal offers its ways out, and one press applies one', async ({ page }) => {
   await openPage(page);
-  await page.getByText('Memory and precision').click();
+  await page.getByText('Start picture, memory, precision').click();
   await page.getByLabel('Memory at most', { exact: true }).fill('20MiB');
   await expect(page.getByRole('alert')).toContainText('needs at least');
   await page.getByRole('list', { name: 'Ways out' }).getByRole('button', { name: /^Allow \d+ MiB/ }).click();
@@ -63,6 +65,20 @@ test('a preview is shown while denoising', async ({ page }) => {
   await expect(preview).toBeVisible();
   expect(await preview.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBeGreaterThan(0);
   await expectDone(page);
+});
+
+test('begins from a picture', async ({ page }) => {
+  await openPage(page);
+  await page.getByText('Start picture, memory, precision').click();
+  await page.getByLabel('Start picture', { exact: true }).setInputFiles(path.join(__dirname, 'recorded/picture_1.webp'));
+  await expect(page.getByRole('img', { name: 'Start' })).toBeVisible();
+  await page.getByLabel('Change (0 to 1)', { exact: true }).fill('0.6');
+  const sent = page.waitForRequest((request) => request.method() === 'POST' && request.url().endsWith('/jobs'));
+  await generate(page, ownPrompt());
+  expect((await sent).postDataJSON()).toMatchObject({ image: expect.stringMatching(/^[0-9a-f]{64}$/), strength: 0.6 });
+  await expectDone(page);
+  await page.getByRole('button', { name: 'Remove' }).click();
+  await expect(page.getByRole('img', { name: 'Start' })).toHaveCount(0);
 });
 
 test('an empty prompt sends nothing and says so', async ({ page }) => {

@@ -31,7 +31,7 @@ test.describe('screenshots', () => {
       await page.getByTestId('result').getByRole('button').first().click();
       await shoot('dialog');
       await page.keyboard.press('Escape');
-      await page.getByText('Memory and precision').click();
+      await page.getByText('Start picture, memory, precision').click();
       await page.getByLabel('Memory at most', { exact: true }).fill('20MiB');
       await expect(page.getByRole('list', { name: 'Ways out' })).toBeVisible();
       await shoot('refused', isMobile);

@@ -144,6 +144,7 @@ const ROUTES = {
     if (!keys.has(key)) keys.set(key, newJob(body));
     return keys.get(key);
   },
+  'POST images': () => ({ id: 'a'.repeat(64), bytes: 1 }),
   'GET jobs': ({ url }) => listJobs(url.searchParams),
   'GET jobs/*': ({ id }) => jobNamed(id),
   'DELETE jobs/*': ({ id }) => {
@@ -167,8 +168,9 @@ async function answer(request, response) {
     const picture = pictures[(Number(id.slice(3)) + Number(rest[1])) % pictures.length];
     return response.writeHead(200, { 'Content-Type': 'image/webp' }).end(picture);
   }
-  let text = '';
-  for await (const chunk of request) text += chunk;
+  const chunks = [];
+  for await (const chunk of request) chunks.push(chunk);
+  const text = kind === 'images' ? '' : Buffer.concat(chunks).toString();
   const route = ROUTES[`${request.method} ${kind}${id === undefined ? '' : '/*'}`];
   if (route === undefined) throw new Refusal(404, { code: 'not_found', message: 'there is no such path' });
   const result = route({ url, id, body: text === '' ? {} : JSON.parse(text), key: request.headers['idempotency-key'] });
