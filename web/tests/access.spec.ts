@@ -26,6 +26,17 @@ for (const colorScheme of ['light', 'dark'] as const) {
   });
 }
 
+test('axe finds nothing serious while a job runs and others wait', async ({ page }) => {
+  await openPage(page);
+  for (let i = 0; i < 2; ++i) await generate(page, ownPrompt(), 900);
+  await expect(page.getByTestId('queue-row')).toHaveCount(2);
+  await expectAccessible(page);
+  for (let left = 2; left > 0; --left) {
+    await page.getByTestId('queue-row').first().getByRole('button').click();
+    await expect(page.getByTestId('queue-row')).toHaveCount(left - 1);
+  }
+});
+
 test('nothing scrolls sideways', async ({ page }) => {
   await openPage(page);
   await expectNoSidewaysScroll(page);
@@ -58,6 +69,7 @@ test('a server that wants a token is given one, which stays in the tab', async (
   );
   await page.goto('./');
   const dialog = page.getByRole('dialog', { name: 'This server needs a token' });
+  await expectAccessible(page);
   await dialog.getByLabel('Token', { exact: true }).fill('wrong');
   await page.keyboard.press('Enter');
   await expect(dialog.getByRole('alert')).toContainText('not valid');

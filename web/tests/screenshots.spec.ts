@@ -7,8 +7,13 @@ import { expectDone, generate, openPage } from './page';
 
 const folder = process.env.SNUG_PAGE_SCREENSHOTS ?? '';
 
+const PROMPTS = [
+  'a castle on a hill', 'a winding river through a green valley', 'snowy mountains under a blue sky',
+  'a lighthouse on a cliff at night', 'a desert under a full moon', 'an island with palm trees',
+];
+
 test.describe('screenshots', () => {
-  test.setTimeout(90_000);
+  test.setTimeout(150_000);
   test.skip(folder === '', 'SNUG_PAGE_SCREENSHOTS is not set');
 
   for (const colorScheme of ['light', 'dark'] as const) {
@@ -19,10 +24,15 @@ test.describe('screenshots', () => {
       const shoot = (name: string, fullPage = false): Promise<Buffer> =>
         page.screenshot({ path: path.join(folder, `${name}-${size}-${colorScheme}.png`), fullPage });
       await openPage(page);
+      for (const prompt of PROMPTS) await generate(page, prompt, 25);
+      await expect(page.getByTestId('queue-row')).toHaveCount(0, { timeout: 60_000 });
+      await page.reload();
+      await openPage(page);
+      await expect(page.getByTestId('gallery').getByRole('img').nth(3)).toBeVisible();
       await shoot('begin');
-      await generate(page, 'a red sailboat on the sea at sunset', 60);
-      await expect(page.getByTestId('preview')).toBeVisible();
-      for (const prompt of ['a castle on a hill', 'snowy mountains under a blue sky']) await generate(page, prompt);
+      await generate(page, 'a red sailboat on the sea at sunset', 200);
+      await expect(page.getByTestId('progress-text')).toHaveText(/^Step [3-9]\d /);
+      for (const prompt of ['a castle on a hill', 'snowy mountains under a blue sky']) await generate(page, prompt, 25);
       await expect(page.getByTestId('queue-row')).toHaveCount(3);
       await shoot('running', isMobile);
       await expect(page.getByTestId('queue-row')).toHaveCount(0, { timeout: 30_000 });
