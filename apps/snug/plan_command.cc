@@ -18,6 +18,7 @@
 #include "pipeline/fit_request.h"
 #include "pipeline/fit_time.h"
 #include "pipeline/plan_curve.h"
+#include "pipeline/plan_heading.h"
 #include "pipeline/rates_file.h"
 #include "pipeline/validate_request.h"
 #include "plan/curve.h"
@@ -31,8 +32,6 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr int kCurvePoints = 12;
-
-std::string precision_name(DType precision) { return precision == DType::kBF16 ? "bf16" : "f32"; }
 
 std::string rates_note(RatesSource source) {
   switch (source) {
@@ -111,7 +110,7 @@ class PlanCommand final : public Command {
     draw(plan_svg(plan, figures, fitted.run.budget.bytes, subject(fitted.request)));
     const std::vector<std::string> unused = unused_measures(plan, fitted.run.spillable_bytes);
     if (json_) {
-      ordered_json json = heading_json(fitted, model);
+      ordered_json json = plan_heading_json(fitted, model);
       json.update(plan_json(plan, figures, explain_));
       if (explain_) json["unused_measures"] = unused;
       fmt::print("{}\n", dump(json));
@@ -134,7 +133,7 @@ class PlanCommand final : public Command {
     const MemoryBudget& budget = fitted.run.budget;
     draw(curve_svg(rows, budget.bytes, subject(fitted.request)));
     if (json_) {
-      ordered_json json = heading_json(fitted, model);
+      ordered_json json = plan_heading_json(fitted, model);
       json["curve"] = curve_json(rows);
       fmt::print("{}\n", dump(json));
       return;
@@ -174,28 +173,6 @@ class PlanCommand final : public Command {
       fmt::print("note: {}\n", printable(assumption));
     }
     if (!svg_.empty()) fmt::print("drawn in {}\n", printable(svg_));
-  }
-
-  static ordered_json heading_json(const FittedRun& fitted, const Model& model) {
-    const Request& request = fitted.request;
-    const PlannedRun& run = fitted.run;
-    return {{"status", "done"},
-            {"model", request.model_name},
-            {"architecture", model.description.title},
-            {"width", request.width},
-            {"height", request.height},
-            {"steps", request.steps},
-            {"batch", request.batch},
-            {"guidance_scale", request.guidance_scale},
-            {"sampler", request.sampler_name},
-            {"precision", precision_name(request.precision)},
-            {"precision_reason",
-             request.precision_reason.empty() ? ordered_json() : ordered_json(request.precision_reason)},
-            {"budget", budget_json(run.budget)},
-            {"changes", fitted.changes},
-            {"rates", rates_source_name(run.rates_source)},
-            {"scratch_folder", run.scratch_folder},
-            {"assumptions", model.description.assumptions}};
   }
 
   RequestOptions options_;

@@ -3,18 +3,12 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/snug/print_error.h"
+#include "pipeline/plan_heading.h"
 #include "pipeline/run_report.h"
 
 namespace snug::cli {
 
 using nlohmann::ordered_json;
-
-ordered_json budget_json(const MemoryBudget& budget) {
-  return {{"bytes", budget.bytes},
-          {"stated", budget.stated},
-          {"limited_by", budget.limited_by},
-          {"margin_bytes", budget.margin_bytes}};
-}
 
 ordered_json refusal_json(const OverBudget& refusal) {
   ordered_json json = ordered_json::parse(error_json(refusal));

@@ -1,4 +1,4 @@
-// Budgets and their refusal as JSON, for `snug plan` and `snug generate`.
+// Refusals as JSON, for `snug plan` and `snug generate`.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -6,9 +6,6 @@
 #include "pipeline/fit_request.h"
 
 namespace snug::cli {
-
-// {"bytes", "stated", "limited_by", "margin_bytes"}.
-nlohmann::ordered_json budget_json(const MemoryBudget& budget);
 
 // The error object of print_error.h, with "budget", "smallest_budget_bytes" and "ways_out": each with the
 // flag that takes it, as one text, and what it comes to.

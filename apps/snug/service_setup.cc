@@ -81,6 +81,7 @@ ServiceOptions service_options(const Configuration& configuration) {
   options.data_folder = data_folder(configuration);
   options.find_model = [configuration](RequestFields& fields) {
     const std::string path = path_of(fields.model, configuration);
+    fields.model_alias = name_of(path);
     fields.model = path == kEmbeddedModelName ? std::string() : path;
     if (!fields.vae.empty()) fields.vae = path_of(fields.vae, configuration);
     if (fields.tokenizer.empty()) fields.tokenizer = configuration.tokenizer;

@@ -12,6 +12,7 @@
 #include "jobs/job_store.h"
 #include "jobs/prepared_job.h"
 #include "jobs/service_options.h"
+#include "pipeline/fit_request.h"
 
 namespace snug {
 
@@ -19,7 +20,9 @@ class Admission {
  public:
   explicit Admission(const ServiceOptions& options);
 
-  // Of the pictures together in one batch. Throws OverBudget, as `snug plan`, when nothing fits.
+  // The whole plan, as if what is spare were not there. Throws OverBudget, as `snug plan`, when nothing fits.
+  FittedRun fit(const RequestFields& fields, const Model& model) const;
+  // What it takes; of the pictures together in one batch. Throws likewise.
   JobPlan plan(const RequestFields& fields, const Model& model);
 
   // Most that the process may hold, kept weights and all.
@@ -30,6 +33,8 @@ class Admission {
   std::string memory_of(const RequestFields& fields) const;
 
  private:
+  Request limited_request(const RequestFields& fields, const Model& model) const;
+
   const ServiceOptions& options_;
   int64_t budget_bytes_ = 0;
   std::atomic<int64_t> spare_bytes_ = 0;

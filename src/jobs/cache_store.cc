@@ -76,7 +76,8 @@ CacheStore::~CacheStore() {
   }
 }
 
-std::optional<CacheEntry> CacheStore::find(const std::string& kind, const std::string& address) {
+std::optional<CacheEntry> CacheStore::find(const std::string& kind, const std::string& address,
+                                           bool count_misses) {
   const auto limits = limits_.find(kind);
   SNUG_CHECK(limits != limits_.end(), "a cache with entries in the store has limits");
   const int64_t now_ms = database_.now_ms();
@@ -95,7 +96,7 @@ std::optional<CacheEntry> CacheStore::find(const std::string& kind, const std::s
   {
     const std::lock_guard lock(mutex_);
     if (pending_.since_ms == 0) pending_.since_ms = now_ms;
-    pending_.counts[kind].add({entry ? 1 : 0, entry ? 0 : 1, 0});
+    pending_.counts[kind].add({entry ? 1 : 0, !entry && count_misses ? 1 : 0, 0});
     if (entry) {
       Uses& uses = pending_.uses[{kind, address}];
       ++uses.hits;

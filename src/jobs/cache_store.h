@@ -43,8 +43,10 @@ class CacheStore {
   CacheStore(const CacheStore&) = delete;
   CacheStore& operator=(const CacheStore&) = delete;
 
-  // A hit or a miss. An entry that is too old is a miss.
-  std::optional<CacheEntry> find(const std::string& kind, const std::string& address);
+  // A hit or a miss. An entry that is too old is a miss. `count_misses`: false when the same request has been
+  // asked for and missed before.
+  std::optional<CacheEntry> find(const std::string& kind, const std::string& address,
+                                 bool count_misses = true);
   // Takes the place of an entry with the same address, then evicts until the kind is within its limits; an
   // entry larger than the limit is not kept. Returns the blobs that nothing names any more.
   std::vector<std::string> put(const std::string& kind, const CacheEntry& entry);

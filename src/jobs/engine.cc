@@ -32,8 +32,8 @@ constexpr int kJobsLookedAt = 16;
 constexpr milliseconds kFirstRetry{200}, kLongestRetry{5000};
 constexpr std::chrono::seconds kPatience{20};  // with a run, when the service stops
 constexpr int kMostBeginnings = 20;
-constexpr double kRetrySeconds = 5;            // until a failed job's next attempt, doubled each time
-constexpr double kCheckpointShare = 0.01;      // most of a run's time
+constexpr double kRetrySeconds = 5;        // until a failed job's next attempt, doubled each time
+constexpr double kCheckpointShare = 0.01;  // most of a run's time
 
 bool worth_a_retry(ErrorCode code) {
   return code == ErrorCode::kIoError || code == ErrorCode::kOutOfMemory || code == ErrorCode::kDiskFull ||
@@ -192,7 +192,7 @@ class Engine::Impl {
   // An equal job has been done meanwhile.
   bool answer_from_cache(const BatchJob& job) {
     if (!job.job.checkpoint.empty()) return false;
-    std::vector<JobPicture> pictures = cached_pictures(*job.prepared, parts_.caches);
+    std::vector<JobPicture> pictures = cached_pictures(*job.prepared, parts_.caches, true);
     if (pictures.empty()) return false;
     const std::string& id = job.job.id;
     if (parts_.jobs.reserve(id, {}, 0, parts_.admission.budget_bytes()) != Reservation::kReserved)

@@ -59,8 +59,9 @@ class Engine {
   std::unique_ptr<Impl> impl_;
 };
 
-// The pictures of a job whose every address the cache has; empty otherwise. Counts hits and misses.
-std::vector<JobPicture> cached_pictures(const PreparedJob& job, CacheStore& caches);
+// The pictures of a job whose every address the cache has; empty otherwise. `again`: the job has been looked
+// for before, so that another miss is none.
+std::vector<JobPicture> cached_pictures(const PreparedJob& job, CacheStore& caches, bool again = false);
 // Puts a finished picture into the cache of results.
 void keep_picture(const std::string& address, const JobPicture& picture, CacheStore& caches,
                   BlobStore& blobs);

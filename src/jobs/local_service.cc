@@ -15,8 +15,7 @@
 #include "jobs/secret.h"
 #include "jobs/upload_store.h"
 #include "media/decode_picture.h"
-#include "pipeline/fit_request.h"
-#include "pipeline/validate_request.h"
+#include "pipeline/plan_heading.h"
 #include "plan/plan_figures.h"
 #include "plan/plan_json.h"
 
@@ -160,16 +159,11 @@ Job LocalService::submit(const Submission& submission) {
 
 std::string LocalService::plan(const Submission& submission) {
   const auto prepared = preparer_.prepare(fields_of(submission));
-  Request request = prepared->request;
-  request.memory_bytes.reset();
-  RequestFields limited = prepared->fields;
-  limited.memory = admission_.memory_of(limited);
-  request = validate_request(limited, *prepared->model, cpu_backend());
-  const FittedRun fitted = fit_request(std::move(request), *prepared->model, cpu_backend(), options_.rates);
+  const FittedRun fitted = admission_.fit(prepared->fields, *prepared->model);
   const PlanFigures figures = plan_figures(fitted.run.plan, nullptr, options_.rates);
-  nlohmann::ordered_json json = plan_json(fitted.run.plan, figures, false);
-  json["budget_bytes"] = admission_.budget_bytes();
-  json["changes"] = fitted.changes;
+  nlohmann::ordered_json json = plan_heading_json(fitted, *prepared->model);
+  json.erase("scratch_folder");  // where it lies is nobody's business
+  json.update(plan_json(fitted.run.plan, figures, false));
   return json.dump();
 }
 

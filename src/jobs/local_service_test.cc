@@ -125,6 +125,10 @@ TEST_F(LocalService, TheSameRequestAgainIsDoneAtOnceWithTheSameBytes) {
   EXPECT_NE(again.id, made.id);
   EXPECT_EQ(picture(again), picture(made));
   EXPECT_EQ(service_->submit(submission("a castle", 5)).state, JobState::kQueued);
+  const CacheFigures results = service_->cache_figures().front();
+  EXPECT_EQ(results.kind, "results");
+  EXPECT_EQ(results.hits, 1);
+  EXPECT_EQ(results.misses, 2);
 }
 
 TEST_F(LocalService, EqualRequestsThatWaitTogetherAreMadeOnce) {

@@ -30,10 +30,10 @@ JobPicture from_text(const std::string& text) {
 
 }  // namespace
 
-std::vector<JobPicture> cached_pictures(const PreparedJob& job, CacheStore& caches) {
+std::vector<JobPicture> cached_pictures(const PreparedJob& job, CacheStore& caches, bool again) {
   std::vector<JobPicture> pictures;
   for (const std::string& address : job.addresses) {
-    const auto entry = caches.find(kKind, address);
+    const auto entry = caches.find(kKind, address, !again);
     if (!entry.has_value()) return {};
     pictures.push_back(from_text(entry->value));
   }

@@ -116,9 +116,10 @@ std::shared_ptr<const Model> open_model(const RequestFields& fields) {
         "than it is.");
   }
   RecommendedSettings recommended = read_recommended(checkpoint);
-  std::string name = !fields.manifest.empty() ? fields.manifest
-                     : fields.model.empty()   ? std::string(kEmbeddedModelName)
-                                              : fields.model;
+  std::string name = !fields.model_alias.empty() ? fields.model_alias
+                     : !fields.manifest.empty()  ? fields.manifest
+                     : fields.model.empty()      ? std::string(kEmbeddedModelName)
+                                                 : fields.model;
   std::string identity = model_identity(fields);
   return std::make_shared<const Model>(Model{std::move(name), std::move(identity), std::move(checkpoint),
                                              std::move(other_vae), std::move(description),

@@ -14,8 +14,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-std::string precision_name(DType precision) { return precision == DType::kBF16 ? "bf16" : "f32"; }
-
 // "Karras" for "dpmpp_2m_karras", empty for samplers without a schedule in their name.
 std::string_view schedule_label(const std::string& name) {
   const SamplerChoice choice = find_sampler(name);

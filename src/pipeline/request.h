@@ -26,11 +26,12 @@ struct PictureFields {
 };
 
 struct RequestFields {
-  std::string model;      // folder or single file; empty: the embedded model
-  std::string manifest;   // in place of `model`, for planning alone (weights/manifest_checkpoint.h)
-  std::string vae;        // another decoder and encoder; empty: the model's own
-  std::string tokenizer;  // folder with the tokenizer, for single files
-  std::string config;     // folder with the configuration, for single files
+  std::string model;        // folder or single file; empty: the embedded model
+  std::string model_alias;  // shown in its place, where paths are nobody's business; empty: the path
+  std::string manifest;     // in place of `model`, for planning alone (weights/manifest_checkpoint.h)
+  std::string vae;          // another decoder and encoder; empty: the model's own
+  std::string tokenizer;    // folder with the tokenizer, for single files
+  std::string config;       // folder with the configuration, for single files
 
   std::string prompt;
   std::string negative_prompt;
@@ -74,6 +75,9 @@ struct RequestPicture {
   int64_t index = 0;  // in the batch that was asked for, whose first seed was seed - index
   int64_t batch = 1;
 };
+
+// As requests name it: "bf16", "f32".
+inline std::string precision_name(DType precision) { return precision == DType::kBF16 ? "bf16" : "f32"; }
 
 struct Request {
   std::string model_name;
