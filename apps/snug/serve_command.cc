@@ -17,6 +17,7 @@
 #include "jobs/token_store.h"
 #include "server/http_server.h"
 #include "server/native/native_routes.h"
+#include "server/openai/openai_routes.h"
 #include "server/static_files.h"
 #include "web/page_files.h"
 
@@ -114,6 +115,9 @@ class ServeCommand final : public Command {
         .unready = [] { return std::optional<std::string>(); },
     };
     std::vector<Route> routes = native_routes(parts);
+    for (const auto make : {openai_routes}) {
+      for (Route& route : make(parts)) routes.push_back(std::move(route));
+    }
     for (Route& route : static_routes(page_files())) routes.push_back(std::move(route));
     return routes;
   }

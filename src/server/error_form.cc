@@ -106,7 +106,10 @@ ErrorForm error_form_of(std::string_view path) {
 std::string native_error_json(const Failure& failure) { return dump(native_error(failure)); }
 
 HttpResponse error_response(const Failure& failure, ErrorForm form) {
-  HttpResponse response = json_response(failure.status, dump(error_in_form(failure, form)));
+  // What these two call a bad request, value or form, is always 400; their clients know no 422.
+  const bool plain_400 = form == ErrorForm::kOpenai || form == ErrorForm::kComfyui;
+  const int status = plain_400 && failure.status == 422 ? 400 : failure.status;
+  HttpResponse response = json_response(status, dump(error_in_form(failure, form)));
   if (failure.retry_after_seconds.has_value()) {
     response.headers.set("Retry-After", fmt::format("{}", *failure.retry_after_seconds));
   }

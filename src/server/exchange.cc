@@ -22,7 +22,8 @@ HttpError wrong_type(std::string_view wanted) {
 void check_type(RouteBody body, const std::string& type) {
   const bool is_form = type == "multipart/form-data";
   switch (body) {
-    case RouteBody::kNone: return;
+    case RouteBody::kNone:
+    case RouteBody::kAnyJson: return;
     case RouteBody::kJson:
       // Also what keeps pages of other sites from posting: without CORS no browser sends JSON for them.
       if (type != "application/json") throw wrong_type("application/json");

@@ -25,6 +25,7 @@ class MadeUpService final : public Service {
   std::optional<Error> refusal;         // of the next calls that submit or plan
   std::function<void()> before_submit;  // for what takes time
   std::optional<double> wait_seconds;   // of queue_figures
+  bool done_at_once = false;            // as if every picture were in the cache
   std::atomic<int> submitted = 0, planned = 0, subscriptions = 0;
   Submission last;  // of submit or plan
 
@@ -41,6 +42,10 @@ class MadeUpService final : public Service {
     job.created_ms = 1'700'000'000'123;
     job.request = R"({"prompt":"a castle"})";
     job.steps = 8;
+    if (done_at_once) {
+      job.state = JobState::kDone;
+      job.pictures.resize(1);
+    }
     return jobs_[job.id] = job;
   }
   Job job(const std::string& id, const std::string& owner) override {

@@ -21,6 +21,7 @@ namespace snug {
 enum class RouteBody {
   kNone,     // what is sent along is refused
   kJson,     // application/json
+  kAnyJson,  // JSON whatever the header calls it: ComfyUI's clients call it a form
   kPicture,  // image/* or multipart/form-data
   kForm,     // multipart/form-data
 };

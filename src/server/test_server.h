@@ -1,5 +1,5 @@
-// A server on a loopback port for tests, with the native API over a MadeUpService and a few routes of the
-// test's own.
+// A server on a loopback port for tests, with all APIs over a MadeUpService and a few routes of the test's
+// own.
 #pragma once
 
 #include <memory>
@@ -14,6 +14,7 @@
 #include "server/http_server.h"
 #include "server/made_up_service.h"
 #include "server/native/native_routes.h"
+#include "server/openai/openai_routes.h"
 #include "server/raw_client.h"
 #include "server/static_files.h"
 
@@ -41,13 +42,16 @@ inline std::vector<ListedModel> made_up_models() {
 class TestServer {
  public:
   explicit TestServer(ServerOptions options = {}, std::vector<Route> more = {}) {
-    std::vector<Route> routes =
-        native_routes({.service = service,
-                       .access = &access,
-                       .models = made_up_models,
-                       .system_json = [] { return std::string(R"({"cores":2})"); },
-                       .metrics_text = [] { return std::string("snug_jobs_queued 3\n"); },
-                       .unready = [this] { return unready; }});
+    const NativeParts parts{.service = service,
+                            .access = &access,
+                            .models = made_up_models,
+                            .system_json = [] { return std::string(R"({"cores":2})"); },
+                            .metrics_text = [] { return std::string("snug_jobs_queued 3\n"); },
+                            .unready = [this] { return unready; }};
+    std::vector<Route> routes = native_routes(parts);
+    for (const auto make : {openai_routes}) {
+      for (Route& route : make(parts)) routes.push_back(std::move(route));
+    }
     for (Route& route : static_routes(placeholder_page_files())) routes.push_back(std::move(route));
     for (Route& route : more) routes.push_back(std::move(route));
     if (options.listen == ServerOptions{}.listen) options.listen = {"127.0.0.1:0"};

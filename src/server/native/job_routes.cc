@@ -1,16 +1,15 @@
 // POST /api/v1/plan and /api/v1/jobs; GET and DELETE of jobs; their pictures.
 #include <charconv>
-#include <cmath>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "base/error.h"
 #include "server/http_error.h"
 #include "server/json_body.h"
 #include "server/native/native_json.h"
 #include "server/native/native_routes.h"
 #include "server/native/submission_json.h"
+#include "server/submit_job.h"
 
 namespace snug {
 namespace {
@@ -19,14 +18,6 @@ using nlohmann::ordered_json;
 
 constexpr int64_t kMostListed = 500;
 
-// A full queue says when to come back: when a job that came now would begin, as planned.
-[[noreturn]] void refuse_full_queue(const Error& error, Service& service) {
-  const double wait = service.queue_figures().wait_seconds.value_or(1);
-  throw HttpError(error_info(error.code()).http_status, std::string(error.word()), error.problem(),
-                  error.fix())
-      .after_seconds(std::max<int64_t>(1, std::llround(std::ceil(std::min(wait, 86'400.0)))));
-}
-
 Reply plan(const NativeParts& parts, const HttpRequest& request) {
   const nlohmann::json body = parse_json_body(request.body);
   return json_response(200, parts.service.plan(submission_from_json(body, request, parts)));
@@ -34,14 +25,7 @@ Reply plan(const NativeParts& parts, const HttpRequest& request) {
 
 Reply submit(const NativeParts& parts, const HttpRequest& request) {
   const nlohmann::json body = parse_json_body(request.body);
-  const Submission submission = submission_from_json(body, request, parts);
-  Job job;
-  try {
-    job = parts.service.submit(submission);
-  } catch (const Error& error) {
-    if (error.code() == ErrorCode::kQueueFull) refuse_full_queue(error, parts.service);
-    throw;
-  }
+  const Job job = submit_job(parts.service, submission_from_json(body, request, parts));
   HttpResponse response = json_response(202, dump_json(job_json(job)));
   response.headers.set("Location", "/api/v1/jobs/" + job.id);
   return response;

@@ -72,16 +72,6 @@ RequestFields fields_from_json(const ordered_json& json, const std::string& owne
   return fields;
 }
 
-void check_key(const std::string& key) {
-  const bool printable = std::ranges::all_of(key, [](char letter) { return letter > 0x20 && letter < 0x7f; });
-  if (key.size() > kMostKeyBytes || !printable) {
-    throw HttpError(400, "malformed_request",
-                    fmt::format("the Idempotency-Key is longer than {} letters, or not of printable ASCII",
-                                kMostKeyBytes),
-                    "use a UUID");
-  }
-}
-
 }  // namespace
 
 std::shared_ptr<const ByteSource> hold_picture(std::string name, std::vector<std::byte> bytes) {
@@ -103,6 +93,18 @@ std::shared_ptr<const ByteSource> open_picture(const std::string& text, std::str
                         "send 'data:image/png;base64,...', or upload the picture and send its id");
   }
   return hold_picture(std::string(field), *std::move(bytes));
+}
+
+std::string idempotency_key_of(const HttpRequest& request) {
+  std::string key(request.headers.find("Idempotency-Key").value_or(""));
+  const bool printable = std::ranges::all_of(key, [](char letter) { return letter > 0x20 && letter < 0x7f; });
+  if (key.size() > kMostKeyBytes || !printable) {
+    throw HttpError(400, "malformed_request",
+                    fmt::format("the Idempotency-Key is longer than {} letters, or not of printable ASCII",
+                                kMostKeyBytes),
+                    "use a UUID");
+  }
+  return key;
 }
 
 void require_listed_model(const std::string& name, std::string_view field,
@@ -136,8 +138,7 @@ Submission submission_from_json(const nlohmann::json& body, const HttpRequest& r
   }
   submission.time_seconds = fields.number("time_seconds", 0, kMostSeconds);
   submission.previews = fields.truth("previews").value_or(false);
-  submission.idempotency_key = std::string(request.headers.find("Idempotency-Key").value_or(""));
-  check_key(submission.idempotency_key);
+  submission.idempotency_key = idempotency_key_of(request);
 
   ordered_json picture = ordered_json::object();
   for (const RequestField& field : request_fields()) {

@@ -26,6 +26,9 @@ std::shared_ptr<const ByteSource> open_picture(const std::string& text, std::str
 // Owns the bytes.
 std::shared_ptr<const ByteSource> hold_picture(std::string name, std::vector<std::byte> bytes);
 
+// The Idempotency-Key header; empty without one. Throws HttpError 400.
+std::string idempotency_key_of(const HttpRequest& request);
+
 // `name` as requests may ask for it; empty stays empty. Throws HttpError 404 with the nearest name.
 void require_listed_model(const std::string& name, std::string_view field,
                           const std::vector<ListedModel>& models);
