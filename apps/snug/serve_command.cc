@@ -16,6 +16,7 @@
 #include "jobs/local_service.h"
 #include "jobs/token_store.h"
 #include "server/a1111/a1111_routes.h"
+#include "server/comfyui/comfyui_routes.h"
 #include "server/http_server.h"
 #include "server/native/native_routes.h"
 #include "server/openai/openai_routes.h"
@@ -116,7 +117,7 @@ class ServeCommand final : public Command {
         .unready = [] { return std::optional<std::string>(); },
     };
     std::vector<Route> routes = native_routes(parts);
-    for (const auto make : {openai_routes, a1111_routes}) {
+    for (const auto make : {openai_routes, a1111_routes, comfyui_routes}) {
       for (Route& route : make(parts)) routes.push_back(std::move(route));
     }
     for (Route& route : static_routes(page_files())) routes.push_back(std::move(route));

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "server/a1111/a1111_routes.h"
+#include "server/comfyui/comfyui_routes.h"
 #include "server/http_server.h"
 #include "server/made_up_service.h"
 #include "server/native/native_routes.h"
@@ -50,7 +51,7 @@ class TestServer {
                             .metrics_text = [] { return std::string("snug_jobs_queued 3\n"); },
                             .unready = [this] { return unready; }};
     std::vector<Route> routes = native_routes(parts);
-    for (const auto make : {openai_routes, a1111_routes}) {
+    for (const auto make : {openai_routes, a1111_routes, comfyui_routes}) {
       for (Route& route : make(parts)) routes.push_back(std::move(route));
     }
     for (Route& route : static_routes(placeholder_page_files())) routes.push_back(std::move(route));
