@@ -50,6 +50,8 @@ bool soon(Condition condition) {
 template <class End>
 RawResponse answer_of(TestServer& server, std::string_view target, std::string_view body,
                       std::string_view head, End end) {
+  // The one before may still be ending.
+  EXPECT_TRUE(soon([&] { return server.service.subscriptions == 0; }));
   RawClient client(server.port);
   const int before = server.service.submitted;
   client.send(server.format("POST", target, body, head));

@@ -32,7 +32,7 @@ struct JobAnswers::Pending {
 
 class JobAnswers::Waiting final : public StreamHandler {
  public:
-  Waiting(JobAnswers& answers, std::shared_ptr<Pending> pending, const std::string& job,
+  Waiting(JobAnswers& answers, const std::shared_ptr<Pending>& pending, const std::string& job,
           const std::string& owner) {
     try {
       // Events come with a lock of the service held, and reading pictures takes a while: another thread does.
@@ -69,7 +69,7 @@ Reply JobAnswers::when_ended(const Job& job, const std::string& owner, Compose c
         auto pending = std::make_shared<Pending>();
         pending->compose = compose;
         pending->answer = std::move(answer);
-        return std::make_unique<Waiting>(*this, std::move(pending), id, owner);
+        return std::make_unique<Waiting>(*this, pending, id, owner);
       }};
 }
 

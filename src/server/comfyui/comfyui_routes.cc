@@ -187,8 +187,8 @@ Reply open_socket(const NativeParts& parts, const Board& board, const HttpReques
     throw invalid_field("clientId", fmt::format("'clientId' is longer than {} bytes", kMostIdBytes));
   return StreamReply{.kind = StreamKind::kWebSocket,
                      .open = [&service = parts.service, board, owner = visible_owner(request),
-                              client = std::move(client)](std::shared_ptr<Stream> stream) {
-                       return open_comfyui_socket(std::move(stream), service, board, owner, client);
+                              client = std::move(client)](const std::shared_ptr<Stream>& stream) {
+                       return open_comfyui_socket(stream, service, board, owner, client);
                      }};
 }
 

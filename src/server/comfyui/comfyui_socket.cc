@@ -156,9 +156,9 @@ class ComfyuiSocket final : public StreamHandler {
 
 }  // namespace
 
-std::unique_ptr<StreamHandler> open_comfyui_socket(std::shared_ptr<Stream> stream, Service& service,
-                                                   std::shared_ptr<PromptBoard> board, std::string owner,
-                                                   std::string client) {
+std::unique_ptr<StreamHandler> open_comfyui_socket(const std::shared_ptr<Stream>& stream, Service& service,
+                                                   std::shared_ptr<PromptBoard> board,
+                                                   const std::string& owner, const std::string& client) {
   return std::make_unique<ComfyuiSocket>(stream, service, std::move(board), owner, client);
 }
 

@@ -12,9 +12,9 @@
 namespace snug {
 
 // `service` and `board` must outlive the handler; `owner` as visible_owner() has it.
-std::unique_ptr<StreamHandler> open_comfyui_socket(std::shared_ptr<Stream> stream, Service& service,
-                                                   std::shared_ptr<PromptBoard> board, std::string owner,
-                                                   std::string client);
+std::unique_ptr<StreamHandler> open_comfyui_socket(const std::shared_ptr<Stream>& stream, Service& service,
+                                                   std::shared_ptr<PromptBoard> board,
+                                                   const std::string& owner, const std::string& client);
 
 // The caller's jobs of this API in that state, newest first.
 std::vector<Job> comfyui_jobs(Service& service, const std::string& owner, std::optional<JobState> state);
