@@ -1,5 +1,6 @@
 #include "server/http_server.h"
 
+#include <latch>
 #include <optional>
 #include <thread>
 
@@ -137,12 +138,8 @@ struct HttpServer::Running {
   }
 
   void stop(milliseconds grace) {
-    for (tcp::acceptor& acceptor : acceptors) {
-      asio::post(acceptor.get_executor(), [&acceptor] {
-        boost::system::error_code ignored;
-        acceptor.close(ignored);
-      });
-    }
+    // Nobody comes in any more before the first is sent away.
+    if (!threads.empty()) close_acceptors();
     for (const auto& connection : connections.all()) connection->drain();
     if (!connections.wait_until_empty(grace)) {
       for (const auto& connection : connections.all()) connection->abort();
@@ -152,6 +149,19 @@ struct HttpServer::Running {
     work.reset();
     io.stop();
     for (std::thread& thread : threads) thread.join();
+  }
+
+  // On the threads that accept.
+  void close_acceptors() {
+    std::latch closed(static_cast<std::ptrdiff_t>(acceptors.size()));
+    for (tcp::acceptor& acceptor : acceptors) {
+      asio::post(acceptor.get_executor(), [&acceptor, &closed] {
+        boost::system::error_code ignored;
+        acceptor.close(ignored);
+        closed.count_down();
+      });
+    }
+    closed.wait();
   }
 
   ServerOptions options;  // `listen` with the ports that were given
