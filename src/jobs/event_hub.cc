@@ -19,7 +19,7 @@ namespace {
 
 class Entry final : public Subscription {
  public:
-  Entry(std::function<void()> end) : end_(std::move(end)) {}
+  explicit Entry(std::function<void()> end) : end_(std::move(end)) {}
   ~Entry() override { end_(); }
   Entry(const Entry&) = delete;
   Entry& operator=(const Entry&) = delete;

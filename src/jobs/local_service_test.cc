@@ -5,12 +5,12 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <filesystem>
 #include <mutex>
 #include <thread>
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include "base/error.h"
 #include "base/stopwatch.h"
