@@ -2,7 +2,8 @@
 # (clang only; preset "fuzz"). It starts from the inputs in tests/fuzz_seeds/x_fuzz/, if there are any, and from
 # fixtures of its format, keeps what it learns in the build folder, and runs for SNUG_FUZZ_SECONDS as a test
 # with the label "fuzz".
-# The target fuzz_targets builds all of them and the folders they need, and nothing else.
+# The target fuzz_targets builds those of files that users open, and the folders that they need; those of the
+# service, which need every folder, are fuzz_service_targets, with the label "fuzz_service".
 set(SNUG_FUZZ_SECONDS 60 CACHE STRING "How long each fuzz target runs as a test")
 
 if(SNUG_FUZZ)
@@ -14,6 +15,7 @@ if(SNUG_FUZZ)
                       -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
   add_custom_target(fuzz_targets)
+  add_custom_target(fuzz_service_targets)
 endif()
 
 function(snug_fuzz FILE LIBRARY)
@@ -24,7 +26,11 @@ function(snug_fuzz FILE LIBRARY)
   add_executable(${name} ${FILE})
   target_link_libraries(${name} PRIVATE ${LIBRARY})
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
-  add_dependencies(fuzz_targets ${name})
+  set(kind fuzz)
+  if(LIBRARY STREQUAL "snug_server")
+    set(kind fuzz_service)
+  endif()
+  add_dependencies(${kind}_targets ${name})
 
   set(corpus ${PROJECT_BINARY_DIR}/fuzz_corpus/${name})
   set(crashes ${PROJECT_BINARY_DIR}/fuzz_crashes)
@@ -42,5 +48,5 @@ function(snug_fuzz FILE LIBRARY)
   add_test(NAME ${name} COMMAND ${name} -max_total_time=${SNUG_FUZZ_SECONDS} -timeout=10 -rss_limit_mb=1024
            -print_final_stats=1 -artifact_prefix=${crashes}/${name}- ${inputs})
   math(EXPR limit "${SNUG_FUZZ_SECONDS} + 60")
-  set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT ${limit})
+  set_tests_properties(${name} PROPERTIES LABELS ${kind} TIMEOUT ${limit})
 endfunction()
