@@ -33,6 +33,12 @@ namespace {
 // Shorter runs are mostly what surrounds the kernels.
 constexpr double kLeastRefiningSeconds = 0.2;
 
+// Outlives every run: an executor that is kept looks at it later.
+const Cancellation& never() {
+  static const Cancellation kNever;
+  return kNever;
+}
+
 // Calls the stages in order, and keeps time and figures for the report.
 class Run {
  public:
@@ -40,7 +46,7 @@ class Run {
       : fields_(fields),
         options_(options),
         backend_(options.backend != nullptr ? *options.backend : cpu_backend()),
-        cancellation_(options.cancellation != nullptr ? *options.cancellation : never_) {}
+        cancellation_(options.cancellation != nullptr ? *options.cancellation : never()) {}
 
   std::vector<std::vector<std::byte>> stages() {
     const auto model = stage("open", report.load_seconds,
@@ -261,7 +267,6 @@ class Run {
   RequestFields fields_;  // as they came, with a preset or a time settled
   const GenerateOptions& options_;
   const Backend& backend_;
-  const Cancellation never_;
   const Cancellation& cancellation_;
   const Stopwatch watch_;
   std::string stage_ = "open";
