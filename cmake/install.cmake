@@ -2,8 +2,9 @@
 # are the system's, so what is installed runs without the source tree.
 include(GNUInstallDirs)
 if(TARGET snug)
-  set_target_properties(snug PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
+  set_target_properties(snug snug_service PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
   install(TARGETS snug RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(TARGETS snug_service RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/snug)
 endif()
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 foreach(document README.md docs/snug.1)

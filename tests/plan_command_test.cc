@@ -170,7 +170,7 @@ TEST_F(PlanCommand, BudgetsThatAreNoneAreRefused) {
 
 TEST_F(PlanCommand, WhatMayChangeIsChangedAndNamed) {
   const std::vector<std::string> arguments = {"generate", "a house", "--size",   "512x512",  "--steps",
-                                              "1",        "--seed",  "1",        "--memory", "56MiB",
+                                              "1",        "--seed",  "1",        "--memory", "45MiB",
                                               "--allow",  "size",    "--output", "x.png"};
   const json report = run_json(arguments);
   ASSERT_EQ(report["changes"].size(), 1u);
