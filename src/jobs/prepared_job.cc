@@ -68,6 +68,10 @@ std::shared_ptr<const Model> JobPreparer::open(const RequestFields& fields) {
 }
 
 std::shared_ptr<const PreparedJob> JobPreparer::prepare(RequestFields fields) {
+  return read(std::move(fields));
+}
+
+std::shared_ptr<PreparedJob> JobPreparer::read(RequestFields fields) {
   auto job = std::make_shared<PreparedJob>();
   fields.output.clear();
   fields.dump.clear();
@@ -99,7 +103,6 @@ std::shared_ptr<const PreparedJob> JobPreparer::prepare(RequestFields fields) {
   for (size_t i = 0; i < job->request.pictures.size(); ++i) {
     job->addresses.push_back(sha256_hex(picture_recipe(job->request, placed, *job->model, cpu_backend(), i)));
   }
-  job->batch_key = batch_key_of(job->request, *job->model, options_.rates);
   job->fields = std::move(placed);
   return job;
 }
@@ -108,7 +111,9 @@ std::shared_ptr<const PreparedJob> JobPreparer::prepare(const std::string& json)
   const auto open_input = [this](const std::string& name) -> std::shared_ptr<const ByteSource> {
     return std::make_shared<BlobInput>(name, blobs_.get(name));
   };
-  return prepare(request_from_json(nlohmann::ordered_json::parse(json), open_input));
+  const auto job = read(request_from_json(nlohmann::ordered_json::parse(json), open_input));
+  job->batch_key = batch_key_of(job->request, *job->model, options_.rates);
+  return job;
 }
 
 }  // namespace snug

@@ -23,7 +23,8 @@ struct PreparedJob {
   std::string json;                    // as the store keeps it: with its seed
   std::vector<std::string> addresses;  // content address of each picture
   std::vector<std::string> inputs;     // blobs that the request names
-  // Equal for jobs whose pictures may run in one batch; empty for one that runs alone.
+  // Equal for jobs whose pictures may run in one batch; empty for one that runs alone. Only of jobs that come
+  // from the store, which are the ones that are put together.
   std::string batch_key;
 };
 
@@ -37,6 +38,7 @@ class JobPreparer {
   std::shared_ptr<const PreparedJob> prepare(const std::string& json);
 
  private:
+  std::shared_ptr<PreparedJob> read(RequestFields fields);
   std::shared_ptr<const Model> open(const RequestFields& fields);
 
   const ServiceOptions& options_;

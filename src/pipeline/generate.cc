@@ -124,15 +124,17 @@ class Run {
   // Leaves in `kept` what runs the request: what was there, or a plan of its own.
   void plan(Request asked, const std::shared_ptr<const Model>& model, KeptRun& kept) {
     settle_precision(asked, *model, backend_, options_.rates);
-    PlannedRun fresh = run_without_plan(asked, *model, backend_, options_.rates);
-    if (take_over(kept, model, asked, fresh)) return;
-    // Before planning, which counts what the process holds.
-    kept.drop();
-    std::string shape = shape_of(asked, fresh);
+    // Who runs once has nothing to take over, and reads its prompts while it plans.
+    if (options_.kept != nullptr) {
+      PlannedRun fresh = run_without_plan(asked, *model, backend_, options_.rates);
+      if (take_over(kept, model, asked, fresh)) return;
+      // Before planning, which counts what the process holds.
+      kept.drop();
+      kept.shape = shape_of(asked, fresh);
+      kept.model = model;
+    }
     kept.fitted =
         std::make_unique<FittedRun>(fit_request(std::move(asked), *model, backend_, options_.rates));
-    kept.shape = std::move(shape);
-    kept.model = model;
   }
 
   DenoiseWatch watch(DenoiseTrace* trace) {
