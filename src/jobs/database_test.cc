@@ -165,6 +165,17 @@ TEST_P(DatabaseTest, TablesOfANewerProgramAreLeftAlone) {
   EXPECT_NE(error.fix().find("newer"), std::string::npos);
 }
 
+TEST_P(DatabaseTest, JobsOfTheFirstVersionAreThereAfterTheNext) {
+  const std::string id = JobStore(database()).add(new_job("o"), 10).job.id;
+  database().write([](Sql& sql) {
+    sql.run("ALTER TABLE job DROP COLUMN previews");
+    sql.run("DELETE FROM schema_version WHERE version > 1");
+  });
+  close();
+  EXPECT_FALSE(JobStore(database()).get(id).previews);
+  database().read([](Sql& sql) { EXPECT_GE(sql.integer("SELECT MAX(version) FROM schema_version"), 2); });
+}
+
 TEST_P(DatabaseTest, AWriterWaitsForAnotherProcess) {
   JobStore store(database());
   const Holder holder(options(), 300);

@@ -55,6 +55,7 @@ struct Job {
   int checkpoint_step = 0;
   bool cancel_requested = false;
   bool from_cache = false;
+  bool previews = false;              // whoever asked wants small pictures while it is denoised
   std::optional<JobFailure> failure;  // of a queued job: why its last attempt ended
   std::string report;                 // JSON of pipeline/run_report.h; empty until it has ended
   std::vector<JobPicture> pictures;

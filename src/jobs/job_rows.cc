@@ -19,8 +19,8 @@ constexpr std::string_view kColumns =
     "idempotency_key, request_digest, pictures_asked, attempts, not_before_ms, planned_peak_bytes, "
     "planned_seconds, reserved_bytes, step, steps, checkpoint, checkpoint_step, cancel_requested, "
     "from_cache, "
-    "error_code, error, report";
-constexpr int kColumnCount = 28;
+    "error_code, error, report, previews";
+constexpr int kColumnCount = 29;
 // PostgreSQL takes 65535 values in a statement, SQLite 32766.
 constexpr size_t kMostListed = 500;
 
@@ -59,7 +59,8 @@ std::vector<SqlValue> job_values(const Job& job) {
           int64_t{job.from_cache},
           failure.code,
           job.failure ? failure_json(failure) : std::string(),
-          job.report};
+          job.report,
+          int64_t{job.previews}};
 }
 
 std::optional<JobFailure> read_failure(const std::string& code, const std::string& text) {
@@ -105,6 +106,7 @@ Job read_job(SqlRow& row) {
   const std::string code = row.text();
   job.failure = read_failure(code, row.text());
   job.report = row.text();
+  job.previews = row.truth();
   return job;
 }
 

@@ -53,6 +53,7 @@ TEST_P(JobStoreTest, AJobComesBackWholeAlsoAfterAReopening) {
   added.job.planned_seconds = 0.125;
   added.job.pictures_asked = 4;
   added.job.steps = 25;
+  added.job.previews = true;
   const Job as_added = store().add(added, kManyJobs).job;
   store_.reset();
   close();
@@ -71,6 +72,7 @@ TEST_P(JobStoreTest, AJobComesBackWholeAlsoAfterAReopening) {
   EXPECT_EQ(job.planned_seconds, 0.125);
   EXPECT_EQ(job.pictures_asked, 4);
   EXPECT_EQ(job.steps, 25);
+  EXPECT_TRUE(job.previews);
   EXPECT_FALSE(job.started_ms || job.finished_ms || job.not_before_ms || job.failure);
 }
 

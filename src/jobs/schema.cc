@@ -67,8 +67,13 @@ constexpr std::array kVersion1 = {
       bytes BIGINT NOT NULL, PRIMARY KEY (owner, day)))",
 };
 
+// Whether previews are wanted.
+constexpr std::array kVersion2 = {
+    "ALTER TABLE job ADD COLUMN previews BIGINT NOT NULL DEFAULT 0",
+};
+
 using Migration = std::span<const char* const>;
-const std::array kMigrations = {Migration(kVersion1)};
+const std::array kMigrations = {Migration(kVersion1), Migration(kVersion2)};
 
 }  // namespace
 
