@@ -29,7 +29,7 @@ std::span<T> rows_of_pass(std::span<T> values, const Phase& phase, int pass) {
 class Denoiser {
  public:
   Denoiser(const PlannedRun& run, const Request& request, const Model& model, const HostTensor& conditioning,
-           NoiseSource& noise, Executor& executor)
+           NoiseSource& noise, Executor& executor, bool predicts)
       : run_(run),
         request_(request),
         conditioning_(conditioning),
@@ -42,6 +42,7 @@ class Denoiser {
         model_output_(model_input_.size()),
         original_(request.mask.empty() ? 0 : size_) {
     run.sampler->begin(static_cast<int64_t>(size_), run.first_call);
+    if (predicts) predicted_ = HostTensor(DType::kF32, start_.latents.shape());
   }
 
   // What runs once a request: timesteps and conditioning.
@@ -84,6 +85,9 @@ class Denoiser {
       combine_guidance(output.first(size_), output.last(size_), static_cast<float>(request_.guidance_scale),
                        output.first(size_));
     }
+    if (!predicted_.empty()) {
+      sampler.predict_picture(call, output.first(size_), latents, predicted_.floats());
+    }
     sampler.step(call, output.first(size_), latents, noise_);
     if (!start_.keep_mask.empty()) keep_original(call + 1);
   }
@@ -105,6 +109,7 @@ class Denoiser {
   }
 
   HostTensor& latents() { return start_.latents; }
+  const HostTensor& predicted() const { return predicted_; }
   const HostTensor& start_noise() const { return start_.noise; }
 
  private:
@@ -129,6 +134,7 @@ class Denoiser {
   StartLatents start_;
   size_t size_;
   std::vector<float> model_input_, model_output_, original_;
+  HostTensor predicted_;  // of the last call; empty unless somebody looks
 };
 
 void begin_trace(const PlannedRun& run, const Denoiser& denoiser, DenoiseTrace& trace) {
@@ -152,7 +158,7 @@ BatchNoise noise_of(const Request& request) {
 HostTensor denoise(const PlannedRun& run, const Request& request, const Model& model,
                    const HostTensor& conditioning, NoiseSource& noise, Executor& executor,
                    const DenoiseWatch& watch) {
-  Denoiser denoiser(run, request, model, conditioning, noise, executor);
+  Denoiser denoiser(run, request, model, conditioning, noise, executor, watch.preview != nullptr);
   if (watch.trace != nullptr) begin_trace(run, denoiser, *watch.trace);
   denoiser.prepare();
   int done = watch.resume != nullptr ? denoiser.resume(*watch.resume) : 0;
@@ -168,7 +174,7 @@ HostTensor denoise(const PlannedRun& run, const Request& request, const Model& m
     ++done;
     if (watch.progress) watch.progress(done, run.calls(), stopwatch.seconds());
     if (done == run.calls()) break;
-    if (watch.preview) watch.preview(denoiser.latents(), done);
+    if (watch.preview) watch.preview(denoiser.predicted(), done);
     if (watch.checkpoint && watch.checkpoint_due(done)) watch.checkpoint(denoiser.checkpoint(done));
   }
   return std::move(denoiser.latents());

@@ -29,8 +29,9 @@ struct DenoiseWatch {
   // After each call but the last: whether a checkpoint is to be made now, and who takes it.
   std::function<bool(int done)> checkpoint_due;
   std::function<void(const RunCheckpoint&)> checkpoint;
-  // After each call but the last: the latents as they are then.
-  std::function<void(const HostTensor& latents, int done)> preview;
+  // After each call but the last: [batch,C,h,w], the picture that the model saw under the noise in that call,
+  // multiplied by the scaling factor like latents that are done.
+  std::function<void(const HostTensor& predicted, int done)> preview;
 };
 
 // One generator for each picture of the request.

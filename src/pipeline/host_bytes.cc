@@ -22,9 +22,10 @@ uint64_t host_bytes(const Request& request, const ModelDescription& model, const
   // Held from here to the end: the conditioning, the sampler's history, latents, and what a dump records.
   const int64_t trace = request.dump.empty() ? 0 : (run.calls() + 1) * latents;
   const int64_t kept = conditioning + run.sampler->memory_bytes(elements) + latents + trace;
-  // Start noise, the model's input and output; the picture's latents; the latents outside a mask.
+  // Start noise, the model's input and output, what previews show; the picture's latents; the latents outside
+  // a mask.
   const int64_t denoising =
-      (1 + 2 * halves + (request.image.empty() ? 0 : 1) + (request.mask.empty() ? 0 : 1)) * latents;
+      (2 + 2 * halves + (request.image.empty() ? 0 : 1) + (request.mask.empty() ? 0 : 1)) * latents;
   // Pictures as floats; one of them as bytes and in its encoder; all that are kept in memory, encoded, none
   // larger than its bytes.
   const int64_t images = request.batch * pixels * 3 * 4;

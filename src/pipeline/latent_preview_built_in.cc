@@ -11,11 +11,11 @@ namespace {
 
 // [channels + 1][3]: red, green and blue for each latent channel, and of latents that are all 0.
 constexpr std::array kTinyLandscapes = {
-    0.0, 0.0, 0.0,  //
-    0.0, 0.0, 0.0,  //
-    0.0, 0.0, 0.0,  //
-    0.0, 0.0, 0.0,  //
-    0.5, 0.5, 0.5,
+    -0.0486, -0.0621, 0.0742,   //
+    0.1109,  0.1381,  0.1679,   //
+    0.1532,  0.0464,  -0.0060,  //
+    -0.0503, -0.0100, 0.0390,   //
+    0.2330,  0.2768,  0.2717,
 };
 
 }  // namespace

@@ -63,6 +63,12 @@ void Sampler::step(int call, std::span<const float> output, std::span<float> lat
   ++state_.next_call;
 }
 
+void Sampler::predict_picture(int call, std::span<const float> output, std::span<const float> latents,
+                              std::span<float> picture) const {
+  const Mix mix = picture_mix(call);
+  combine(picture, {{mix.of_latents, latents}, {mix.of_output, output}});
+}
+
 void Sampler::restore(SamplerState state, int64_t elements) {
   const bool fits =
       state.first_call >= 0 && state.first_call <= state.next_call && state.next_call <= calls() &&

@@ -75,6 +75,11 @@ class Sampler {
   // once (SNUG_CHECK).
   void step(int call, std::span<const float> output, std::span<float> latents, NoiseSource& noise);
 
+  // The picture that the model's output says there is under the noise, in `picture`; for showing, before
+  // step() replaces the latents. All three are of one length; `picture` may be either of the others.
+  void predict_picture(int call, std::span<const float> output, std::span<const float> latents,
+                       std::span<float> picture) const;
+
   const SamplerState& state() const { return state_; }
   // Goes on from a saved state; corrupt_model when it cannot be one of this sampler's for this length.
   void restore(SamplerState state, int64_t elements);
