@@ -1,8 +1,12 @@
 #include "runtime/arena.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <map>
+#include <mutex>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -10,6 +14,44 @@
 #include "base/units.h"
 
 namespace snug {
+namespace {
+
+// All that there are.
+struct Arenas {
+  std::mutex mutex;
+  std::map<std::byte*, uint64_t> bytes_at;
+};
+
+Arenas& arenas() {
+  static Arenas all;
+  return all;
+}
+
+uint64_t resident_bytes(std::byte* memory, uint64_t bytes) {
+  const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  // A piece at a time: a byte a page is much for a large arena.
+  constexpr uint64_t kPieceBytes = 256 * kMiB;
+  std::vector<unsigned char> pages(std::min(bytes, kPieceBytes) / page + 1);
+  uint64_t resident = 0;
+  for (uint64_t at = 0; at < bytes; at += kPieceBytes) {
+    const uint64_t piece = std::min(kPieceBytes, bytes - at);
+    if (::mincore(memory + at, piece, pages.data()) != 0) return bytes;
+    const auto end = pages.begin() + static_cast<int64_t>((piece + page - 1) / page);
+    resident += page * static_cast<uint64_t>(
+                           std::count_if(pages.begin(), end, [](unsigned char flags) { return flags & 1U; }));
+  }
+  return std::min(resident, bytes);
+}
+
+}  // namespace
+
+uint64_t resident_arena_bytes() {
+  Arenas& all = arenas();
+  const std::scoped_lock lock(all.mutex);
+  uint64_t bytes = 0;
+  for (const auto& [memory, size] : all.bytes_at) bytes += resident_bytes(memory, size);
+  return bytes;
+}
 
 Arena::Arena(uint64_t bytes) : bytes_(bytes) {
   void* memory = ::mmap(nullptr, std::max<uint64_t>(bytes, 1), PROT_READ | PROT_WRITE,
@@ -24,8 +66,15 @@ Arena::Arena(uint64_t bytes) : bytes_(bytes) {
   constexpr uint64_t kWorthIt = 64 * kMiB;
   if (bytes >= kWorthIt) ::madvise(memory, bytes, MADV_HUGEPAGE);
 #endif
+  const std::scoped_lock lock(arenas().mutex);
+  arenas().bytes_at[base_] = bytes;
 }
 
-Arena::~Arena() { ::munmap(base_, std::max<uint64_t>(bytes_, 1)); }
+Arena::~Arena() {
+  // Still held when it goes, so that nobody looks at what is no longer there.
+  const std::scoped_lock lock(arenas().mutex);
+  arenas().bytes_at.erase(base_);
+  ::munmap(base_, std::max<uint64_t>(bytes_, 1));
+}
 
 }  // namespace snug

@@ -29,4 +29,7 @@ class Arena {
   uint64_t high_water_bytes_ = 0;
 };
 
+// Of all arenas of this process, by the kernel: what is resident now. May be called from any thread.
+uint64_t resident_arena_bytes();
+
 }  // namespace snug

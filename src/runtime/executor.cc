@@ -68,12 +68,13 @@ Executor::~Executor() = default;
 
 const PhaseRecord& Executor::record(const Phase& phase) const { return records_[index_of(plan_, phase)]; }
 
-std::byte* Executor::address(const Location& location, Turn turn) {
+std::byte* Executor::address(const Location& location, RunIndex index) {
   if (location.buffer < 0) return nullptr;
   const Buffer& buffer = plan_.buffers[static_cast<size_t>(location.buffer)];
   arena_.touch(buffer.offset, buffer.bytes);
-  return arena_.at(buffer.offset + location.offset + location.call_stride * static_cast<uint64_t>(turn.call) +
-                   location.pass_stride * static_cast<uint64_t>(turn.pass));
+  return arena_.at(buffer.offset + location.offset +
+                   location.call_stride * static_cast<uint64_t>(index.call) +
+                   location.pass_stride * static_cast<uint64_t>(index.pass));
 }
 
 void Executor::begin(const Phase& phase) {
@@ -113,6 +114,7 @@ void Executor::note_kept(const Phase& phase) {
 
 // Ends the streamer and notes what it did. Its memory stays: nothing is freed in a run.
 void Executor::leave_phase() {
+  if (turn_ != nullptr) turn_->give();
   if (phase_ == nullptr) return;
   PhaseRecord& record = records_[index_of(plan_, *phase_)];
   phase_ = nullptr;
@@ -152,6 +154,8 @@ void Executor::run(const Phase& phase, int call, int pass) {
   PhaseRecord& record = records_[index_of(plan_, phase)];
   record.stall_seconds.push_back(0);
   const int64_t began_ns = trace_ != nullptr ? trace_->now_ns() : 0;
+  // What other runs computed meanwhile is not this one's time.
+  const double others_before = turn_ != nullptr ? turn_->waited_seconds() : 0;
   try {
     run_instructions(phase, {call, pass}, record);
   } catch (...) {
@@ -159,23 +163,25 @@ void Executor::run(const Phase& phase, int call, int pass) {
     leave_phase();
     throw;
   }
-  record.run_seconds.push_back(watch.seconds());
+  const double others_seconds = turn_ != nullptr ? turn_->waited_seconds() - others_before : 0;
+  record.run_seconds.push_back(watch.seconds() - others_seconds);
   if (run_ == 0) note_kept(phase);
   if (trace_ != nullptr) trace_->run(phase, run_, began_ns);
   if (++run_ == phase.runs()) leave_phase();
 }
 
-void Executor::run_instructions(const Phase& phase, Turn turn, PhaseRecord& record) {
+void Executor::run_instructions(const Phase& phase, RunIndex index, PhaseRecord& record) {
   for (size_t i = 0; i < phase.instructions.size(); ++i) {
     cancellation_.check();
     const Instruction& instruction = phase.instructions[i];
     double waited_seconds = 0;
     if (const auto* kernel = std::get_if<RunKernel>(&instruction); kernel != nullptr && streamer_) {
-      waited_seconds = streamer_->wait_for(run_, kernel->loads_needed);
+      waited_seconds = wait_for_weights(*kernel);
       record.stall_seconds.back() += waited_seconds;
     }
+    if (turn_ != nullptr) turn_->take();
     const Stopwatch watch;
-    std::visit([&](const auto& what) { execute(what, turn); }, instruction);
+    std::visit([&](const auto& what) { execute(what, index); }, instruction);
     const double seconds = watch.seconds();
     record.kernel_seconds[i] += seconds;
     if (trace_ != nullptr) trace_->instruction(phase, run_, i, waited_seconds, seconds);
@@ -183,29 +189,35 @@ void Executor::run_instructions(const Phase& phase, Turn turn, PhaseRecord& reco
   }
 }
 
-void Executor::execute(const RunKernel& run, Turn turn) {
+// Others compute while weights are on their way.
+double Executor::wait_for_weights(const RunKernel& kernel) {
+  if (turn_ != nullptr && !streamer_->has(run_, kernel.loads_needed)) turn_->give();
+  return streamer_->wait_for(run_, kernel.loads_needed);
+}
+
+void Executor::execute(const RunKernel& run, RunIndex index) {
   for (size_t i = 0; i < run.inputs.size(); ++i) {
-    operands_[i] = {address(run.inputs[i].location, turn), run.inputs[i].held};
+    operands_[i] = {address(run.inputs[i].location, index), run.inputs[i].held};
   }
   KernelArgs args;
   args.inputs = {operands_.data(), run.inputs.size()};
-  args.output = address(run.output.location, turn);
+  args.output = address(run.output.location, index);
   args.output_held = run.output.held;
   args.part = run.part;
-  args.scratch = address(run.scratch, turn);
+  args.scratch = address(run.scratch, index);
   kernels_.kernel(run.kernel).run(args);
 }
 
-void Executor::execute(const Move& move, Turn turn) {
-  std::memmove(address(move.to, turn), address(move.from, turn), move.bytes);
+void Executor::execute(const Move& move, RunIndex index) {
+  std::memmove(address(move.to, index), address(move.from, index), move.bytes);
 }
 
-void Executor::execute(const Spill& spill, Turn turn) {
-  scratch_file_.write(spill.file_offset, {address(spill.from, turn), spill.bytes}, cancellation_);
+void Executor::execute(const Spill& spill, RunIndex index) {
+  scratch_file_.write(spill.file_offset, {address(spill.from, index), spill.bytes}, cancellation_);
 }
 
-void Executor::execute(const Restore& restore, Turn turn) {
-  scratch_file_.read(restore.file_offset, {address(restore.to, turn), restore.bytes}, cancellation_);
+void Executor::execute(const Restore& restore, RunIndex index) {
+  scratch_file_.read(restore.file_offset, {address(restore.to, index), restore.bytes}, cancellation_);
 }
 
 void Executor::read_output(const Phase& phase, std::string_view name, std::span<float> values, int call,

@@ -25,6 +25,7 @@
 #include "base/cancellation.h"
 #include "plan/plan.h"
 #include "runtime/arena.h"
+#include "runtime/compute_turns.h"
 #include "runtime/kernel_set.h"
 #include "runtime/run_trace.h"
 #include "runtime/scratch_file.h"
@@ -35,7 +36,7 @@ namespace snug {
 
 // What happened in one phase since it began.
 struct PhaseRecord {
-  std::vector<double> run_seconds;     // one entry a run, waiting included
+  std::vector<double> run_seconds;     // one entry a run; waiting included, but for other runs
   std::vector<double> stall_seconds;   // of each run: waited for weights
   std::vector<double> kernel_seconds;  // by instruction, summed over runs, without waiting
   // Once the phase is over, or was left: by load, summed over runs, and the sums over loads. The streamer's
@@ -56,6 +57,8 @@ class Executor {
 
   // From here on everything that happens is put there too; null: nothing more. Between phases.
   void set_trace(RunTrace* trace) { trace_ = trace; }
+  // Where other runs share the machine: this one's place among them, until the next call; null: it is alone.
+  void set_turn(ComputeTurn* turn) { turn_ = turn; }
 
   // Starts reading the phase's weights; does not wait for them. Throws out_of_memory.
   void begin(const Phase& phase);
@@ -77,18 +80,19 @@ class Executor {
 
  private:
   // Of one run: for strides.
-  struct Turn {
+  struct RunIndex {
     int call = 0, pass = 0;
   };
-  void run_instructions(const Phase& phase, Turn turn, PhaseRecord& record);
-  void execute(const RunKernel& run, Turn turn);
-  void execute(const Move& move, Turn turn);
-  void execute(const Spill& spill, Turn turn);
-  void execute(const Restore& restore, Turn turn);
+  void run_instructions(const Phase& phase, RunIndex index, PhaseRecord& record);
+  void execute(const RunKernel& run, RunIndex index);
+  void execute(const Move& move, RunIndex index);
+  void execute(const Spill& spill, RunIndex index);
+  void execute(const Restore& restore, RunIndex index);
   bool reads_weights(const Phase& phase) const;
   void note_kept(const Phase& phase);
   void leave_phase();
-  std::byte* address(const Location& location, Turn turn);
+  double wait_for_weights(const RunKernel& kernel);
+  std::byte* address(const Location& location, RunIndex index);
 
   const Plan& plan_;
   const KernelSet& kernels_;
@@ -102,6 +106,7 @@ class Executor {
   const Phase* phase_ = nullptr;       // that has begun
   int run_ = 0;                        // of it, the next
   RunTrace* trace_ = nullptr;
+  ComputeTurn* turn_ = nullptr;
   // Last, so that its thread ends before what it writes to goes.
   std::optional<WeightStreamer> streamer_;
 };

@@ -97,6 +97,11 @@ double WeightStreamer::wait_for(int run, int loads) {
   std::rethrow_exception(error_);
 }
 
+bool WeightStreamer::has(int run, int loads) {
+  const std::scoped_lock lock(mutex_);
+  return loads_done_ >= run * count(phase_.loads.size()) + loads || error_ != nullptr;
+}
+
 void WeightStreamer::instruction_done() {
   bool awaited = false;
   {

@@ -55,6 +55,8 @@ class WeightStreamer {
   // Blocks until the first `loads` loads of that run (from 0) are there; returns for how many seconds. Throws
   // what reading threw (naming file and tensor) or cancelled; the thread has ended then.
   double wait_for(int run, int loads);
+  // Whether wait_for would return at once.
+  bool has(int run, int loads);
   // Called after each instruction, so that what it was the last to read may be overwritten.
   void instruction_done();
   // Ends the thread, after the piece that it is reading. May be called again.
