@@ -22,39 +22,6 @@ bool has_bf16(const Backend& backend) {
   return std::find(available.begin(), available.end(), DType::kBF16) != available.end();
 }
 
-// The largest size of about the request's shape that fits, or nothing.
-std::optional<Request> largest_size(const Request& request, const Model& model, const Backend& backend,
-                                    const Rates& rates) {
-  // Pictures that the request brings have its size.
-  if (!request.image.empty() || !request.latents.empty()) return std::nullopt;
-  const int64_t step = kSizeStepLatents * model.description.latent_factor;
-  const int64_t edge = std::max(request.width, request.height);
-  const auto sized = [&](int64_t long_edge) {
-    Request smaller = request;
-    const auto round = [&](int64_t pixels) {
-      const double scaled =
-          static_cast<double>(pixels) * static_cast<double>(long_edge) / static_cast<double>(edge);
-      return std::max(step, static_cast<int64_t>(scaled) / step * step);
-    };
-    smaller.width = round(request.width);
-    smaller.height = round(request.height);
-    return smaller;
-  };
-  std::optional<Request> best;
-  int64_t fits = 0, too_large = (edge + step - 1) / step;
-  while (too_large - fits > 1) {
-    const int64_t middle = (fits + too_large) / 2;
-    Request candidate = sized(middle * step);
-    if (try_plan(candidate, model, backend, rates).fits) {
-      fits = middle;
-      best = std::move(candidate);
-    } else {
-      too_large = middle;
-    }
-  }
-  return best;
-}
-
 OverBudget refusal(const Request& request, const PlanAttempt& failed, std::vector<WayOut> ways) {
   std::string fix;
   uint64_t smallest_bytes = failed.smallest_budget_bytes;
@@ -81,6 +48,37 @@ OverBudget::OverBudget(std::string problem, std::string fix, std::vector<WayOut>
       budget(std::move(limit)),
       smallest_budget_bytes(smallest_bytes) {}
 
+std::optional<Request> largest_size(const Request& request, int64_t edge_limit, const Model& model,
+                                    const Backend& backend, const Rates& rates) {
+  if (!request.image.empty() || !request.latents.empty()) return std::nullopt;
+  const int64_t step = kSizeStepLatents * model.description.latent_factor;
+  const int64_t edge = std::max(request.width, request.height);
+  const auto sized = [&](int64_t long_edge) {
+    Request smaller = request;
+    const auto round = [&](int64_t pixels) {
+      const double scaled =
+          static_cast<double>(pixels) * static_cast<double>(long_edge) / static_cast<double>(edge);
+      return std::max(step, static_cast<int64_t>(scaled) / step * step);
+    };
+    smaller.width = round(request.width);
+    smaller.height = round(request.height);
+    return smaller;
+  };
+  std::optional<Request> best;
+  int64_t fits = 0, too_large = (edge_limit + step - 1) / step;
+  while (too_large - fits > 1) {
+    const int64_t middle = (fits + too_large) / 2;
+    Request candidate = sized(middle * step);
+    if (try_plan(candidate, model, backend, rates).fits) {
+      fits = middle;
+      best = std::move(candidate);
+    } else {
+      too_large = middle;
+    }
+  }
+  return best;
+}
+
 std::vector<WayOut> ways_out(const Request& request, const Model& model, const Backend& backend,
                              const Rates& rates, const PlanAttempt& failed) {
   std::vector<WayOut> ways;
@@ -104,7 +102,8 @@ std::vector<WayOut> ways_out(const Request& request, const Model& model, const B
                       request.memory_bytes.value_or(0), request.width, request.height, DType::kBF16});
     }
   }
-  if (const auto smaller = largest_size(request, model, backend, rates)) {
+  if (const auto smaller =
+          largest_size(request, std::max(request.width, request.height), model, backend, rates)) {
     ways.push_back({fmt::format("--size {}x{}", smaller->width, smaller->height),
                     "the largest size in this budget", request.memory_bytes.value_or(0), smaller->width,
                     smaller->height, request.precision});
@@ -127,7 +126,8 @@ FittedRun fit_request(Request request, const Model& model, const Backend& backen
   }
   if (request.allow_size) {
     // Trying leaves the process a little larger, so that what just fitted may no longer: then one smaller.
-    while (auto smaller = largest_size(fitted.request, model, backend, rates)) {
+    while (auto smaller = largest_size(fitted.request, std::max(fitted.request.width, fitted.request.height),
+                                       model, backend, rates)) {
       fitted.request = std::move(*smaller);
       PlanAttempt fits = try_plan(fitted.request, model, backend, rates);
       if (!fits.fits) continue;

@@ -3,6 +3,7 @@
 // by `snug plan`.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,11 @@ struct FittedRun {
 
 // Throws OverBudget, and what try_plan throws.
 FittedRun fit_request(Request request, const Model& model, const Backend& backend, const Rates& rates);
+
+// The largest size of about the request's shape that fits its budget, with a long edge below `edge_limit`
+// pixels; nothing when none does, or when a picture that the request brings sets its size.
+std::optional<Request> largest_size(const Request& request, int64_t edge_limit, const Model& model,
+                                    const Backend& backend, const Rates& rates);
 
 // The shortest list: a larger budget at this size, a smaller size at this budget, a narrower precision.
 // `failed`: the attempt that did not fit.

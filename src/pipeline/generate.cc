@@ -4,6 +4,7 @@
 #include <new>
 #include <numeric>
 #include <type_traits>
+#include <utility>
 
 #include "base/error.h"
 #include "base/parallel.h"
@@ -16,6 +17,7 @@
 #include "pipeline/fit_request.h"
 #include "pipeline/fit_time.h"
 #include "pipeline/kept_run.h"
+#include "pipeline/load_history.h"
 #include "pipeline/load_weights.h"
 #include "pipeline/make_plan.h"
 #include "pipeline/open_model.h"
@@ -56,6 +58,7 @@ class Run {
       return validate_request(fields_, *model, backend_);
     });
     note(asked, *model);
+    model_identity_ = model->identity;
     KeptRun own;
     KeptRun& kept = options_.kept != nullptr ? *options_.kept : own;
     stage("plan", report.plan_seconds, [&] { plan(std::move(asked), model, kept); });
@@ -68,6 +71,7 @@ class Run {
       if (kept.executor == nullptr) kept.executor = load_weights(run, *model, cancellation_, options_.trace);
     });
     Executor& executor = *kept.executor;
+    executor.set_turn(options_.turn);
     const HostTensor conditioning = stage("encode", report.encode_seconds, [&] {
       return encode_text(run, request, *model, executor, options_.conditioning);
     });
@@ -91,6 +95,7 @@ class Run {
 
   void finish(const Error* error) {
     report.total_seconds = watch_.seconds();
+    report.turn_wait_seconds = others_seconds();
     if (error != nullptr) {
       report.error_code = error->word();
       report.error = error->what();
@@ -102,6 +107,7 @@ class Run {
       refine_rates_of_machine(backend_, precision_, work_);
       keep_past_run(predictions_path(), backend_,
                     {report.predicted_seconds, report.phase_seconds(), report.total_seconds});
+      keep_past_load(loads_path(), model_identity_, report);
     }
     if (options_.report) options_.report(report);
   }
@@ -140,7 +146,8 @@ class Run {
   DenoiseWatch watch(DenoiseTrace* trace) {
     DenoiseWatch watch;
     watch.progress = [this](int done, int calls, double seconds) {
-      if (done > 0 && seconds > 0) note_step(done, seconds);
+      const double others_before = std::exchange(others_at_step_, others_seconds());
+      if (done > 0 && seconds > 0) note_step(done, seconds - (others_at_step_ - others_before));
       tell("denoise", done, calls, seconds);
     };
     watch.trace = trace;
@@ -158,8 +165,9 @@ class Run {
     tell(name, 0, 0, 0);
     const int64_t began_ns = options_.trace != nullptr ? options_.trace->now_ns() : 0;
     const Stopwatch watch;
+    const double others_before = others_seconds();
     const auto end = [&] {
-      seconds += watch.seconds();
+      seconds += watch.seconds() - (others_seconds() - others_before);
       if (options_.trace != nullptr) options_.trace->stage(name, 0, began_ns);
     };
     if constexpr (std::is_void_v<std::invoke_result_t<Work>>) {
@@ -171,6 +179,9 @@ class Run {
       return result;
     }
   }
+
+  // While other runs computed.
+  double others_seconds() const { return options_.turn != nullptr ? options_.turn->waited_seconds() : 0; }
 
   void note_step(int done, double seconds) {
     report.step_seconds.push_back(seconds);
@@ -245,7 +256,8 @@ class Run {
     report.used_arena_bytes = executor.arena().high_water_bytes();
     report.written_bytes = written.bytes;
     report.outputs = written.paths;
-    if (measured_) report.peak_bytes = process_memory().peak_bytes;
+    const bool alone = options_.turn == nullptr || options_.turn->was_alone();
+    if (measured_ && alone) report.peak_bytes = process_memory().peak_bytes;
   }
 
   // What kernels took beside what was predicted. Phases of another precision than the request's (text under
@@ -272,8 +284,10 @@ class Run {
   const Cancellation& cancellation_;
   const Stopwatch watch_;
   std::string stage_ = "open";
+  std::string model_identity_;
   bool measured_ = false;
   double predicted_step_seconds_ = 0, predicted_after_seconds_ = 0;
+  double others_at_step_ = 0;
   DType precision_ = DType::kF32;
   WorkSeconds work_;
 };

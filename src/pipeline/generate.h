@@ -11,6 +11,7 @@
 
 namespace snug {
 
+class ComputeTurn;
 class ConditioningStore;
 class Executor;
 class RunTrace;
@@ -51,6 +52,7 @@ struct GenerateOptions {
   std::shared_ptr<const Model> model;
   KeptRun* kept = nullptr;
   ConditioningStore* conditioning = nullptr;
+  ComputeTurn* turn = nullptr;  // this run's place among those that share the machine; null: it is alone
   // As DenoiseWatch's (denoise.h).
   const RunCheckpoint* resume = nullptr;
   std::function<bool(int done)> checkpoint_due;

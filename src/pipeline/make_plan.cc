@@ -14,6 +14,7 @@
 #include "pipeline/host_bytes.h"
 #include "pipeline/phase_requests.h"
 #include "plan/planner.h"
+#include "runtime/arena.h"
 #include "runtime/scratch_file.h"
 #include "text/prompt_syntax.h"
 
@@ -77,6 +78,15 @@ uint64_t spillable_bytes(const std::string& folder) {
   return static_cast<uint64_t>(disk.f_bavail) * disk.f_frsize / kScratchShare;
 }
 
+// Arenas belong to other runs: to those beside this one, which have their own part of the budget, and to
+// those that are kept as long as nobody needs their place. Arenas first: one that grows meanwhile then counts
+// as ours.
+uint64_t bytes_without_arenas() {
+  const uint64_t arenas = resident_arena_bytes();
+  const uint64_t all = process_size().resident_bytes;
+  return all > arenas ? all - arenas : 0;
+}
+
 }  // namespace
 
 PlannedRun run_without_plan(const Request& request, const Model& model, const Backend& backend,
@@ -101,8 +111,7 @@ PlanAttempt try_plan(const Request& request, const Model& model, const Backend& 
   // Beside the arena. What planning itself takes is known only afterwards; until then it is allowed for.
   const uint64_t beside = host_bytes(request, description, run) + program_weight_bytes(description) +
                           kLibraryPagesBytes + kWorkerBytes * static_cast<uint64_t>(thread_count() + 1);
-  const ProcessSize process = process_size();
-  run.budget = memory_budget(request.memory_bytes, machine_memory(), process);
+  run.budget = memory_budget(request.memory_bytes, machine_memory(), process_size());
   Budget budget;
   budget.scratch_file_bytes = run.spillable_bytes = spillable_bytes(run.scratch_folder);
   budget.keep_weights = request.keep_weights;
@@ -115,11 +124,11 @@ PlanAttempt try_plan(const Request& request, const Model& model, const Backend& 
     attempt.smallest_budget_bytes = run.plan.arena_bytes + taken;
     release_freed_memory();
     run.plan.host_bytes = host_bytes(request, description, run);
-    run.plan.process_bytes = process_size().resident_bytes + beside - run.plan.host_bytes;
+    run.plan.process_bytes = bytes_without_arenas() + beside - run.plan.host_bytes;
     return outcome.fits;
   };
-  if (plan_beside(process.resident_bytes + kPlanningBytes) && run.plan.peak_bytes() > run.budget.bytes) {
-    plan_beside(process_size().resident_bytes + kPlanningBytes);
+  if (plan_beside(bytes_without_arenas() + kPlanningBytes) && run.plan.peak_bytes() > run.budget.bytes) {
+    plan_beside(bytes_without_arenas() + kPlanningBytes);
   }
   attempt.fits = attempt.fits && run.plan.peak_bytes() <= run.budget.bytes;
   return attempt;

@@ -1,24 +1,42 @@
 #include "pipeline/record_run.h"
 
+#include <cmath>
 #include <exception>
+#include <limits>
 
 #include "base/log.h"
-#include "base/units.h"
 
 namespace snug {
+namespace {
+
+constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();  // null in the log
+
+// To milliseconds.
+double rounded(double seconds) { return std::round(seconds * 1e3) / 1e3; }
+
+}  // namespace
 
 void record_run(const RunReport& report) noexcept {
   try {
-    log::info(
-        "run model={} size={}x{} steps={} batch={} precision={} budget={} planned_peak={} peak={} "
-        "predicted_s={:.3f} phases_s={:.3f} load_s={:.3f} "
-        "encode_s={:.3f} "
-        "denoise_s={:.3f} decode_s={:.3f} total_s={:.3f} result={}",
-        report.model, report.width, report.height, report.steps, report.batch, report.precision,
-        format_bytes(report.budget_bytes), format_bytes(report.planned_peak_bytes),
-        report.peak_bytes ? format_bytes(*report.peak_bytes) : "unknown", report.predicted_seconds,
-        report.phase_seconds(), report.load_seconds, report.encode_seconds, report.denoise_seconds,
-        report.decode_seconds, report.total_seconds, report.error_code.empty() ? "done" : report.error_code);
+    log::event(log::Level::kInfo, "run",
+               {{"model", report.model},
+                {"width", report.width},
+                {"height", report.height},
+                {"steps", report.steps},
+                {"batch", report.batch},
+                {"precision", report.precision},
+                {"budget_bytes", report.budget_bytes},
+                {"planned_peak_bytes", report.planned_peak_bytes},
+                {"peak_bytes", report.peak_bytes ? static_cast<double>(*report.peak_bytes) : kUnknown},
+                {"predicted_seconds", rounded(report.predicted_seconds)},
+                {"phases_seconds", rounded(report.phase_seconds())},
+                {"load_seconds", rounded(report.load_seconds)},
+                {"encode_seconds", rounded(report.encode_seconds)},
+                {"denoise_seconds", rounded(report.denoise_seconds)},
+                {"decode_seconds", rounded(report.decode_seconds)},
+                {"seconds", rounded(report.total_seconds)},
+                {"stage", report.stage},
+                {"result", report.error_code.empty() ? "done" : report.error_code}});
   } catch (const std::exception&) {
     // A full disk under the log must not turn a finished picture into a failure.
   }

@@ -61,7 +61,7 @@ std::string to_json(const RunReport& r) {
   json["seconds"] = {{"plan", r.plan_seconds},     {"load", r.load_seconds},
                      {"encode", r.encode_seconds}, {"denoise", r.denoise_seconds},
                      {"decode", r.decode_seconds}, {"write", r.write_seconds},
-                     {"total", r.total_seconds}};
+                     {"total", r.total_seconds},   {"turn_wait", r.turn_wait_seconds}};
   const auto seconds = [](const std::optional<double>& value) {
     return value.has_value() ? ordered_json(*value) : ordered_json();
   };

@@ -36,6 +36,7 @@ struct RunReport {
 
   double plan_seconds = 0, load_seconds = 0, encode_seconds = 0, denoise_seconds = 0, decode_seconds = 0,
          write_seconds = 0, total_seconds = 0;
+  double turn_wait_seconds = 0;  // of the total, and of no stage: while other runs of this process computed
   std::vector<double> step_seconds;
   uint64_t read_bytes = 0;     // of weights
   uint64_t written_bytes = 0;  // of pictures
@@ -50,7 +51,8 @@ struct RunReport {
   std::vector<PhaseReport> phases;         // in the plan's order
   uint64_t planned_arena_bytes = 0, used_arena_bytes = 0;  // used: the high-water mark
   uint64_t planned_peak_bytes = 0;
-  std::optional<uint64_t> peak_bytes;  // of the process, by the kernel; absent when the run did not begin it
+  std::optional<uint64_t>
+      peak_bytes;  // of the process, by the kernel; absent when the run was not alone, or did not begin it
 
   std::vector<std::string> outputs;      // paths written
   std::vector<std::string> assumptions;  // what the model's files left open and how it was filled
