@@ -29,8 +29,7 @@ std::string Admission::memory_of(const RequestFields& fields) const {
   if (fields.memory.has_value()) {
     bytes = std::min(bytes, static_cast<int64_t>(parse_bytes(*fields.memory, "memory")));
   }
-  // Bytes that others hold now and this job could have.
-  return std::to_string(bytes + spare_bytes_.load()) + "B";
+  return std::to_string(bytes) + "B";
 }
 
 Request Admission::limited_request(const RequestFields& fields, const Model& model) const {
@@ -42,20 +41,13 @@ Request Admission::limited_request(const RequestFields& fields, const Model& mod
 }
 
 FittedRun Admission::fit(const RequestFields& fields, const Model& model) const {
-  const auto spare = static_cast<uint64_t>(spare_bytes_.load());
-  FittedRun fitted = fit_request(limited_request(fields, model), model, cpu_backend(), options_.rates);
-  // Planning found it resident, and counted it to the process.
-  fitted.run.plan.process_bytes -= std::min(fitted.run.plan.process_bytes, spare);
-  fitted.run.budget.bytes -= std::min(fitted.run.budget.bytes, spare);
-  return fitted;
+  return fit_request(limited_request(fields, model), model, cpu_backend(), options_.rates);
 }
 
 JobPlan Admission::plan(const RequestFields& fields, const Model& model) {
-  Request request = limited_request(fields, model);
+  const Request request = limited_request(fields, model);
   const PlannedRun fresh = run_without_plan(request, model, cpu_backend(), options_.rates);
-  request.memory_bytes = static_cast<uint64_t>(budget_bytes_);
-  const std::string shape = model.identity + shape_of(request, fresh) + std::to_string(fresh.prompts.size()) +
-                            fields.memory.value_or("");
+  const std::string shape = model.identity + shape_of(request, fresh) + std::to_string(fresh.prompts.size());
   {
     const std::scoped_lock lock(mutex_);
     if (const auto found = plans_.find(shape); found != plans_.end()) return found->second;

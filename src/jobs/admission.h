@@ -4,7 +4,6 @@
 // Threads: all methods may be called from any.
 #pragma once
 
-#include <atomic>
 #include <map>
 #include <mutex>
 #include <string>
@@ -20,15 +19,13 @@ class Admission {
  public:
   explicit Admission(const ServiceOptions& options);
 
-  // The whole plan, as if what is spare were not there. Throws OverBudget, as `snug plan`, when nothing fits.
+  // The whole plan. Throws OverBudget, as `snug plan`, when nothing fits.
   FittedRun fit(const RequestFields& fields, const Model& model) const;
   // What it takes; of the pictures together in one batch. Throws likewise.
   JobPlan plan(const RequestFields& fields, const Model& model);
 
   // Most that the process may hold, kept weights and all.
   int64_t budget_bytes() const { return budget_bytes_; }
-  // What is resident and would be given up for a job: plans are made as if it were not there.
-  void set_spare_bytes(int64_t bytes) { spare_bytes_ = bytes; }
   // The request's own memory limit, or the service's.
   std::string memory_of(const RequestFields& fields) const;
 
@@ -37,7 +34,6 @@ class Admission {
 
   const ServiceOptions& options_;
   int64_t budget_bytes_ = 0;
-  std::atomic<int64_t> spare_bytes_ = 0;
   std::mutex mutex_;
   std::map<std::string, JobPlan> plans_;  // by shape; guarded by mutex_
 };

@@ -1,11 +1,10 @@
-// The thread that makes the pictures: takes the next jobs from the store, puts those together that share a
-// plan, runs them, and puts down what came of it. Called by local_service.cc.
+// Makes the pictures: some lanes, each a thread that takes the next run from the scheduler and runs it.
+// Called by local_service.cc.
 //
-// One run at a time has all the cores. What a run leaves (plan, arena, weights) is kept for jobs of its
-// shape, as far as memory goes; a run writes checkpoints, from which a job goes on after the process has
-// ended.
-//
-// Whatever fails here ends in a job's state, never in the process: errors of the store itself are waited out.
+// Runs share the machine by turns (runtime/compute_turns.h): the oldest has all the cores whenever it wants
+// them, the next gets on while it loads, encodes its picture or writes. What a run leaves (plan, arena,
+// weights) is kept for jobs of its shape, as far as memory goes; a run writes checkpoints, from which a job
+// goes on after the process has ended.
 //
 // Threads: all methods may be called from any.
 #pragma once
@@ -13,27 +12,9 @@
 #include <memory>
 #include <string>
 
-#include "cache/conditioning_cache.h"
-#include "jobs/admission.h"
-#include "jobs/blob_store.h"
-#include "jobs/cache_store.h"
-#include "jobs/event_hub.h"
-#include "jobs/job_store.h"
-#include "jobs/prepared_job.h"
+#include "jobs/engine_parts.h"
 
 namespace snug {
-
-// What the engine works on; all outlive it.
-struct EngineParts {
-  const ServiceOptions& options;
-  JobStore& jobs;
-  BlobStore& blobs;
-  CacheStore& caches;
-  ConditioningCache& conditioning;
-  JobPreparer& preparer;
-  Admission& admission;
-  EventHub& events;
-};
 
 class Engine {
  public:
@@ -44,8 +25,7 @@ class Engine {
 
   // A job is queued.
   void wake();
-  // Ends the job if it is here: at once for everybody who asks; the run goes on if others share it, else it
-  // stops between two kernels. False when it is not here.
+  // Ends the job if a run has it: at once for everybody who asks. False when none has.
   bool cancel(const std::string& id);
   // Takes no more jobs, and puts what runs back into the queue with a checkpoint of where it is.
   void stop();
@@ -58,12 +38,5 @@ class Engine {
   class Impl;
   std::unique_ptr<Impl> impl_;
 };
-
-// The pictures of a job whose every address the cache has; empty otherwise. `again`: the job has been looked
-// for before, so that another miss is none.
-std::vector<JobPicture> cached_pictures(const PreparedJob& job, CacheStore& caches, bool again = false);
-// Puts a finished picture into the cache of results.
-void keep_picture(const std::string& address, const JobPicture& picture, CacheStore& caches,
-                  BlobStore& blobs);
 
 }  // namespace snug

@@ -1,6 +1,7 @@
 // Loaded plans of shapes that came lately, for when they come again. What goes first when memory is needed is
-// what costs least to make again, byte for byte, and has been idle longest. Called by the engine's thread;
-// figures() by any.
+// what costs least to make again, byte for byte, and has been idle longest. Called by the engine.
+//
+// Threads: all methods may be called from any; a slot that is in use belongs to the run that uses it.
 #pragma once
 
 #include <chrono>
@@ -9,6 +10,7 @@
 #include <mutex>
 #include <string>
 
+#include "base/cancellation.h"
 #include "jobs/service.h"
 #include "pipeline/kept_run.h"
 
@@ -16,31 +18,34 @@ namespace snug {
 
 class KeptRuns {
  public:
-  // The run of that shape, or an empty one; it is in use until the next call.
-  KeptRun& use(const std::string& shape);
-  // After a run with what use() gave: what making it again would take.
-  void used(double remake_seconds);
-  // Drops what is not in use until the others hold at most `bytes`.
-  void shrink(int64_t bytes);
-  // Of all arenas but the one in use.
-  int64_t spare_bytes() const;
-  void drop_all();
-
-  CacheFigures figures() const;  // without its limit
-
- private:
   struct Slot {
     std::string shape;
+    Cancellation cancellation;  // of each run that uses it; before the run, which looks at it
     KeptRun run;
+    bool in_use = false;
     double remake_seconds = 0;  // measured
     std::chrono::steady_clock::time_point used;
   };
-  static int64_t bytes_of(const Slot& slot);
-  double value(const Slot& slot) const;
 
-  mutable std::mutex mutex_;  // of all below, but for the run in use
-  std::list<Slot> slots_;     // the one in use first
-  bool in_use_ = false;
+  // Whether a run of that shape uses what is kept for it now.
+  bool in_use(const std::string& shape) const;
+  // The run of that shape, or an empty one. It is in use until used(), and was not before.
+  Slot& use(const std::string& shape);
+  // After a run with what use() gave: what making it again would take.
+  void used(Slot& slot, double remake_seconds);
+  // Drops what is not in use until it holds at most `bytes`.
+  void shrink(int64_t bytes);
+  void drop_all() { shrink(0); }
+
+  CacheFigures figures() const;  // of what is not in use, without its limit
+
+ private:
+  static int64_t bytes_of(const Slot& slot);
+  static double value(const Slot& slot);
+  int64_t spare_bytes() const;  // with mutex_ held
+
+  mutable std::mutex mutex_;  // of all below, but for the runs in use
+  std::list<Slot> slots_;
   int64_t hits_ = 0, misses_ = 0, evictions_ = 0;
 };
 

@@ -12,9 +12,11 @@
 #include "jobs/admission.h"
 #include "jobs/blobs_in_use.h"
 #include "jobs/engine.h"
+#include "jobs/result_cache.h"
 #include "jobs/secret.h"
 #include "jobs/upload_store.h"
 #include "media/decode_picture.h"
+#include "pipeline/latent_preview_file.h"
 #include "pipeline/plan_heading.h"
 #include "plan/plan_figures.h"
 #include "plan/plan_json.h"
@@ -40,8 +42,8 @@ class LocalService final : public Service {
     const Recovered recovered = jobs_.recover();
     if (recovered.queued > 0) log::info("{} jobs that were under way are queued again", recovered.queued);
     blobs_.sweep(blobs_in_use(database_), kSweepGraceSeconds);
-    engine_.emplace(
-        EngineParts{options_, jobs_, blobs_, caches_, conditioning_, preparer_, admission_, events_});
+    engine_.emplace(EngineParts{options_, jobs_, blobs_, caches_, conditioning_, preparer_, admission_,
+                                events_, previews_});
   }
 
   Job submit(const Submission& submission) override;
@@ -122,6 +124,7 @@ class LocalService final : public Service {
   JobPreparer preparer_;
   Admission admission_;
   EventHub events_;
+  PreviewMaker previews_{latent_previews_path()};
   std::optional<Engine> engine_;  // last: it uses all of the above
 };
 
@@ -137,6 +140,7 @@ Job LocalService::submit(const Submission& submission) {
   job.request = prepared->json;
   job.address = prepared->addresses.front();
   job.pictures_asked = prepared->request.batch;
+  job.previews = submission.previews;
   job.idempotency_key = submission.idempotency_key;
   if (!job.idempotency_key.empty()) job.request_digest = sha256_hex(prepared->asked);
   added.prompt = prepared->fields.prompt;

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -83,6 +84,25 @@ class LocalService : public ::testing::Test {
   ServiceOptions options_;
   std::optional<Database> database_;
   std::unique_ptr<Service> service_;
+};
+
+// All that happens from here on.
+class Events {
+ public:
+  explicit Events(Service& service)
+      : subscription_(service.subscribe("", "", [this](const JobEvent& event) {
+          const std::scoped_lock lock(mutex_);
+          events_.push_back(event);
+        })) {}
+  std::vector<JobEvent> seen() {
+    const std::scoped_lock lock(mutex_);
+    return events_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<JobEvent> events_;
+  std::unique_ptr<Subscription> subscription_;
 };
 
 TEST_F(LocalService, MakesThePicturesThatTheRequestMakesAlone) {
@@ -178,6 +198,67 @@ TEST_F(LocalService, AStoppedServiceGoesOnFromTheCheckpointWithTheSameBits) {
   EXPECT_EQ(picture(done), generate(asked.fields, {}).pictures.front());
 }
 
+// Most that were running at one time, until all of them had ended.
+int most_at_once(const std::vector<JobEvent>& events) {
+  std::set<std::string> running;
+  size_t most = 0;
+  for (const JobEvent& event : events) {
+    if (event.job.state == JobState::kRunning) running.insert(event.job.id);
+    if (event.job.state != JobState::kRunning) running.erase(event.job.id);
+    most = std::max(most, running.size());
+  }
+  return static_cast<int>(most);
+}
+
+TEST_F(LocalService, RunsOfDifferentShapesAreUnderWayTogetherAndTheOlderIsHardlyHeldUp) {
+  start();
+  Events events(*service_);
+  const Submission older = submission("a castle", 1, 200);
+  Submission younger = submission("a boat", 2, 200);
+  younger.fields.width = 96;
+  const std::string first = service_->submit(older).id, second = service_->submit(younger).id;
+  ASSERT_EQ(wait(first).state, JobState::kDone);
+  EXPECT_LT(service_->job(second, "").step, 100) << "the older one has the cores when it wants them";
+  ASSERT_EQ(wait(second).state, JobState::kDone);
+  EXPECT_EQ(most_at_once(events.seen()), 2);
+  EXPECT_EQ(picture(service_->job(first, "")), generate(older.fields, {}).pictures.front());
+  EXPECT_EQ(picture(service_->job(second, "")), generate(younger.fields, {}).pictures.front());
+}
+
+TEST_F(LocalService, NoRunBeginsBesideAnotherThatLeavesNoRoom) {
+  start();
+  const Submission one = submission("a castle", 1, 30);
+  Submission other = submission("a boat", 2, 30);
+  other.fields.width = 96;
+  const auto peak = static_cast<uint64_t>(*service_->job(service_->submit(one).id, "").planned_peak_bytes);
+  stop();
+  options_.memory_bytes = peak + peak / 2;
+  options_.most_batch = 1;
+  start();
+  Events events(*service_);
+  std::vector<std::string> ids;
+  for (uint64_t seed = 3; seed < 6; ++seed) {
+    Submission again = seed % 2 == 0 ? one : other;
+    again.fields.seed = seed;
+    ids.push_back(service_->submit(again).id);
+  }
+  for (const std::string& id : ids) EXPECT_EQ(wait(id).state, JobState::kDone);
+  EXPECT_EQ(most_at_once(events.seen()), 1);
+}
+
+TEST_F(LocalService, AJobThatWaitsForTheCoresIsCancelledAtOnce) {
+  start();
+  const Job older = service_->submit(submission("a castle", 1, 400));
+  Submission asked = submission("a boat", 2, 400);
+  asked.fields.width = 96;
+  const Job younger = service_->submit(asked);
+  ASSERT_EQ(wait(younger.id, JobState::kRunning).state, JobState::kRunning);
+  const Stopwatch watch;
+  EXPECT_EQ(service_->cancel(younger.id, "").state, JobState::kCancelled);
+  EXPECT_LT(watch.seconds(), 0.2);
+  EXPECT_EQ(wait(older.id).state, JobState::kDone);
+}
+
 TEST_F(LocalService, WhatCanNeverFitIsRefusedAtTheDoorWithTheWaysOut) {
   start();
   Submission asked = submission("a castle", 1);
@@ -200,6 +281,25 @@ TEST_F(LocalService, AnIdempotencyKeyGivesTheSameJobAndNeverAnother) {
   EXPECT_EQ(service_->submit(asked).id, first.id);
   asked.fields.prompt = "a boat";
   EXPECT_THROW(service_->submit(asked), Error);
+}
+
+TEST_F(LocalService, PreviewsComeOnlyToJobsThatWantThem) {
+  start();
+  Events events(*service_);
+  Submission wants = submission("a castle", 1, 60);
+  wants.previews = true;
+  const std::string with = service_->submit(wants).id;
+  const std::string without = service_->submit(submission("a boat", 2, 60)).id;
+  wait(with);
+  wait(without);
+  int previews = 0;
+  for (const JobEvent& event : events.seen()) {
+    if (event.preview == nullptr) continue;
+    EXPECT_EQ(event.job.id, with);
+    EXPECT_GT(decode_picture(*view_memory("preview", *event.preview)).width, 0);
+    ++previews;
+  }
+  EXPECT_GT(previews, 0);
 }
 
 TEST_F(LocalService, EventsTellTheStatesInTheirOrder) {

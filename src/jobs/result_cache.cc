@@ -1,8 +1,6 @@
-// Finished pictures by their content address: what the cache of results has of a job, and putting there what
-// a run made.
-#include <nlohmann/json.hpp>
+#include "jobs/result_cache.h"
 
-#include "jobs/engine.h"
+#include <nlohmann/json.hpp>
 
 namespace snug {
 namespace {

@@ -1,0 +1,226 @@
+#include "jobs/job_run.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "base/log.h"
+#include "jobs/failed_job.h"
+#include "jobs/result_cache.h"
+#include "jobs/run_observer.h"
+
+namespace snug {
+namespace {
+
+constexpr double kCheckpointShare = 0.01;  // most of a run's time
+
+}  // namespace
+
+JobRun::JobRun(const EngineParts& parts, ReadyRun ready, ComputeTurns& turns, StopSignal& stop,
+               Generated generated)
+    : parts_(parts),
+      ready_(std::move(ready)),
+      pictures_(batch_pictures(ready_.batch)),
+      stop_(stop),
+      generated_(std::move(generated)),
+      turn_(turns, ready_.order, ready_.kept->cancellation) {}
+
+bool JobRun::cancel(const std::string& id) {
+  std::unique_lock lock(mutex_);
+  const auto found = std::find_if(ready_.batch.begin(), ready_.batch.end(),
+                                  [&](const BatchJob& job) { return job.job.id == id && !job.left; });
+  if (found == ready_.batch.end()) return false;
+  found->left = true;
+  if (const auto job = parts_.jobs.cancelled(id, 0)) parts_.events.publish({*job, nullptr});
+  const bool last =
+      std::all_of(ready_.batch.begin(), ready_.batch.end(), [](const BatchJob& job) { return job.left; });
+  lock.unlock();
+  if (last) cut_off();
+  return true;
+}
+
+void JobRun::cut_off() {
+  const std::scoped_lock lock(mutex_);
+  if (generating_) ready_.kept->cancellation.request();
+}
+
+void JobRun::run() {
+  const Stopwatch watch;
+  std::optional<GenerateResult> result;
+  std::optional<Error> failure;
+  double remake_seconds = 0;
+  try {
+    RequestFields fields = ready_.fields;
+    fields.memory = parts_.admission.memory_of(fields);
+    const std::optional<RunCheckpoint> resume = checkpoint_of(ready_.batch.front().job);
+    result = generate(fields, options(resume));
+    remake_seconds = result->report.plan_seconds + result->report.load_seconds +
+                     static_cast<double>(result->report.read_bytes) / parts_.options.rates.read_bytes;
+  } catch (const Error& error) {
+    failure = error;
+  } catch (const std::exception& error) {
+    failure = Error(ErrorCode::kInternal, error.what());
+  }
+  turn_.give();
+  {
+    const std::scoped_lock lock(mutex_);
+    generating_ = false;
+  }
+  generated_(ready_, remake_seconds);
+  if (result.has_value()) {
+    settle(*result, watch.seconds());
+  } else {
+    settle(*failure, watch.seconds());
+  }
+}
+
+std::optional<RunCheckpoint> JobRun::checkpoint_of(const Job& job) {
+  if (job.checkpoint.empty()) return std::nullopt;
+  try {
+    const std::vector<std::byte> bytes = parts_.blobs.get(job.checkpoint);
+    return read_checkpoint(*view_memory("checkpoint", bytes));
+  } catch (const Error& error) {
+    log::warn("job {} begins anew: {}", job.id, error.what());
+    return std::nullopt;
+  }
+}
+
+GenerateOptions JobRun::options(const std::optional<RunCheckpoint>& resume) {
+  GenerateOptions options;
+  options.rates = parts_.options.rates;
+  options.cancellation = &ready_.kept->cancellation;
+  options.model = ready_.model;
+  options.kept = &ready_.kept->run;
+  options.conditioning = &parts_.conditioning;
+  options.turn = &turn_;
+  if (resume.has_value()) options.resume = &*resume;
+  options.progress = [this](const Progress& progress) { tell(progress); };
+  options.checkpoint_due = [this](int) { return checkpoint_due(); };
+  options.checkpoint = [this](const RunCheckpoint& checkpoint) { keep(checkpoint); };
+  if (std::any_of(ready_.batch.begin(), ready_.batch.end(),
+                  [](const BatchJob& job) { return job.job.previews; }))
+    options.preview = [this](const HostTensor& latents, int) { preview(latents); };
+  options.decoded = [this](const HostTensor& latents, const HostTensor& images) {
+    parts_.previews.learn(*ready_.model, latents, images);
+  };
+  if (parts_.options.observer != nullptr)
+    options.report = [this](const RunReport& report) { parts_.options.observer->run_ended(report); };
+  return options;
+}
+
+void JobRun::tell(const Progress& progress) {
+  if (progress.stage != "denoise") return;
+  const std::scoped_lock lock(mutex_);
+  for (BatchJob& job : ready_.batch) {
+    if (job.left) continue;
+    parts_.jobs.progress(job.job.id, progress.done);
+    job.job.step = progress.done;
+    job.job.steps = progress.total;
+    const double step_seconds =
+        progress.step_seconds > 0 ? progress.step_seconds : progress.predicted_step_seconds;
+    job.job.seconds_left = (progress.total - progress.done) * step_seconds + progress.predicted_after_seconds;
+    parts_.events.publish({job.job, nullptr});
+  }
+}
+
+void JobRun::preview(const HostTensor& latents) {
+  if (!parts_.previews.due()) return;
+  for (const BatchJob& job : jobs_that_stay()) {
+    if (!job.job.previews) continue;
+    if (auto png = parts_.previews.png(*ready_.model, latents, job.first_picture))
+      parts_.events.publish({job.job, std::move(png)});
+  }
+}
+
+// A run that is to stop leaves where it is.
+bool JobRun::checkpoint_due() const {
+  const double due = std::max(parts_.options.checkpoint_seconds, checkpoint_cost_seconds_ / kCheckpointShare);
+  return since_checkpoint_.seconds() >= due || stop_.requested();
+}
+
+// A checkpoint that cannot be kept costs time after a crash, nothing now.
+void JobRun::keep(const RunCheckpoint& checkpoint) {
+  const Stopwatch watch;
+  for (const BatchJob& job : jobs_that_stay()) {
+    try {
+      const RunCheckpoint own = checkpoint_of_pictures(checkpoint, job.first_picture, job.pictures());
+      const std::string blob = parts_.blobs.put(checkpoint_bytes(own));
+      const auto before = parts_.jobs.checkpoint(job.job.id, blob, own.calls_done);
+      if (before.has_value() && !before->empty()) parts_.blobs.remove(*before);
+    } catch (const Error& error) {
+      log::warn("no checkpoint of job {}: {}", job.job.id, error.what());
+    }
+  }
+  checkpoint_cost_seconds_ = watch.seconds();
+  since_checkpoint_ = Stopwatch();
+  if (stop_.requested()) cut_off();
+}
+
+void JobRun::settle(GenerateResult& result, double seconds) {
+  for (const BatchJob& job : jobs_that_stay()) {
+    JobResult own;
+    own.report = to_json(result.report);
+    own.seconds = seconds * job.share(pictures_);
+    persist(stop_, "keeping pictures", [&] {
+      own.pictures.clear();
+      for (int64_t i = 0; i < job.pictures(); ++i) {
+        const auto at = static_cast<size_t>(job.first_picture + i);
+        own.pictures.push_back(stored_picture(job, static_cast<size_t>(i), result.pictures[at]));
+      }
+      // First, so that who sees the job done and asks again finds it.
+      if (result.report.changes.empty()) cache(job, own.pictures);
+      end(job, parts_.jobs.finish(job.job.id, own));
+    });
+  }
+}
+
+void JobRun::cache(const BatchJob& job, const std::vector<JobPicture>& pictures) {
+  try {
+    for (size_t i = 0; i < pictures.size(); ++i) {
+      keep_picture(job.prepared->addresses[i], pictures[i], parts_.caches, parts_.blobs);
+    }
+  } catch (const Error& error) {
+    log::warn("a picture is not cached: {}", error.what());
+  }
+}
+
+JobPicture JobRun::stored_picture(const BatchJob& job, size_t index, const std::vector<std::byte>& bytes) {
+  const Request& request = job.prepared->request;
+  JobPicture picture;
+  picture.blob = parts_.blobs.put(bytes);
+  picture.bytes = static_cast<int64_t>(bytes.size());
+  picture.format = request.format;
+  picture.width = request.width;
+  picture.height = request.height;
+  picture.seed = request.pictures[index].seed;
+  return picture;
+}
+
+void JobRun::settle(const Error& error, double seconds) {
+  for (const BatchJob& job : jobs_that_stay()) {
+    const double own = seconds * job.share(pictures_);
+    if (error.code() == ErrorCode::kCancelled) {
+      persist(stop_, "putting a job back", [&] { end(job, parts_.jobs.interrupt(job.job.id, own)); });
+    } else {
+      end_failed(parts_, stop_, job.job, error, own);
+    }
+  }
+}
+
+void JobRun::end(const BatchJob& job, const std::optional<Job>& ended) {
+  {
+    const std::scoped_lock lock(mutex_);
+    for (BatchJob& own : ready_.batch) own.left = own.left || own.job.id == job.job.id;
+  }
+  if (ended) parts_.events.publish({*ended, nullptr});
+}
+
+std::vector<BatchJob> JobRun::jobs_that_stay() {
+  const std::scoped_lock lock(mutex_);
+  std::vector<BatchJob> jobs;
+  std::copy_if(ready_.batch.begin(), ready_.batch.end(), std::back_inserter(jobs),
+               [](const BatchJob& job) { return !job.left; });
+  return jobs;
+}
+
+}  // namespace snug
