@@ -110,10 +110,10 @@ class EventStreamConnection final : public Connection,
   void write_next() {
     if (writes_ || closed_) return;
     if (outbox_->has_overflowed()) return close();
-    std::optional<std::string> event = outbox_->take();
+    std::optional<Outbox::Message> event = outbox_->take();
     const bool ends = !event.has_value() && (outbox_->is_finished() || draining_);
     if (!event.has_value() && !ends) return;
-    written_ = ends ? std::string() : std::move(*event);
+    written_ = ends ? std::string() : std::move(event->bytes);
     if (chunked_) written_ = ends ? "0\r\n\r\n" : fmt::format("{:x}\r\n{}\r\n", written_.size(), written_);
     write([ends](EventStreamConnection& self) { return ends ? self.close() : self.write_next(); });
   }

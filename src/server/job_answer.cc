@@ -33,12 +33,14 @@ struct JobAnswers::Pending {
 class JobAnswers::Waiting final : public StreamHandler {
  public:
   Waiting(JobAnswers& answers, const std::shared_ptr<Pending>& pending, const std::string& job,
-          const std::string& owner) {
+          const std::string& owner, const Hear& hear) {
     try {
       // Events come with a lock of the service held, and reading pictures takes a while: another thread does.
-      subscription_ = answers.service_.subscribe(job, owner, [&answers, pending](const JobEvent& event) {
-        if (has_ended(event.job.state)) answers.compose_soon(pending, event.job);
-      });
+      subscription_ =
+          answers.service_.subscribe(job, owner, [&answers, pending, hear](const JobEvent& event) {
+            if (hear) hear(event);
+            if (has_ended(event.job.state)) answers.compose_soon(pending, event.job);
+          });
       const Job now = answers.service_.job(job, owner);
       if (has_ended(now.state)) answers.compose_soon(pending, now);
     } catch (...) {
@@ -62,15 +64,15 @@ JobAnswers::~JobAnswers() {
   thread_.join();
 }
 
-Reply JobAnswers::when_ended(const Job& job, const std::string& owner, Compose compose) {
+Reply JobAnswers::when_ended(const Job& job, const std::string& owner, Compose compose, Hear hear) {
   if (has_ended(job.state)) return response_of(job, form_, compose);
-  return LaterReply{
-      .open = [this, id = job.id, owner, compose = std::move(compose)](std::shared_ptr<Answer> answer) {
-        auto pending = std::make_shared<Pending>();
-        pending->compose = compose;
-        pending->answer = std::move(answer);
-        return std::make_unique<Waiting>(*this, pending, id, owner);
-      }};
+  return LaterReply{.open = [this, id = job.id, owner, compose = std::move(compose),
+                             hear = std::move(hear)](std::shared_ptr<Answer> answer) {
+    auto pending = std::make_shared<Pending>();
+    pending->compose = compose;
+    pending->answer = std::move(answer);
+    return std::make_unique<Waiting>(*this, pending, id, owner, hear);
+  }};
 }
 
 void JobAnswers::compose_soon(std::shared_ptr<Pending> pending, const Job& job) {

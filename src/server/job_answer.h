@@ -23,6 +23,8 @@ class JobAnswers {
  public:
   // The response of a job that is done. May read pictures; throws what that throws.
   using Compose = std::function<HttpResponse(const Job&)>;
+  // What happens to the job while the client waits. Called from a thread of the service; must not block.
+  using Hear = std::function<void(const JobEvent&)>;
 
   // `service` must outlive this.
   JobAnswers(Service& service, ErrorForm form);
@@ -32,8 +34,9 @@ class JobAnswers {
   JobAnswers& operator=(const JobAnswers&) = delete;
 
   // At once for a job that is done already, else once it has ended: the response of `compose`, or why there
-  // is none in the API's form. This must outlive the reply.
-  Reply when_ended(const Job& job, const std::string& owner, Compose compose);
+  // is none in the API's form. `hear` may be null, and is destroyed when the client has gone. This must
+  // outlive the reply.
+  Reply when_ended(const Job& job, const std::string& owner, Compose compose, Hear hear = nullptr);
 
  private:
   struct Pending;

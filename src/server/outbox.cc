@@ -7,18 +7,19 @@ namespace snug {
 Outbox::Outbox(size_t most_bytes, std::function<void()> wake)
     : most_bytes_(most_bytes), wake_(std::move(wake)) {}
 
-bool Outbox::send(std::string text, Delivery delivery) {
+bool Outbox::send(std::string message, Delivery delivery, MessageForm form) {
   {
     const std::scoped_lock lock(mutex_);
     if (shut_ || closed_ || overflowed_) return false;
     // A message alone may be of any size: a preview is larger than what counts as prompt.
-    if (delivery == Delivery::kIfPrompt && !waiting_.empty() && waiting_bytes_ + text.size() > kPromptBytes)
+    if (delivery == Delivery::kIfPrompt && !waiting_.empty() &&
+        waiting_bytes_ + message.size() > kPromptBytes)
       return true;
-    if (waiting_bytes_ + text.size() > most_bytes_) {
+    if (waiting_bytes_ + message.size() > most_bytes_) {
       overflowed_ = true;
     } else {
-      waiting_bytes_ += text.size();
-      waiting_.push_back(std::move(text));
+      waiting_bytes_ += message.size();
+      waiting_.push_back({std::move(message), form});
     }
   }
   wake_();
@@ -33,13 +34,13 @@ void Outbox::close() {
   wake_();
 }
 
-std::optional<std::string> Outbox::take() {
+std::optional<Outbox::Message> Outbox::take() {
   const std::scoped_lock lock(mutex_);
   if (waiting_.empty()) return std::nullopt;
-  std::string text = std::move(waiting_.front());
+  Message message = std::move(waiting_.front());
   waiting_.pop_front();
-  waiting_bytes_ -= text.size();
-  return text;
+  waiting_bytes_ -= message.bytes.size();
+  return message;
 }
 
 bool Outbox::is_finished() const {

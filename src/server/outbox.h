@@ -19,10 +19,15 @@ class Outbox final : public Stream {
   // block and must survive the connection.
   Outbox(size_t most_bytes, std::function<void()> wake);
 
-  bool send(std::string text, Delivery delivery) override;
+  using Stream::send;
+  bool send(std::string message, Delivery delivery, MessageForm form) override;
   void close() override;
 
-  std::optional<std::string> take();
+  struct Message {
+    std::string bytes;
+    MessageForm form = MessageForm::kText;
+  };
+  std::optional<Message> take();
   // close() was called and nothing is left.
   bool is_finished() const;
   // The client did not take what it had to: it is to be cut off.
@@ -37,7 +42,7 @@ class Outbox final : public Stream {
   const size_t most_bytes_;
   const std::function<void()> wake_;
   mutable std::mutex mutex_;
-  std::deque<std::string> waiting_;
+  std::deque<Message> waiting_;
   size_t waiting_bytes_ = 0;
   bool closed_ = false, shut_ = false, overflowed_ = false;
 };

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 
 #include "server/http_message.h"
@@ -17,13 +18,19 @@ enum class Delivery {
   kIfPrompt,  // dropped where the client is behind: a later one says more
 };
 
+// How a WebSocket's message is marked; an event stream has text only.
+enum class MessageForm { kText, kBinary };
+
 // Messages to one client. May be kept and used from any thread, also after the client has gone.
 class Stream {
  public:
   virtual ~Stream() = default;
-  // `text` is one event of an event stream as it goes over the wire (server_sent_event.h), or one WebSocket
-  // message. Never blocks. False once the client has gone, or was cut off for not reading.
-  virtual bool send(std::string text, Delivery delivery) = 0;
+  // `message` is one event of an event stream as it goes over the wire (server_sent_event.h), or one
+  // WebSocket message. Never blocks. False once the client has gone, or was cut off for not reading.
+  virtual bool send(std::string message, Delivery delivery, MessageForm form) = 0;
+  bool send(std::string text, Delivery delivery) {
+    return send(std::move(text), delivery, MessageForm::kText);
+  }
   // Ends the stream once what was sent has left.
   virtual void close() = 0;
 };

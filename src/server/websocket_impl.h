@@ -51,7 +51,6 @@ class WebSocketConnection final : public Connection,
           if (!protocol.empty()) response.set("Sec-WebSocket-Protocol", protocol);
         }));
     stream_.read_message_max(kMostMessageBytes);
-    stream_.text(true);
     auto held = std::make_shared<decltype(request)>(std::move(request));
     stream_.async_accept(*held,
                          [self = this->shared_from_this(), held, open = std::move(open)](auto error) mutable {
@@ -128,13 +127,14 @@ class WebSocketConnection final : public Connection,
   void write() {
     if (writes_ || closing_ || ended_) return;
     if (outbox_->has_overflowed()) return cut();
-    std::optional<std::string> message = outbox_->take();
+    std::optional<Outbox::Message> message = outbox_->take();
     if (!message.has_value()) {
       if (outbox_->is_finished() || draining_) close(boost::beast::websocket::close_code::going_away);
       return;
     }
     writes_ = true;
-    written_ = std::move(*message);
+    written_ = std::move(message->bytes);
+    stream_.text(message->form == MessageForm::kText);
     sent_bytes_ += written_.size();
     stream_.async_write(boost::asio::buffer(written_), [self = this->shared_from_this()](auto error, size_t) {
       self->writes_ = false;

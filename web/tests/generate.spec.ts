@@ -58,13 +58,17 @@ test('the keyboard alone generates; progress and the picture appear', async ({ p
   await expect.poll(() => picture.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBeGreaterThan(0);
 });
 
-test('a preview is shown while denoising', async ({ page }) => {
+test('previews are shown while denoising, each newer than the one before', async ({ page }) => {
   await openPage(page);
   await generate(page, ownPrompt(), 100);
   const preview = page.getByTestId('preview');
   await expect(preview).toBeVisible();
+  await expect(preview).toHaveAttribute('alt', /^Preview after step \d+$/);
   expect(await preview.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBeGreaterThan(0);
+  const first = (await preview.getAttribute('alt')) ?? '';
+  await expect(preview).not.toHaveAttribute('alt', first);
   await expectDone(page);
+  await expect(preview).toHaveCount(0);
 });
 
 test('begins from a picture', async ({ page }) => {

@@ -171,6 +171,7 @@ Submission a1111_submission(const json& body, bool with_picture, const HttpReque
   Submission submission;
   submission.owner = request.owner;
   submission.api = "a1111";
+  submission.previews = true;  // clients poll for them without having asked
   RequestFields& out = submission.fields;
   out.prompt = fields.text("prompt").value_or("");
   out.negative_prompt = fields.text("negative_prompt").value_or("");

@@ -28,6 +28,24 @@ using nlohmann::ordered_json;
 
 constexpr int kMostLookedAt = 500;
 
+// The newest preview of a job, for as long as its client waits for it.
+class NewestPreview {
+ public:
+  using Png = std::shared_ptr<const std::vector<std::byte>>;
+  void set(Png png) {
+    const std::scoped_lock lock(mutex_);
+    png_ = std::move(png);
+  }
+  Png get() const {
+    const std::scoped_lock lock(mutex_);
+    return png_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  Png png_;  // null: none yet
+};
+
 // What all routes of one server share. A1111 has one set of options for everybody; here each token has its
 // own, so that nobody changes what others get. They last as long as the server runs.
 struct Shared {
@@ -38,10 +56,28 @@ struct Shared {
     return settings[owner];
   }
 
+  // Hears the job's previews until the function is destroyed.
+  JobAnswers::Hear hear_previews(const std::string& job) {
+    const auto newest = std::make_shared<NewestPreview>();
+    const std::scoped_lock lock(mutex);
+    std::erase_if(previews, [](const auto& each) { return each.second.expired(); });
+    previews[job] = newest;
+    return [newest](const JobEvent& event) {
+      if (event.preview != nullptr) newest->set(event.preview);
+    };
+  }
+  NewestPreview::Png preview_of(const std::string& job) {
+    const std::scoped_lock lock(mutex);
+    const auto found = previews.find(job);
+    const auto newest = found == previews.end() ? nullptr : found->second.lock();
+    return newest == nullptr ? nullptr : newest->get();
+  }
+
   NativeParts parts;
-  JobAnswers answers;
   std::mutex mutex;
-  std::map<std::string, A1111Settings> settings;  // of tokens that exist: a handful
+  std::map<std::string, A1111Settings> settings;                 // of tokens that exist: a handful
+  std::map<std::string, std::weak_ptr<NewestPreview>> previews;  // by job
+  JobAnswers answers;                                            // last: its thread uses the others
 };
 
 // "info": what was done, as JSON inside a text.
@@ -108,7 +144,8 @@ Reply make_pictures(Shared& shared, const HttpRequest& request, bool with_pictur
   return shared.answers.when_ended(
       job, request.owner,
       [parameters = std::move(parameters), owner = request.owner, &service = shared.parts.service](
-          const Job& done) { return pictures_response(done, owner, parameters, service); });
+          const Job& done) { return pictures_response(done, owner, parameters, service); },
+      shared.hear_previews(job.id));
 }
 
 // The caller's jobs of this API in that state, newest first.
@@ -119,7 +156,9 @@ std::vector<Job> own_jobs(Service& service, const std::string& owner, JobState s
   return jobs;
 }
 
-HttpResponse progress(Service& service, const std::string& owner) {
+HttpResponse progress(Shared& shared, const HttpRequest& request) {
+  Service& service = shared.parts.service;
+  const std::string owner = visible_owner(request);
   const std::vector<Job> running = own_jobs(service, owner, JobState::kRunning);
   size_t waiting = 0;
   for (const JobState state : {JobState::kQueued, JobState::kPlanned})
@@ -135,10 +174,15 @@ HttpResponse progress(Service& service, const std::string& owner) {
                               {"job_no", 0},
                               {"sampling_step", now.step},
                               {"sampling_steps", now.steps}};
+  // With a capital letter: Python's clients.
+  const std::string_view skips = request.query.find("skip_current_image").value_or("false");
+  const bool shows = skips != "true" && skips != "True" && skips != "1";
+  const NewestPreview::Png preview = shows ? shared.preview_of(now.id) : nullptr;
+  const ordered_json image = preview != nullptr ? ordered_json(encode_base64(*preview)) : ordered_json();
   return json_response(200, dump_json({{"progress", share},
                                        {"eta_relative", now.seconds_left.value_or(0)},
                                        {"state", state},
-                                       {"current_image", nullptr},
+                                       {"current_image", image},
                                        {"textinfo", nullptr}}));
 }
 
@@ -188,9 +232,7 @@ std::vector<Route> a1111_routes(const NativeParts& parts) {
       row("POST", "/sdapi/v1/img2img", Scope::kGenerate, RouteBody::kJson, true,
           [shared](const HttpRequest& request) { return make_pictures(*shared, request, true); }),
       row("GET", "/sdapi/v1/progress", Scope::kRead, RouteBody::kNone, false,
-          [shared](const HttpRequest& request) -> Reply {
-            return progress(shared->parts.service, visible_owner(request));
-          }),
+          [shared](const HttpRequest& request) -> Reply { return progress(*shared, request); }),
       // Some clients send "{}" along.
       row("POST", "/sdapi/v1/interrupt", Scope::kGenerate, RouteBody::kAnyJson, false,
           [shared](const HttpRequest& request) -> Reply {

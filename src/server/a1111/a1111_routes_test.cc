@@ -1,4 +1,7 @@
 // A1111's API: requests as its clients write them, what reaches the service, and what is refused.
+#include <cstring>
+#include <span>
+
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -174,9 +177,21 @@ TEST(A1111Api, TellsProgressAndInterrupts) {
   EXPECT_EQ(busy["state"]["sampling_steps"], 8);
   EXPECT_EQ(busy["state"]["job_count"], 1);
   EXPECT_EQ(busy["current_image"], nullptr);
+  EXPECT_TRUE(server.service.last.previews);
+  for (const char* bytes : {"first", "newest"}) {
+    const auto span = std::as_bytes(std::span(bytes, std::strlen(bytes)));
+    server.service.move(job, std::make_shared<const std::vector<std::byte>>(span.begin(), span.end()));
+  }
+  const auto image = [&](const std::string& query) {
+    return json::parse(server.ask("GET", "/sdapi/v1/progress" + query).body)["current_image"];
+  };
+  EXPECT_EQ(image(""), base64("newest"));
+  EXPECT_EQ(image("?skip_current_image=false"), base64("newest"));
+  EXPECT_EQ(image("?skip_current_image=true"), nullptr);
   EXPECT_EQ(server.ask("POST", "/sdapi/v1/interrupt").status, 200);
   EXPECT_EQ(client.read_response().status, 499);
   EXPECT_EQ(server.service.job(job.id, "").state, JobState::kCancelled);
+  EXPECT_EQ(image(""), nullptr);
 }
 
 TEST(A1111Api, KeepsOptions) {

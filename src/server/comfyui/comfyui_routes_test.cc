@@ -269,8 +269,12 @@ class Listener {
   json receive() {
     boost::beast::flat_buffer buffer;
     stream_.read(buffer);
-    return json::parse(boost::beast::buffers_to_string(buffer.data()));
+    std::string bytes = boost::beast::buffers_to_string(buffer.data());
+    if (stream_.got_text()) return json::parse(bytes);
+    binary.push_back(std::move(bytes));
+    return {{"type", "binary"}};
   }
+  std::vector<std::string> binary;  // the frames that came
   // Types up to the end of a prompt, those of "status" left out.
   std::vector<std::string> types_to_end() {
     std::vector<std::string> types;
@@ -286,6 +290,34 @@ class Listener {
   asio::io_context io_;
   websocket::stream<asio::ip::tcp::socket> stream_;
 };
+
+TEST(ComfyuiSocket, ShowsItsClientWhatIsDenoised) {
+  TestServer server;
+  Listener client(server.port, "c1"), other(server.port, "c2");
+  post_prompt(server, text_to_image(), {{"client_id", "c1"}});
+  EXPECT_TRUE(server.service.last.previews);
+  Job job = newest(server);
+  const auto preview = std::make_shared<const std::vector<std::byte>>(
+      std::vector<std::byte>{std::byte{0x89}, std::byte{'P'}, std::byte{0}, std::byte{0xFF}});
+  job.state = JobState::kRunning;
+  server.service.move(job);
+  job.step = 3;
+  server.service.move(job);
+  server.service.move(job, preview);
+  done_with(1)(job);
+  server.service.move(job);
+  server.service.move(job, preview);  // late
+  EXPECT_EQ(client.types_to_end(),
+            (std::vector<std::string>{"execution_start", "execution_cached", "executing", "progress",
+                                      "binary", "executed", "execution_success", "executing"}));
+  EXPECT_EQ(client.binary, (std::vector<std::string>{std::string("\0\0\0\1\0\0\0\2\x89P\0\xFF", 12)}));
+  post_prompt(server, text_to_image(), {{"client_id", "c2"}});
+  job = newest(server);
+  done_with(1)(job);
+  server.service.move(job);
+  other.types_to_end();
+  EXPECT_TRUE(other.binary.empty()) << "another client's pictures";
+}
 
 TEST(ComfyuiSocket, TellsItsClientHowThePromptGoes) {
   TestServer server;

@@ -52,6 +52,19 @@ class Messages {
     if (has_ended(job.state)) end(prompt, job, told);
   }
 
+  // A small picture of what the sampler has so far, as ComfyUI sends it: the event and the format, each in
+  // four bytes, highest first, and the file.
+  void show(const Job& job, const std::vector<std::byte>& png) {
+    const std::scoped_lock lock(mutex_);
+    const auto told = told_.find(job.id);  // only of this client's prompts
+    if (told == told_.end() || !told->second.began || told->second.ended) return;
+    constexpr std::string_view kPreviewImage("\0\0\0\1", 4), kPng("\0\0\0\2", 4);
+    std::string frame(kPreviewImage);
+    frame += kPng;
+    frame.append(reinterpret_cast<const char*>(png.data()), png.size());
+    stream_->send(std::move(frame), Delivery::kIfPrompt, MessageForm::kBinary);
+  }
+
   // Those that had not ended when the socket was opened; the first message.
   void begin_counting(const std::vector<Job>& jobs) {
     const std::scoped_lock lock(mutex_);
@@ -139,7 +152,11 @@ class ComfyuiSocket final : public StreamHandler {
       : board_(std::move(board)), messages_(std::make_shared<Messages>(stream, board_, owner, client)) {
     place_ = board_->listen([messages = messages_](const Job& job) { messages->hear(job); });
     subscription_ = service.subscribe({}, owner, [messages = messages_](const JobEvent& event) {
-      if (event.preview == nullptr) messages->hear(event.job);
+      if (event.preview == nullptr) {
+        messages->hear(event.job);
+      } else {
+        messages->show(event.job, *event.preview);
+      }
     });
     messages_->begin_counting(comfyui_jobs(service, owner, std::nullopt));
   }

@@ -1,5 +1,5 @@
 // WS /ws?clientId=: what ComfyUI tells while prompts run. A socket hears of its own client's prompts, and the
-// number that wait. Made by comfyui_routes.cc; pictures while denoising (binary frames) are not sent.
+// number that wait; while a prompt denoises, small pictures in binary frames. Made by comfyui_routes.cc.
 #pragma once
 
 #include <memory>

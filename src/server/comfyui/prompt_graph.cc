@@ -215,6 +215,7 @@ class GraphReader {
     out_.sampler = sampler.id;
     out_.submission.owner = request_.owner;
     out_.submission.api = "comfyui";
+    out_.submission.previews = true;  // the socket sends them without having been asked
     read_sampler(sampler);
     read_vae(decode);
     read_latent(sampler);
