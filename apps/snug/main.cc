@@ -115,6 +115,7 @@ int run_command(const CommandInfo& info, std::span<const char* const> arguments)
   log::start();
   const Configuration configuration = load_configuration(shared.config);
   spdlog::set_level(spdlog::level::from_str(configuration.log_level));
+  log::set_format(configuration.log_format == "json" ? log::Format::kJson : log::Format::kText);
   return command->run(configuration);
 }
 

@@ -1,8 +1,7 @@
 // `snug serve`: the service, its APIs and its page, until a signal ends it. What runs then is finished or
-// written down.
+// written down; a second signal ends the process at once, and what ran goes on from its last checkpoint.
 
 #include <csignal>
-#include <mutex>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -13,13 +12,19 @@
 #include "apps/snug/system_facts.h"
 #include "apps/snug/thread_options.h"
 #include "base/log.h"
+#include "base/units.h"
 #include "jobs/local_service.h"
 #include "jobs/token_store.h"
+#include "monitor/metrics.h"
+#include "monitor/notify_systemd.h"
+#include "monitor/readiness.h"
+#include "monitor/run_metrics.h"
 #include "server/a1111/a1111_routes.h"
 #include "server/comfyui/comfyui_routes.h"
 #include "server/http_server.h"
 #include "server/native/native_routes.h"
 #include "server/openai/openai_routes.h"
+#include "server/request_log.h"
 #include "server/static_files.h"
 #include "web/page_files.h"
 
@@ -74,18 +79,39 @@ class ServeCommand final : public Command {
     const ServerOptions options = server_options(configuration);
     check_server_options(options, access.get());
     const ServiceOptions service_setup = service_options(configuration);
+    const uint64_t least_free_bytes = parse_bytes(configuration.least_free_disk, "least_free_disk");
     if (check_) {
       fmt::print("the settings are right\n");
       finish_output();
       return 0;
     }
+    RunMetrics counts;
+    const auto service = make_service(service_setup, *database, counts);
+    Metrics metrics(counts, *service, *database, service_setup.data_folder);
+    Readiness readiness({.service = *service,
+                         .database = *database,
+                         .data_folder = service_setup.data_folder,
+                         .least_free_bytes = least_free_bytes,
+                         .most_queued = service_setup.most_queued});
     const SystemFacts facts = system_facts(threads, configuration);
-    const auto service = make_local_service(service_setup, *database);
-    HttpServer server(options, access.get(), routes(configuration, facts, *service, *access));
+    const NativeParts parts = {
+        .service = *service,
+        .access = access.get(),
+        .models = [configuration] { return listed_models(configuration); },
+        .system_json = [facts] { return facts_now(facts); },
+        .metrics_text = [&metrics] { return metrics.text(); },
+        .unready = [&readiness] { return readiness.why_not(); },
+    };
+    HttpServer server(options, access.get(), routes(parts), [&counts](const RequestRecord& record) {
+      log_request(record);
+      counts.request_ended(record.route, record.status, record.seconds);
+    });
     server.start();
     announce(server);
     signals.wait();
     signals.let_through();
+    readiness.stopping();
+    notify_systemd("STOPPING=1\n" + systemd_status("finishing what runs, or writing it down"));
     log::info("stopping");
     server.stop(kStopGrace);
     return 0;
@@ -106,16 +132,13 @@ class ServeCommand final : public Command {
     return facts_json(facts).dump(-1, ' ', false, ordered_json::error_handler_t::replace);
   }
 
-  static std::vector<Route> routes(const Configuration& configuration, const SystemFacts& facts,
-                                   Service& service, AccessControl& access) {
-    const NativeParts parts = {
-        .service = service,
-        .access = &access,
-        .models = [configuration] { return listed_models(configuration); },
-        .system_json = [facts] { return facts_now(facts); },
-        .metrics_text = [] { return std::string(); },
-        .unready = [] { return std::optional<std::string>(); },
-    };
+  static std::unique_ptr<Service> make_service(ServiceOptions options, Database& database,
+                                               RunMetrics& counts) {
+    options.observer = &counts;
+    return make_local_service(options, database);
+  }
+
+  static std::vector<Route> routes(const NativeParts& parts) {
     std::vector<Route> routes = native_routes(parts);
     for (const auto make : {openai_routes, a1111_routes, comfyui_routes}) {
       for (Route& route : make(parts)) routes.push_back(std::move(route));
@@ -132,6 +155,9 @@ class ServeCommand final : public Command {
       for (const std::string& address : server.addresses()) fmt::print("listening on {}\n", address);
     }
     finish_output();
+    std::string status = "listening on";
+    for (const std::string& address : server.addresses()) status += " " + address;
+    notify_systemd("READY=1\n" + systemd_status(status));
   }
 
   std::vector<std::string> listen_;

@@ -99,6 +99,11 @@ ServiceOptions service_options(const Configuration& configuration) {
     options.results.ttl_seconds = static_cast<double>(configuration.result_cache_seconds);
   options.conditioning.bytes =
       static_cast<int64_t>(parse_bytes(configuration.conditioning_cache, "conditioning_cache"));
+  const auto seconds_of_days = [](int64_t days) {
+    return days > 0 ? std::optional(static_cast<double>(days) * 86'400) : std::nullopt;
+  };
+  options.housekeeping.keep_jobs_seconds = seconds_of_days(configuration.keep_jobs_days);
+  options.housekeeping.keep_uploads_seconds = seconds_of_days(configuration.keep_uploads_days);
   return options;
 }
 

@@ -31,7 +31,7 @@ struct Configuration {
   std::string scratch_folder;  // for activations that do not fit; empty: $TMPDIR or /var/tmp
   bool direct_reads = false;   // past the system's page cache
   std::string output_folder;   // empty: the current folder
-  std::string log_level = "warn";
+  std::string log_level = "warn", log_format = "text";
 
   // The service.
   std::vector<std::string> listen = {"127.0.0.1:7860"};
@@ -44,6 +44,9 @@ struct Configuration {
   std::string result_cache = "1GiB", conditioning_cache = "64MiB";
   int64_t result_cache_seconds = 0;  // 0: as long as there is room
   std::string most_body = "32MiB";
+  int64_t keep_jobs_days = 0;  // after their end; 0: for ever
+  int64_t keep_uploads_days = 30;
+  std::string least_free_disk = "256MiB";
 
   std::string file;  // what was read; empty when there was no file
 };

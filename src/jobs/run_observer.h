@@ -1,4 +1,4 @@
-// Who measures runs: told of each that ended with its pictures, with what was planned beside what happened.
+// Who measures runs: told of each that ended, also by an error, with what was planned beside what happened.
 // Called by the engine, once a run however many jobs share it; implemented in src/monitor. What becomes of
 // jobs is told by Service::subscribe.
 #pragma once
