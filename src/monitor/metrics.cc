@@ -63,7 +63,11 @@ class Families {
     std::vector<MetricFamily> ordered;
     for (const MetricInfo& info : metric_list()) {
       const auto found = families_.find(std::string(info.name));
-      if (found != families_.end() && !found->second.metric.empty()) ordered.push_back(found->second);
+      if (found == families_.end() || found->second.metric.empty()) continue;
+      std::vector<ClientMetric>& rows = ordered.emplace_back(found->second).metric;
+      // The registry's own order is that of a hash.
+      std::sort(rows.begin(), rows.end(),
+                [](const ClientMetric& a, const ClientMetric& b) { return a.label < b.label; });
     }
     std::ostringstream out;
     prometheus::TextSerializer().Serialize(out, ordered);
