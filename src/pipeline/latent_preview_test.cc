@@ -131,6 +131,7 @@ FinishedRun run_embedded(const std::string& prompt, uint64_t seed, int64_t side)
   fields.seed = seed;
   fields.steps = 8;
   fields.width = fields.height = side;
+  fields.precision = "f32";
   fields.keep_weights = true;
   FinishedRun run;
   GenerateOptions options;
