@@ -16,7 +16,8 @@ constexpr int kMostDoublings = 10;
 
 bool worth_a_retry(ErrorCode code) {
   return code == ErrorCode::kIoError || code == ErrorCode::kOutOfMemory || code == ErrorCode::kDiskFull ||
-         code == ErrorCode::kStoreError;
+         code == ErrorCode::kStoreError ||
+         code == ErrorCode::kOverBudget;  // it fitted when it was accepted: others hold memory now
 }
 
 JobFailure failure_of(const Error& error) {
@@ -43,7 +44,8 @@ int64_t next_attempt_ms(const Job& job) {
 
 void end_failed(const EngineParts& parts, StopSignal& stop, const Job& job, const Error& error,
                 double seconds) {
-  log::warn("job {} failed in {}: {}", job.id, error.stage(), error.word());
+  log::warn("job {} failed{}: {}", job.id, error.stage().empty() ? "" : " in stage " + error.stage(),
+            error.word());
   const bool again = worth_a_retry(error.code()) && job.state == JobState::kRunning &&
                      job.attempts < parts.options.most_attempts;
   persist(stop, "noting a failure", [&] {

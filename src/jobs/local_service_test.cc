@@ -3,19 +3,9 @@
 // later.
 #include "jobs/local_service.h"
 
-#include <chrono>
-#include <condition_variable>
-#include <cstdlib>
-#include <filesystem>
-#include <mutex>
 #include <set>
-#include <thread>
 
-#include <gtest/gtest.h>
-
-#include "base/error.h"
-#include "base/stopwatch.h"
-#include "jobs/database.h"
+#include "jobs/service_fixture.h"
 #include "media/decode_picture.h"
 #include "pipeline/fit_request.h"
 #include "pipeline/generate.h"
@@ -23,87 +13,7 @@
 namespace snug {
 namespace {
 
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "snug-service-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
-class LocalService : public ::testing::Test {
- protected:
-  void start() {
-    DatabaseOptions database;
-    database.place = folder_.path() + "/snug.sqlite";
-    database_.emplace(database);
-    options_.data_folder = folder_.path();
-    options_.find_model = [](RequestFields& fields) {
-      if (!fields.model.empty()) throw Error(ErrorCode::kNotFound, "there is no such model", "leave it out");
-    };
-    service_ = make_local_service(options_, *database_);
-  }
-  void stop() {
-    service_.reset();
-    database_.reset();
-  }
-  void TearDown() override { stop(); }
-
-  static Submission submission(const std::string& prompt, uint64_t seed, int64_t steps = 3) {
-    Submission submission;
-    submission.api = "native";
-    submission.fields.prompt = prompt;
-    submission.fields.seed = seed;
-    submission.fields.width = submission.fields.height = 64;
-    submission.fields.steps = steps;
-    return submission;
-  }
-  Job wait(const std::string& id, JobState until = JobState::kDone) {
-    const Stopwatch watch;
-    for (;;) {
-      Job job = service_->job(id, "");
-      if (job.state == until || has_ended(job.state) || watch.seconds() > 60) return job;
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
-  }
-  std::vector<std::byte> picture(const Job& job, int number = 0) {
-    return service_->picture(job.id, number, "").bytes;
-  }
-
-  Folder folder_;
-  ServiceOptions options_;
-  std::optional<Database> database_;
-  std::unique_ptr<Service> service_;
-};
-
-// All that happens from here on.
-class Events {
- public:
-  explicit Events(Service& service)
-      : subscription_(service.subscribe("", "", [this](const JobEvent& event) {
-          const std::scoped_lock lock(mutex_);
-          events_.push_back(event);
-        })) {}
-  std::vector<JobEvent> seen() {
-    const std::scoped_lock lock(mutex_);
-    return events_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::vector<JobEvent> events_;
-  std::unique_ptr<Subscription> subscription_;
-};
+using LocalService = ServiceTest;
 
 TEST_F(LocalService, MakesThePicturesThatTheRequestMakesAlone) {
   start();

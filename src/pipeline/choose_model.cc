@@ -81,8 +81,8 @@ std::vector<ModelChoice> choose_model(const std::vector<std::string>& models, co
     try {
       choices.push_back(describe(name, fields, backend, rates, known));
     } catch (const Error& error) {
-      // Only a request is wrong for every model.
-      if (error.code() == ErrorCode::kInvalidArgument && models.size() == 1) throw;
+      // Of the one that was named.
+      if (models.size() == 1) throw;
       choices.emplace_back().name = name;
       choices.back().problem = error.problem();
     }
