@@ -35,6 +35,7 @@ struct CommandInfo {
 // The subcommands, one in each file *_command.cc.
 std::unique_ptr<Command> make_cache_command();
 std::unique_ptr<Command> make_calibrate_command();
+std::unique_ptr<Command> make_choose_command();
 std::unique_ptr<Command> make_generate_command();
 std::unique_ptr<Command> make_inspect_command();
 std::unique_ptr<Command> make_models_command();
@@ -64,6 +65,11 @@ inline constexpr std::string_view kPlanExamples =
     "snug plan --curve --svg curve.svg\n"
     "snug plan --manifest manifests/sd15 --memory 1GiB --json\n";
 inline constexpr std::string_view kModelsExamples = "snug models\nsnug models --json\n";
+inline constexpr std::string_view kChooseExamples =
+    "snug choose\n"
+    "snug choose --memory 1GiB\n"
+    "snug choose --time 30s --preset high --json\n"
+    "snug choose --model tiny-landscapes --size 192x128\n";
 inline constexpr std::string_view kCalibrateExamples =
     "snug calibrate\n"
     "snug calibrate --model models/stable-diffusion-v1-5\n"

@@ -27,6 +27,8 @@ constexpr std::array kCommands = {
                 make_generate_command},
     CommandInfo{"plan", "[PROMPT]", "say what a picture would take, memory and time", kPlanExamples,
                 make_plan_command},
+    CommandInfo{"choose", "[PROMPT]", "say which model and size suit a budget and a time", kChooseExamples,
+                make_choose_command},
     CommandInfo{"profile", "[PROMPT]", "make a picture and show where the time went", kProfileExamples,
                 make_profile_command},
     CommandInfo{"inspect", "PATH", "say what a model is, or how a picture was made", kInspectExamples,

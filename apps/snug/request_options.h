@@ -20,7 +20,8 @@ class RequestOptions {
   // Once, before parsing; the options write into this object.
   void add_options(CLI::App& app);
 
-  bool has_prompt() const;  // of any kind, --from included
+  bool has_prompt() const;                               // of any kind, --from included
+  bool has_model() const { return model_.has_value(); }  // by a flag
   // What was asked for. `manifest`: in place of a model (empty: none). Opens the pictures that it names;
   // throws what that throws, and invalid_argument.
   RequestFields fields(const Configuration& configuration, const std::string& manifest = {}) const;
