@@ -97,7 +97,7 @@ class ServeCommand final : public Command {
     const NativeParts parts = {
         .service = *service,
         .access = access.get(),
-        .models = [configuration] { return listed_models(configuration); },
+        .models = [catalog = std::make_shared<ModelCatalog>(configuration)] { return catalog->list(); },
         .system_json = [facts] { return facts_now(facts); },
         .metrics_text = [&metrics] { return metrics.text(); },
         .unready = [&readiness] { return readiness.why_not(); },

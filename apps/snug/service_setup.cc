@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "models/embedded_model.h"
+#include "pipeline/open_model.h"
 #include "pipeline/rates_file.h"
 
 namespace snug::cli {
@@ -102,6 +103,7 @@ ServiceOptions service_options(const Configuration& configuration) {
   const auto seconds_of_days = [](int64_t days) {
     return days > 0 ? std::optional(static_cast<double>(days) * 86'400) : std::nullopt;
   };
+  options.keep_history = true;
   options.housekeeping.keep_jobs_seconds = seconds_of_days(configuration.keep_jobs_days);
   options.housekeeping.keep_uploads_seconds = seconds_of_days(configuration.keep_uploads_days);
   return options;
@@ -118,24 +120,46 @@ ServerOptions server_options(const Configuration& configuration) {
   return options;
 }
 
-std::vector<ListedModel> listed_models(const Configuration& configuration) {
+namespace {
+
+ListedModel list_model(const std::string& path) {
+  ListedModel model;
+  model.name = name_of(path);
+  model.embedded = path == kEmbeddedModelName;
+  try {
+    const CheckpointFacts facts = describe_checkpoint(path);
+    model.title = facts.title;
+    model.architecture = facts.architecture;
+    model.parameters = facts.parameters;
+    model.native_size_px = facts.native_size_px;
+    model.bytes = facts.bytes;
+    // Without the path: whoever asks need not know where models lie.
+    if (facts.error.has_value()) model.problem = facts.error->problem();
+  } catch (const Error& error) {
+    model.problem = error.problem();
+  }
+  return model;
+}
+
+}  // namespace
+
+std::vector<ListedModel> ModelCatalog::list() {
   std::vector<ListedModel> models;
-  for (const std::string& path : model_paths(configuration)) {
-    ListedModel& model = models.emplace_back();
-    model.name = name_of(path);
-    model.embedded = path == kEmbeddedModelName;
-    try {
-      const CheckpointFacts facts = describe_checkpoint(path);
-      model.title = facts.title;
-      model.architecture = facts.architecture;
-      model.parameters = facts.parameters;
-      model.native_size_px = facts.native_size_px;
-      model.bytes = facts.bytes;
-      // Without the path: whoever asks need not know where models lie.
-      if (facts.error.has_value()) model.problem = facts.error->problem();
-    } catch (const Error& error) {
-      model.problem = error.problem();
+  for (const std::string& path : model_paths(configuration_)) {
+    RequestFields fields;
+    fields.model = path == kEmbeddedModelName ? std::string() : path;
+    const std::string identity = model_identity(fields);
+    {
+      const std::scoped_lock lock(mutex_);
+      const auto known = known_.find(path);
+      if (known != known_.end() && known->second.identity == identity) {
+        models.push_back(known->second.model);
+        continue;
+      }
     }
+    models.push_back(list_model(path));
+    const std::scoped_lock lock(mutex_);
+    known_[path] = {identity, models.back()};
   }
   return models;
 }

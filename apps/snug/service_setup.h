@@ -2,8 +2,11 @@
 // commands that run it or look into it.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/configuration.h"
@@ -22,7 +25,23 @@ std::unique_ptr<Database> open_database(const Configuration& configuration);
 ServiceOptions service_options(const Configuration& configuration);
 ServerOptions server_options(const Configuration& configuration);
 
-// The embedded model, and those in the configured folders; the default first.
-std::vector<ListedModel> listed_models(const Configuration& configuration);
+// The models that requests may name. Threads: list() may be called from any.
+class ModelCatalog {
+ public:
+  explicit ModelCatalog(Configuration configuration) : configuration_(std::move(configuration)) {}
+
+  // The embedded model, and those in the configured folders; the default first. Each is opened when it is new
+  // or its files have changed, which takes as long as all else of a request together.
+  std::vector<ListedModel> list();
+
+ private:
+  struct Known {
+    std::string identity;  // of its files (pipeline/open_model.h)
+    ListedModel model;
+  };
+  const Configuration configuration_;
+  std::mutex mutex_;
+  std::map<std::string, Known> known_;  // by path; guarded by mutex_
+};
 
 }  // namespace snug::cli

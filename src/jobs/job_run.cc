@@ -93,6 +93,7 @@ GenerateOptions JobRun::options(const std::optional<RunCheckpoint>& resume) {
   options.kept = &ready_.kept->run;
   options.conditioning = &parts_.conditioning;
   options.turn = &turn_;
+  options.refine_rates = ready_.keeps_history;
   if (resume.has_value()) options.resume = &*resume;
   options.progress = [this](const Progress& progress) { tell(progress); };
   options.checkpoint_due = [this](int) { return checkpoint_due(); };

@@ -10,8 +10,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "jobs/admission.h"
-#include "jobs/blobs_in_use.h"
 #include "jobs/engine.h"
+#include "jobs/housekeeping.h"
 #include "jobs/result_cache.h"
 #include "jobs/secret.h"
 #include "jobs/upload_store.h"
@@ -23,9 +23,6 @@
 
 namespace snug {
 namespace {
-
-// What nothing names is removed at the start when it is older.
-constexpr double kSweepGraceSeconds = 3600;
 
 class LocalService final : public Service {
  public:
@@ -41,9 +38,10 @@ class LocalService final : public Service {
         admission_(options_) {
     const Recovered recovered = jobs_.recover();
     if (recovered.queued > 0) log::info("{} jobs that were under way are queued again", recovered.queued);
-    blobs_.sweep(blobs_in_use(database_), kSweepGraceSeconds);
     engine_.emplace(EngineParts{options_, jobs_, blobs_, caches_, conditioning_, preparer_, admission_,
                                 events_, previews_});
+    housekeeping_.emplace(options_.housekeeping,
+                          HousekeepingParts{database_, jobs_, uploads_, caches_, blobs_});
   }
 
   Job submit(const Submission& submission) override;
@@ -125,7 +123,8 @@ class LocalService final : public Service {
   Admission admission_;
   EventHub events_;
   PreviewMaker previews_{latent_previews_path()};
-  std::optional<Engine> engine_;  // last: it uses all of the above
+  std::optional<Engine> engine_;              // uses all of the above
+  std::optional<Housekeeping> housekeeping_;  // last: likewise
 };
 
 Job LocalService::submit(const Submission& submission) {

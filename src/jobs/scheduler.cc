@@ -16,6 +16,8 @@ namespace {
 
 constexpr int kJobsLookedAt = 16;
 constexpr int kMostBeginnings = 20;
+// Writing it takes some milliseconds.
+constexpr std::chrono::seconds kHistoryEvery{60};
 
 // What ends the process each time it runs would do so for ever.
 void refuse_what_never_gets_on(const Job& job) {
@@ -188,6 +190,10 @@ void Scheduler::take(ReadyRun& run, const std::string& shape) {
   const std::scoped_lock lock(mutex_);
   run.order = own.order = ++last_order_;
   in_flight_.push_back(std::move(own));
+  const auto now = std::chrono::steady_clock::now();
+  run.keeps_history =
+      parts_.options.keep_history && now - history_kept_.value_or(now - kHistoryEvery) >= kHistoryEvery;
+  if (run.keeps_history) history_kept_ = now;
   const auto budget = static_cast<double>(parts_.admission.budget_bytes());
   double room = budget;
   for (const InFlight& other : in_flight_) room -= static_cast<double>(other.peak_bytes);

@@ -8,6 +8,7 @@
 // Whatever is wrong with a job ends in its state; errors of the store are waited out.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -31,6 +32,7 @@ struct ReadyRun {
   int64_t peak_bytes = 0;  // planned and reserved
   int64_t order = 0;       // of runs: smaller began earlier
   KeptRuns::Slot* kept = nullptr;
+  bool keeps_history = false;  // of what it tells of this machine
 };
 
 struct NextRun {
@@ -82,6 +84,7 @@ class Scheduler {
   std::mutex mutex_;  // of all below
   std::vector<InFlight> in_flight_;
   int64_t last_order_ = 0;
+  std::optional<std::chrono::steady_clock::time_point> history_kept_;
 };
 
 }  // namespace snug

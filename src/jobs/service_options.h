@@ -41,6 +41,7 @@ struct ServiceOptions {
   LruLimits conditioning{int64_t{64} << 20, std::nullopt};
   double models_share = 0.5;  // of the memory, for what is loaded and not in use
   HousekeepingOptions housekeeping;
+  bool keep_history = false;        // what runs tell of this machine, in the user's cache folder
   RunObserver* observer = nullptr;  // of every run (run_observer.h), and outlives the service; null: nobody
 };
 

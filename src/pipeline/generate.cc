@@ -103,7 +103,10 @@ class Run {
       if (const auto* refusal = dynamic_cast<const OverBudget*>(error)) report.ways_out = refusal->ways;
     }
     record_run(report);
-    if (error == nullptr && options_.refine_rates && report.phase_seconds() >= kLeastRefiningSeconds) {
+    // What was measured beside another run says little.
+    const bool alone = options_.turn == nullptr || options_.turn->was_alone();
+    if (error == nullptr && options_.refine_rates && alone &&
+        report.phase_seconds() >= kLeastRefiningSeconds) {
       refine_rates_of_machine(backend_, precision_, work_);
       keep_past_run(predictions_path(), backend_,
                     {report.predicted_seconds, report.phase_seconds(), report.total_seconds});
