@@ -25,10 +25,13 @@ using nlohmann::json;
 using nlohmann::ordered_json;
 
 constexpr double kLeastInside = 0.95;
+// Of what the best quality is promised to take.
+constexpr double kLeastShare = 0.3, kMostShare = 1.15;
+constexpr double kAmpleSeconds = 1000;
 
 struct Arguments {
   int runs = 60, warm_ups = static_cast<int>(kEnoughRuns);
-  double least_seconds = 0.6, most_seconds = 4;
+  double least_seconds = 0, most_seconds = 0;  // 0: by what the best quality is promised to take
   unsigned seed = 1;
   std::string json;
 };
@@ -67,9 +70,8 @@ TimedRun run_once(const testing::ScratchFolder& folder, double asked_seconds, in
 }
 
 // Evenly in the logarithm: short times matter as much as long ones.
-double draw(std::mt19937& random, const Arguments& arguments) {
-  std::uniform_real_distribution<double> exponent(std::log(arguments.least_seconds),
-                                                  std::log(arguments.most_seconds));
+double draw(std::mt19937& random, double least_seconds, double most_seconds) {
+  std::uniform_real_distribution<double> exponent(std::log(least_seconds), std::log(most_seconds));
   return std::exp(exponent(random));
 }
 
@@ -105,16 +107,20 @@ int bench(const Arguments& arguments) {
   Record record;
   record.benchmark = "time";
   record.load_average = load_average("time_bench");
-  record.settings = {{"runs", arguments.runs},
-                     {"least_seconds", arguments.least_seconds},
-                     {"most_seconds", arguments.most_seconds},
-                     {"seed", arguments.seed}};
   const testing::ScratchFolder folder("snug-time-bench");
   std::mt19937 random(arguments.seed);
-  for (int i = 0; i < arguments.warm_ups; ++i) run_once(folder, arguments.most_seconds, i);
+  double best_seconds = 0;
+  for (int i = 0; i < arguments.warm_ups; ++i)
+    best_seconds = run_once(folder, kAmpleSeconds, i).promised_seconds;
+  const double least = arguments.least_seconds > 0 ? arguments.least_seconds : kLeastShare * best_seconds;
+  const double most = arguments.most_seconds > 0 ? arguments.most_seconds : kMostShare * best_seconds;
+  record.settings = {
+      {"runs", arguments.runs}, {"least_seconds", least}, {"most_seconds", most}, {"seed", arguments.seed}};
+  std::printf("the best quality is promised within %.2f s; times from %.2f s to %.2f s\n", best_seconds,
+              least, most);
   std::vector<TimedRun> runs;
   for (int i = 0; i < arguments.runs; ++i) {
-    runs.push_back(run_once(folder, draw(random, arguments), i));
+    runs.push_back(run_once(folder, draw(random, least, most), i));
     const TimedRun& run = runs.back();
     std::printf("%s\n",
                 run.refused
@@ -143,9 +149,11 @@ int bench(const Arguments& arguments) {
 int run(int argc, char** argv) {
   CLI::App app(
       "Whether pictures of the embedded model come within the time that was asked for.\n\n"
-      "examples:\n  ./dev bench time\n  ./dev bench time --runs 20 --most 8 --json time.json");
+      "examples:\n  ./dev bench time\n  ./dev bench time --runs 20 --least 0.4 --most 8 --json time.json");
   Arguments arguments;
   app.add_option("--runs", arguments.runs, "Runs that count")->check(CLI::Range(1, 10000));
+  app.add_option("--learn", arguments.warm_ups, "Runs before, from which the prediction's error is learned")
+      ->check(CLI::Range(1, 1000));
   app.add_option("--least", arguments.least_seconds, "Shortest time that is asked for, seconds")
       ->check(CLI::Range(0.01, 1000.0));
   app.add_option("--most", arguments.most_seconds, "Longest, seconds")->check(CLI::Range(0.01, 1000.0));
