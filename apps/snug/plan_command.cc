@@ -98,11 +98,14 @@ class PlanCommand final : public Command {
       PlanAttempt attempt = try_plan(request, *model, backend, rates);
       tell_curve({std::move(request), std::move(attempt.run), {}}, *model, rates);
     } else {
-      tell_plan(fit_request(std::move(request), *model, backend, rates), *model, rates);
+      tell_plan(fit_request(std::move(request), *model, backend, rates), *model, rates,
+                has_time ? promise_json(choice) : ordered_json());
     }
   }
 
-  void tell_plan(const FittedRun& fitted, const Model& model, const Rates& rates) const {
+  // `promise`: of a time that was asked for, else null.
+  void tell_plan(const FittedRun& fitted, const Model& model, const Rates& rates,
+                 const ordered_json& promise) const {
     const Plan& plan = fitted.run.plan;
     std::optional<Plan> unbounded;
     if (uses_measures(plan)) unbounded = plan_without_limit(fitted.request, model, fitted.run, rates);
@@ -112,6 +115,7 @@ class PlanCommand final : public Command {
     if (json_) {
       ordered_json json = plan_heading_json(fitted, model);
       json.update(plan_json(plan, figures, explain_));
+      if (!promise.is_null()) json["time"] = promise;
       if (explain_) json["unused_measures"] = unused;
       fmt::print("{}\n", dump(json));
       return;

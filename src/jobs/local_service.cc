@@ -166,6 +166,7 @@ std::string LocalService::plan(const Submission& submission) {
   const PlanFigures figures = plan_figures(fitted.run.plan, nullptr, options_.rates);
   nlohmann::ordered_json json = plan_heading_json(fitted, *prepared->model);
   json.erase("scratch_folder");  // where it lies is nobody's business
+  if (prepared->promise.has_value()) json["time"] = promise_json(*prepared->promise);
   json.update(plan_json(fitted.run.plan, figures, false));
   return json.dump();
 }

@@ -5,6 +5,8 @@
 
 #include <set>
 
+#include <nlohmann/json.hpp>
+
 #include "jobs/service_fixture.h"
 #include "media/decode_picture.h"
 #include "pipeline/fit_request.h"
@@ -180,6 +182,22 @@ TEST_F(LocalService, WhatCanNeverFitIsRefusedAtTheDoorWithTheWaysOut) {
     EXPECT_FALSE(refusal.ways.empty());
   }
   EXPECT_TRUE(service_->jobs({}).empty());
+}
+
+TEST_F(LocalService, ATimeBecomesQualityAndThePlanSaysWhatIsPromised) {
+  start();
+  Submission asked;
+  asked.fields.prompt = "a castle";
+  asked.time_seconds = 100;
+  const auto plan = nlohmann::json::parse(service_->plan(asked));
+  EXPECT_EQ(plan.at("time").at("asked_seconds"), 100);
+  EXPECT_LE(plan.at("time").at("promised_seconds"), 100);
+  EXPECT_LE(plan.at("time").at("predicted_seconds"), plan.at("time").at("promised_seconds"));
+  EXPECT_GE(plan.at("time").at("prediction_error").at("most_ratio"),
+            plan.at("time").at("prediction_error").at("median_ratio"));
+  asked.time_seconds = 0.001;
+  EXPECT_THROW(service_->plan(asked), Error);
+  EXPECT_FALSE(nlohmann::json::parse(service_->plan(submission("a castle", 1))).contains("time"));
 }
 
 TEST_F(LocalService, AnIdempotencyKeyGivesTheSameJobAndNeverAnother) {

@@ -11,7 +11,6 @@
 #include "cache/picture_recipe.h"
 #include "jobs/secret.h"
 #include "pipeline/choose_precision.h"
-#include "pipeline/fit_time.h"
 #include "pipeline/kept_run.h"
 #include "pipeline/request_json.h"
 #include "pipeline/validate_request.h"
@@ -84,7 +83,9 @@ std::shared_ptr<PreparedJob> JobPreparer::read(RequestFields fields) {
   options_.find_model(placed);
   placed.keep_weights = true;
   job->model = open(placed);
-  settle_quality(placed, *job->model, cpu_backend(), options_.rates);
+  const bool has_time = placed.time_seconds.has_value();
+  const TimeChoice choice = settle_quality(placed, *job->model, cpu_backend(), options_.rates);
+  if (has_time) job->promise = choice;
   job->request = validate_request(placed, *job->model, cpu_backend());
   settle_precision(job->request, *job->model, cpu_backend(), options_.rates);
   const auto text = [](const RequestFields& of) {

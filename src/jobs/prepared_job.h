@@ -5,11 +5,13 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "jobs/blob_store.h"
 #include "jobs/service_options.h"
+#include "pipeline/fit_time.h"
 #include "pipeline/open_model.h"
 #include "pipeline/request.h"
 
@@ -26,6 +28,7 @@ struct PreparedJob {
   // Equal for jobs whose pictures may run in one batch; empty for one that runs alone. Only of jobs that come
   // from the store, which are the ones that are put together.
   std::string batch_key;
+  std::optional<TimeChoice> promise;  // what a time became that was asked for
 };
 
 class JobPreparer {

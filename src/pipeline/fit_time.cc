@@ -4,6 +4,7 @@
 #include <array>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/units.h"
@@ -53,6 +54,17 @@ bool is_same(const Attempt& a, const Attempt& b) {
 }
 
 }  // namespace
+
+nlohmann::ordered_json promise_json(const TimeChoice& choice) {
+  return {{"asked_seconds", choice.asked_seconds},
+          {"predicted_seconds", choice.predicted_seconds},
+          {"promised_seconds", choice.most_seconds},
+          {"prediction_error",
+           {{"runs", choice.error.runs},
+            {"median_ratio", choice.error.median_ratio},
+            {"most_ratio", choice.error.most_ratio},
+            {"most_beside_seconds", choice.error.most_beside_seconds}}}};
+}
 
 TimeChoice settle_time(RequestFields& fields, const Model& model, const Backend& backend, const Rates& rates,
                        const std::vector<PastRun>& past) {

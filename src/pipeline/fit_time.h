@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "backend/backend.h"
 #include "pipeline/open_model.h"
 #include "pipeline/prediction_history.h"
@@ -20,6 +22,10 @@ struct TimeChoice {
   int64_t width = 0, height = 0, steps = 0;
   PredictionError error;
 };
+
+// What a user is told in advance: {"asked_seconds", "predicted_seconds", "promised_seconds",
+// "prediction_error": {"runs", "median_ratio", "most_ratio", "most_beside_seconds"}}; "runs" 0: a guess.
+nlohmann::ordered_json promise_json(const TimeChoice& choice);
 
 // Settles `fields.time_seconds` into steps and, where the user states none, a size, and clears it. Throws
 // invalid_argument when even the least takes longer, naming how long that is.
