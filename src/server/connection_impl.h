@@ -278,7 +278,7 @@ class HttpConnection final : public Connection,
   }
 
   void record(int status, uint64_t sent_bytes) {
-    context_.observe({.method = exchange_->request().method,
+    context_.observe({.method = std::string(exchange_->method_name()),
                       .route = std::string(exchange_->route_name()),
                       .status = status,
                       .seconds = std::chrono::duration<double>(Clock::now() - began_).count(),

@@ -41,6 +41,11 @@ void check_type(RouteBody body, const std::string& type) {
 
 Exchange::Exchange(const Front& front, HttpRequest request) : front_(front), request_(std::move(request)) {}
 
+std::string_view Exchange::method_name() const {
+  const auto* const known = std::ranges::find(kKnownMethods, request_.method);
+  return known == std::end(kKnownMethods) ? "-" : *known;
+}
+
 ErrorForm Exchange::form() const { return route_ != nullptr ? route_->errors : error_form_of(request_.path); }
 
 uint64_t Exchange::most_body_bytes() const {
@@ -63,9 +68,6 @@ std::optional<HttpResponse> Exchange::admit_or_throw() {
   request_.path = target.path;
   front_.policy.check_host(request_, target.authority);
   front_.policy.check_origin(request_);
-  if (std::ranges::find(kKnownMethods, request_.method) == std::end(kKnownMethods)) {
-    throw HttpError(501, "unknown_method", "the method is none that this server knows", "see /openapi.json");
-  }
   request_.query = std::move(target.query);
   RouteMatch match = front_.router.match(request_.method, target.segments);
   if (request_.method == "OPTIONS" && (target.is_asterisk || !match.allowed.empty()))
@@ -74,7 +76,8 @@ std::optional<HttpResponse> Exchange::admit_or_throw() {
     throw HttpError(404, "not_found", "there is nothing at this path", "see /openapi.json for what there is");
   }
   if (match.route == nullptr) {
-    throw HttpError(405, "method_not_allowed", fmt::format("{} is not for this path", request_.method),
+    // Also for methods that no route has: the client can mend it, and 501 would say that the server should.
+    throw HttpError(405, "method_not_allowed", "this path has no such method",
                     fmt::format("use one of {}", match.allowed))
         .allowing(match.allowed);
   }

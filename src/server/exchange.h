@@ -39,6 +39,8 @@ class Exchange {
   void finish(HttpResponse& response) const;
 
   const HttpRequest& request() const { return request_; }
+  // For logs, which hold no words of clients: "-" for a method that HTTP does not define.
+  std::string_view method_name() const;
   // "-" before a route was found.
   std::string_view route_name() const { return route_ == nullptr ? "-" : std::string_view(route_->path); }
 

@@ -49,8 +49,9 @@ std::optional<Failure> failure_of_header(boost::system::error_code error) {
         .failure();
   }
   if (error == http::error::bad_version) {
-    return HttpError(505, "unsupported_version", "the request's version of HTTP is not spoken here",
-                     "send HTTP/1.1")
+    // Mostly a target with a space in it, and the client's to mend in any case: no 505.
+    return HttpError(400, "malformed_request", "the request line does not end in HTTP/1.1 or HTTP/1.0",
+                     "encode spaces in the target, and send HTTP/1.1")
         .failure();
   }
   if (error == http::error::end_of_stream || error == http::error::partial_message || !is_of_http(error)) {

@@ -46,9 +46,7 @@ constexpr std::array kPhrases = {
     StatusPhrase{431, "Request Header Fields Too Large"},
     StatusPhrase{499, "Client Closed Request"},
     StatusPhrase{500, "Internal Server Error"},
-    StatusPhrase{501, "Not Implemented"},
     StatusPhrase{503, "Service Unavailable"},
-    StatusPhrase{505, "HTTP Version Not Supported"},
     StatusPhrase{507, "Insufficient Storage"},
 };
 

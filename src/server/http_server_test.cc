@@ -109,7 +109,8 @@ TEST(HttpServer, RefusesPathsAndMethodsThatThereAreNot) {
   const RawResponse wrong = server.ask("PUT", "/api/v1/jobs");
   EXPECT_EQ(wrong.status, 405);
   EXPECT_EQ(wrong.header("Allow"), "GET, HEAD, POST, OPTIONS");
-  EXPECT_EQ(server.ask("BREW", "/api/v1/jobs").status, 501);
+  EXPECT_EQ(server.ask("BREW", "/api/v1/jobs").status, 405);
+  EXPECT_EQ(server.ask("BREW", "/api/v1/nothing").status, 404);
   // In the words of the API whose paths begin so.
   EXPECT_EQ(nlohmann::json::parse(server.ask("GET", "/v1/nothing").body)["error"]["type"], "not_found_error");
   EXPECT_TRUE(nlohmann::json::parse(server.ask("GET", "/sdapi/v1/nothing").body).contains("detail"));

@@ -6,7 +6,7 @@
 
 #include "pipeline/request_json.h"
 #include "server/json_body.h"
-#include "server/native/json_schema.h"
+#include "server/native/openapi_document.h"
 #include "server/native/submission_json.h"
 #include "server/test_server.h"
 
@@ -15,22 +15,16 @@ namespace {
 
 using nlohmann::json;
 using testing::JsonSchemas;
+using testing::lower_case;
+using testing::OpenapiDocument;
 using testing::RawResponse;
 using testing::TestServer;
 
-const json& document() {
-  static const json parsed = json::parse(openapi_json());
-  return parsed;
+const OpenapiDocument& openapi() {
+  static const OpenapiDocument document;
+  return document;
 }
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
-
-const json& resolved(const json& value) {
-  return value.contains("$ref") ? JsonSchemas(document()).resolve(value["$ref"]) : value;
-}
+const json& document() { return openapi().json_document(); }
 
 NativeParts parts_of(Service& service, AccessControl& access) {
   return {.service = service,
@@ -46,11 +40,11 @@ TEST(OpenApi, DescribesEveryRouteAndNoOther) {
   testing::MadeUpAccess access;
   std::set<std::string> routes, described;
   for (const Route& route : native_routes(parts_of(service, access))) {
-    const std::string name = lower(route.method) + " " + route.path;
+    const std::string name = lower_case(route.method) + " " + route.path;
     routes.insert(name);
     const json& paths = document()["paths"];
-    ASSERT_TRUE(paths.contains(route.path) && paths[route.path].contains(lower(route.method))) << name;
-    const json& operation = paths[route.path][lower(route.method)];
+    ASSERT_TRUE(paths.contains(route.path) && paths[route.path].contains(lower_case(route.method))) << name;
+    const json& operation = paths[route.path][lower_case(route.method)];
     EXPECT_EQ(operation["x-scope"], route.scope.has_value() ? json(scope_name(*route.scope)) : json())
         << name;
     EXPECT_EQ(operation.contains("requestBody"), route.body != RouteBody::kNone) << name;
@@ -105,7 +99,7 @@ TEST(OpenApi, IsWholeAndItsExamplesAreRight) {
     for (const auto& [method, operation] : operations.items()) {
       if (operation.contains("requestBody")) check(operation["requestBody"]["content"], path);
       for (const auto& [status, response] : operation["responses"].items()) {
-        check(resolved(response).value("content", json::object()), path + " " + status);
+        check(openapi().resolved(response).value("content", json::object()), path + " " + status);
       }
     }
   }
@@ -116,24 +110,6 @@ TEST(OpenApi, IsWholeAndItsExamplesAreRight) {
   EXPECT_EQ(submission.priority, 5);
 }
 
-// What a response is, by the document.
-void expect_as_described(const std::string& method, const std::string& path, const RawResponse& response) {
-  const json& responses = document()["paths"][path][lower(method)]["responses"];
-  const std::string status = std::to_string(response.status);
-  ASSERT_TRUE(responses.contains(status)) << method << " " << path << " " << status << " " << response.body;
-  const json content = resolved(responses[status]).value("content", json::object());
-  if (content.empty()) {
-    EXPECT_EQ(response.body, "") << path;
-    return;
-  }
-  const std::string type =
-      response.header("Content-Type").substr(0, response.header("Content-Type").find(';'));
-  ASSERT_TRUE(content.contains(type)) << path << " " << type;
-  if (type != "application/json") return;
-  EXPECT_EQ(JsonSchemas(document()).fault(content[type]["schema"], json::parse(response.body)), "")
-      << method << " " << path;
-}
-
 TEST(OpenApi, IsWhatTheServerAnswers) {
   TestServer server;
   const auto ask = [&](const std::string& method, const std::string& path, const std::string& target,
@@ -142,7 +118,8 @@ TEST(OpenApi, IsWhatTheServerAnswers) {
     const RawResponse response =
         server.ask(method, target, body, body.empty() ? "" : "Content-Type: " + type + "\r\n");
     EXPECT_EQ(response.status, status) << target << " " << response.body;
-    expect_as_described(method, path, response);
+    EXPECT_EQ(openapi().response_fault(method, path, response), "")
+        << method << " " << path << " " << response.status << " " << response.body;
     return response;
   };
   for (const std::string path :

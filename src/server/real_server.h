@@ -1,0 +1,118 @@
+// A server on a loopback port for tests, with all APIs over the real service: the embedded model, tokens and
+// jobs in a temporary folder, and all that is logged caught. Where no picture need be made, test_server.h is
+// faster.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
+
+#include "base/error.h"
+#include "jobs/database.h"
+#include "jobs/local_service.h"
+#include "server/test_server.h"
+
+namespace snug::testing {
+
+class RealServer {
+ public:
+  RealServer() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "snug-server-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
+    folder_ = pattern;
+    caught_ =
+        std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log_));
+    caught_->set_level(spdlog::level::debug);
+    spdlog::set_default_logger(caught_);
+    DatabaseOptions places;
+    places.place = folder_ / "snug.sqlite";
+    database_.emplace(places);
+    tokens_.emplace(*database_);
+    access_ = use_token_store(*tokens_);
+    service_ = make_local_service(options(), *database_);
+    start();
+  }
+  ~RealServer() {
+    server_.reset();
+    service_.reset();
+    spdlog::set_default_logger(before_);
+    access_.reset();
+    tokens_.reset();
+    database_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+  RealServer(const RealServer&) = delete;
+  RealServer& operator=(const RealServer&) = delete;
+
+  uint16_t port() const { return port_; }
+  Service& service() { return *service_; }
+  // What has ended is left alone.
+  void cancel_all() {
+    for (const JobState state : {JobState::kQueued, JobState::kPlanned, JobState::kRunning}) {
+      for (const Job& job :
+           service_->jobs({.owner = {}, .state = state, .search = {}, .before = {}, .limit = 500}))
+        service_->cancel(job.id, "");
+    }
+  }
+  // Ends the server and the service; all lines that they have logged.
+  std::string stop_and_take_log() {
+    server_.reset();
+    service_.reset();
+    caught_->flush();
+    return log_.str();
+  }
+
+ private:
+  ServiceOptions options() const {
+    ServiceOptions options;
+    options.data_folder = folder_ / "data";
+    options.memory_bytes = uint64_t{700} << 20;
+    options.most_queued = 8;
+    options.find_model = [](RequestFields& fields) {
+      if (fields.model.empty() || fields.model == "tiny-landscapes") return fields.model.clear();
+      throw Error(fields.model == "broken" ? ErrorCode::kTruncated : ErrorCode::kNotFound, "it is torn",
+                  "copy it again");
+    };
+    return options;
+  }
+  void start() {
+    const NativeParts parts{.service = *service_,
+                            .access = access_.get(),
+                            .models = made_up_models,
+                            .system_json = [] { return std::string(R"({"cores":2})"); },
+                            .metrics_text = [] { return std::string("snug_jobs_queued 3\n"); },
+                            .unready = [] { return std::nullopt; }};
+    std::vector<Route> routes = native_routes(parts);
+    for (const auto make : {openai_routes, a1111_routes, comfyui_routes}) {
+      for (Route& route : make(parts)) routes.push_back(std::move(route));
+    }
+    ServerOptions listening;
+    listening.listen = {"127.0.0.1:0"};
+    listening.limits.body_bytes = 1 << 20;
+    server_.emplace(std::move(listening), access_.get(), std::move(routes), log_request);
+    server_->start();
+    const std::string address = server_->addresses().front();
+    port_ = static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)));
+  }
+
+  std::filesystem::path folder_;
+  std::ostringstream log_;
+  std::shared_ptr<spdlog::logger> before_ = spdlog::default_logger(), caught_;
+  std::optional<Database> database_;
+  std::optional<TokenStore> tokens_;
+  std::unique_ptr<AccessControl> access_;
+  std::unique_ptr<Service> service_;
+  std::optional<HttpServer> server_;
+  uint16_t port_ = 0;
+};
+
+}  // namespace snug::testing
