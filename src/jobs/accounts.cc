@@ -46,6 +46,12 @@ std::string day_text(int64_t now_ms) {
                      static_cast<unsigned>(day.day()));
 }
 
+int64_t seconds_to_next_day(int64_t now_ms) {
+  using namespace std::chrono;
+  const sys_time<milliseconds> now{milliseconds(now_ms)};
+  return ceil<seconds>(floor<days>(now) + days(1) - now).count();
+}
+
 void charge(Sql& sql, const std::string& owner, int64_t pictures, double seconds, int64_t bytes,
             int64_t now_ms) {
   sql.run(

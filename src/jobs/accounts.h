@@ -14,6 +14,9 @@ namespace snug {
 // "2026-11-21", of UTC.
 std::string day_text(int64_t now_ms);
 
+// Until the next day of UTC, when quotas begin anew; at least 1.
+int64_t seconds_to_next_day(int64_t now_ms);
+
 void charge(Sql& sql, const std::string& owner, int64_t pictures, double seconds, int64_t bytes,
             int64_t now_ms);
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "jobs/accounts.h"
 #include "jobs/job_store.h"
 #include "jobs/secret.h"
 #include "jobs/store_fixture.h"
@@ -149,6 +150,14 @@ TEST_P(TokenStoreTest, QuotasCountWhatIsDoneAndWhatWaitsAndBeginAnewEachDay) {
   EXPECT_NO_THROW(add("another", 100, 100));
   now_ms_ += kDayMs;
   EXPECT_NO_THROW(add(owner, 3, 10));
+}
+
+TEST(Quotas, BeginAnewAtMidnightOfUtc) {
+  constexpr int64_t kMidnightMs = 1'795'305'600'000;  // 2026-11-22 00:00 UTC
+  EXPECT_EQ(seconds_to_next_day(kMidnightMs), 86'400);
+  EXPECT_EQ(seconds_to_next_day(kMidnightMs - 1), 1)
+      << "never 0: it would be asked again at once, for nothing";
+  EXPECT_EQ(seconds_to_next_day(kMidnightMs - 3'600'500), 3'601);
 }
 
 TEST_P(TokenStoreTest, AQuotaOfNothingAllowsNothing) {

@@ -9,8 +9,8 @@
 
 namespace snug {
 
-// As Service::submit, but a full queue becomes an HttpError that says when to come back: when a job that came
-// now would begin, as planned.
+// As Service::submit, but what time mends becomes an HttpError that says when to come back: a full queue when
+// a job that came now would begin, as planned; a quota that is used up when the next day begins.
 Job submit_job(Service& service, const Submission& submission);
 
 // All pictures of a job that is done, in order. Throws what Service::picture throws.

@@ -1,4 +1,6 @@
 // The native API over HTTP: what reaches the service, and what is refused before it does.
+#include <chrono>
+
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -109,6 +111,16 @@ TEST(NativeApi, TellsWhatTheServiceRefuses) {
     EXPECT_EQ(error_of(response), expected);
     EXPECT_EQ(response.header("Retry-After").empty(), response.status != 429);
   }
+}
+
+TEST(NativeApi, SaysWhenAUsedUpQuotaBeginsAnew) {
+  using namespace std::chrono;
+  TestServer server;
+  server.service.refusal = Error(ErrorCode::kQuotaExceeded, "no", "yes");
+  const int64_t before = duration_cast<seconds>(system_clock::now().time_since_epoch()).count() % 86'400;
+  const int64_t wait = std::stoll(server.post_json("/api/v1/jobs", "{}").header("Retry-After"));
+  const int64_t after = duration_cast<seconds>(system_clock::now().time_since_epoch()).count() % 86'400;
+  EXPECT_TRUE((before + wait) % 86'400 == 0 || (after + wait) % 86'400 == 0) << before << " " << wait;
 }
 
 TEST(NativeApi, PagesThroughJobs) {
