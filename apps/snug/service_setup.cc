@@ -117,6 +117,7 @@ ServerOptions server_options(const Configuration& configuration) {
   options.certificate_file = configuration.tls_certificate;
   options.key_file = configuration.tls_key;
   options.limits.body_bytes = parse_bytes(configuration.most_body, "most_body");
+  options.limits.connections_per_client = static_cast<size_t>(configuration.most_connections_per_address);
   return options;
 }
 

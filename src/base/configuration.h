@@ -44,6 +44,7 @@ struct Configuration {
   std::string result_cache = "1GiB", conditioning_cache = "64MiB";
   int64_t result_cache_seconds = 0;  // 0: as long as there is room
   std::string most_body = "32MiB";
+  int64_t most_connections_per_address = 64;
   int64_t keep_jobs_days = 0;  // after their end; 0: for ever
   int64_t keep_uploads_days = 30;
   std::string least_free_disk = "256MiB";

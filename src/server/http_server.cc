@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "server/connection.h"
+#include "server/error_form.h"
 
 namespace snug {
 namespace {
@@ -72,6 +73,20 @@ std::unique_ptr<asio::ssl::context> open_certificate(const ServerOptions& option
   return context;
 }
 
+// In the native form: what is asked for, and so which API, is not known yet.
+std::string refusal_text(ConnectionList::Refusal refusal) {
+  const HttpError error =
+      refusal == ConnectionList::Refusal::kFull
+          ? HttpError(503, "too_many_connections", "as many connections are open as may be",
+                      "try again in a moment")
+          : HttpError(429, "too_many_connections", "this address has as many connections as one may have",
+                      "close some, or use one for several requests");
+  Failure failure = error.failure();
+  failure.retry_after_seconds = 1;
+  const HttpResponse response = error_response(failure, ErrorForm::kNative);
+  return format_head(response, 1, false, response.text.size()) + response.text;
+}
+
 }  // namespace
 
 struct HttpServer::Running {
@@ -80,7 +95,7 @@ struct HttpServer::Running {
       : options(wanted),
         io(options.io_threads),
         handlers(static_cast<size_t>(options.handler_threads)),
-        connections(options.limits.connections) {
+        connections(options.limits.connections, options.limits.connections_per_client) {
     tls = open_certificate(options);
     for (std::string& address : options.listen) {
       acceptors.push_back(open_acceptor(io, address));
@@ -118,23 +133,30 @@ struct HttpServer::Running {
   }
 
   void serve(tcp::socket socket) {
-    auto place = connections.enter();
-    if (place == nullptr) return turn_away(std::move(socket));
+    boost::system::error_code gone;
+    const tcp::endpoint remote = socket.remote_endpoint(gone);
+    if (gone) return;
+    auto entry = connections.enter(client_network(remote.address()));
+    if (const auto* const refusal = std::get_if<ConnectionList::Refusal>(&entry))
+      return turn_away(std::move(socket), *refusal);
+    auto place = std::get<std::unique_ptr<ConnectionList::Place>>(std::move(entry));
     const auto connection = tls == nullptr
                                 ? make_plain_connection(std::move(socket), *context, std::move(place))
                                 : make_tls_connection(std::move(socket), *tls, *context, std::move(place));
     connection->start();
   }
 
-  void turn_away(tcp::socket socket) const {
+  // Over TLS without a word: a handshake is most of what a connection costs.
+  void turn_away(tcp::socket socket, ConnectionList::Refusal refusal) const {
+    log::debug("a connection was turned away: {} are open", refusal == ConnectionList::Refusal::kFull
+                                                                ? "as many as may"
+                                                                : "as many as its address may have");
     if (tls != nullptr) return;
-    HttpResponse response = empty_response(503);
-    response.headers.set("Retry-After", "1");
-    const std::string head = format_head(response, 1, false, 0);
+    const std::string text = refusal_text(refusal);
     boost::system::error_code ignored;
     // It fits into the socket's buffer; who does not read it is not waited for.
     socket.non_blocking(true, ignored);
-    socket.write_some(asio::buffer(head), ignored);
+    socket.write_some(asio::buffer(text), ignored);
   }
 
   void stop(milliseconds grace) {

@@ -16,6 +16,9 @@ struct ServerLimits {
   uint32_t header_bytes = 16 << 10;  // request line and headers
   uint64_t body_bytes = 32 << 20;
   size_t connections = 1024;
+  // Of one address, of IPv6 of one /64; not of loopback (connection.h). A browser opens six and a page's
+  // stream; a household or office behind one address has room, and sixteen such take all places.
+  size_t connections_per_client = 64;
   std::chrono::milliseconds header_time{10'000};     // from the first byte to the last of the header; and TLS
   std::chrono::milliseconds idle_time{60'000};       // between requests of one connection
   std::chrono::milliseconds transfer_grace{20'000};  // a body may take this, and what its size adds below
