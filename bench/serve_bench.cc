@@ -1,7 +1,7 @@
 // How the service does, started as users start it and spoken to over loopback: what its API costs when the
 // result cache answers, hits beside making, throughput beside the command line's, memory over many jobs and
-// with many listeners; and whether the targets of the service's issue are met. `serve_bench --help` lists the
-// options.
+// with many listeners; and whether the targets are met that the project has set itself. `serve_bench --help`
+// lists the options.
 #include <algorithm>
 #include <cstdio>
 #include <string>
@@ -21,13 +21,14 @@ namespace {
 constexpr int kSyncedWrites = 200, kPairs = 30;
 constexpr int kWarmUpShare = 5;  // of the jobs that memory is watched over
 
-const std::vector<std::string> kParts = {"latency", "hit", "throughput", "memory", "listeners"};
+const std::vector<std::string> kParts = {"latency", "hit", "throughput", "overlap", "memory", "listeners"};
 
 struct Arguments {
   std::vector<std::string> only;
   std::string json, markdown;
   OpenLoop open;
   ThroughputLoad throughput;
+  OverlapLoad overlap;
   ManyJobs many;
   int pairs = kPairs, listeners = 500;
 
@@ -71,6 +72,11 @@ ServeFound measure(const Arguments& arguments) {
     found.throughput =
         time_throughput(service.process.port(), service.folder.path().string(), arguments.throughput);
   }
+  if (arguments.wants("overlap")) {
+    const testing::ScratchFolder folder("serve-bench-overlap");
+    std::fprintf(stderr, "serve_bench: overlap\n");
+    found.overlap = time_overlap(folder.path().string(), arguments.overlap);
+  }
   if (arguments.wants("memory")) {
     const FreshService service("memory");
     found.memory = run_many_jobs(service.process, arguments.many);
@@ -100,7 +106,8 @@ int bench(const Arguments& arguments) {
 }
 
 void add_options(CLI::App& app, Arguments& arguments) {
-  app.add_option("--only", arguments.only, "Of: latency, hit, throughput, memory, listeners; without it all")
+  app.add_option("--only", arguments.only,
+                 "Of: latency, hit, throughput, overlap, memory, listeners; without it all")
       ->type_name("PART")
       ->delimiter(',')
       ->check(CLI::IsMember(kParts));
@@ -129,6 +136,11 @@ void add_options(CLI::App& app, Arguments& arguments) {
       ->type_name("N")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  app.add_option("--overlap-rounds", arguments.overlap.rounds,
+                 "Of services with one run at once, and with two")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
   app.add_option("--jobs", arguments.many.jobs, "Over which memory is watched; a fifth of them warms up")
       ->type_name("N")
       ->check(CLI::Range(10, 1000000))
@@ -140,8 +152,7 @@ void add_options(CLI::App& app, Arguments& arguments) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{"The service over loopback, with the embedded model, and the targets of its issue.",
-               "serve_bench"};
+  CLI::App app{"The service over loopback, with the embedded model, and its targets.", "serve_bench"};
   Arguments arguments;
   add_options(app, arguments);
   app.footer(

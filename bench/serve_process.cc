@@ -66,10 +66,12 @@ std::string text_of(const std::string& path) {
 
 }  // namespace
 
-ServeProcess::ServeProcess(const std::string& folder) : folder_(folder) {
+ServeProcess::ServeProcess(const std::string& folder, const std::vector<std::string>& settings)
+    : folder_(folder) {
   std::vector<std::string> arguments = {SNUG_PROGRAM,    "serve",       "--listen", "127.0.0.1:0",
                                         "--data-folder", data_folder(), "--json"};
   std::vector<std::string> environment = environment_in(folder);
+  environment.insert(environment.end(), settings.begin(), settings.end());
   const std::vector<char*> argument_pointers = pointers(arguments),
                            environment_pointers = pointers(environment);
   const std::string log_path = folder + "/log";

@@ -7,14 +7,16 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace snug::bench {
 
 class ServeProcess {
  public:
   // Answers when it listens. `folder` is there; jobs, and the log that the service writes, lie in it.
-  // Throws internal where the service does not start: with what its log says.
-  explicit ServeProcess(const std::string& folder);
+  // `settings`: of its environment, "SNUG_RUNS_AT_ONCE=1". Throws internal where the service does not start:
+  // with what its log says.
+  explicit ServeProcess(const std::string& folder, const std::vector<std::string>& settings = {});
   // Asks it to stop, and kills it when it does not.
   ~ServeProcess();
   ServeProcess(const ServeProcess&) = delete;

@@ -85,6 +85,20 @@ std::string throughput_table(const ThroughputTimes& times, bool markdown) {
   return heading("Throughput", markdown) + printed(table, markdown);
 }
 
+std::string overlap_table(const OverlapTimes& times, bool markdown) {
+  Table table({fmt::format("{} pictures of as many shapes, submitted at once", times.pictures), "median s",
+               "least s", "most s"});
+  const auto add = [&](const char* name, const std::vector<double>& seconds) {
+    table.add({name, fmt::format("{:.2f}", median_of(seconds)), fmt::format("{:.2f}", least_of(seconds)),
+               fmt::format("{:.2f}", largest(seconds))});
+  };
+  add("one run at once", times.one);
+  add("two, where memory allows", times.two);
+  return heading("Runs beside each other", markdown) + printed(table, markdown) +
+         fmt::format("\n{:.2f} times as fast in the median ({:.2f} to {:.2f}).\n", median_of(times.gains()),
+                     least_of(times.gains()), largest(times.gains()));
+}
+
 std::string memory_table(const ServeFound& found, bool markdown) {
   Table table({"memory and files", "found"});
   const auto bytes = [](double count) { return format_bytes(static_cast<uint64_t>(std::max(0.0, count))); };
@@ -230,6 +244,7 @@ std::string serve_report(const ServeFound& found, const std::vector<Target>& tar
   if (found.latency.has_value()) text += latency_tables(*found.latency, markdown);
   if (found.pairs.has_value()) text += pairs_table(*found.pairs, markdown);
   if (found.throughput.has_value()) text += throughput_table(*found.throughput, markdown);
+  if (found.overlap.has_value()) text += overlap_table(*found.overlap, markdown);
   if (found.memory.has_value() || found.listeners.has_value()) text += memory_table(found, markdown);
   return text + "\n";
 }
@@ -253,6 +268,10 @@ Record serve_record(const ServeFound& found, const std::vector<Target>& targets)
     add("pictures, command line", times.command_line);
     add("pictures, service, all at once", times.at_once);
     add("pictures, service, one after the other", times.in_turn);
+  }
+  if (found.overlap.has_value()) {
+    results.push_back(measurement_of("pictures of many shapes, one run at once", found.overlap->one));
+    results.push_back(measurement_of("pictures of many shapes, two runs at once", found.overlap->two));
   }
   if (found.memory.has_value()) record.settings["memory"] = memory_json(*found.memory);
   if (found.listeners.has_value()) record.settings["listeners"] = listeners_json(*found.listeners);

@@ -8,6 +8,7 @@
 #include "bench/record.h"
 #include "bench/serve_latency.h"
 #include "bench/serve_memory.h"
+#include "bench/serve_overlap.h"
 #include "bench/serve_throughput.h"
 
 namespace snug::bench {
@@ -24,11 +25,12 @@ struct ServeFound {
   std::optional<LatencyFound> latency;
   std::optional<HitPairs> pairs;
   std::optional<ThroughputTimes> throughput;
+  std::optional<OverlapTimes> overlap;
   std::optional<MemoryOverJobs> memory;
   std::optional<ListenersFound> listeners;
 };
 
-// The targets of "How good" in the service's issue.
+// What the project has set itself to reach.
 std::vector<Target> serve_targets(const ServeFound& found);
 // Tables, as Markdown or for a terminal, targets first.
 std::string serve_report(const ServeFound& found, const std::vector<Target>& targets, bool markdown);

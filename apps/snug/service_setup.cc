@@ -94,6 +94,7 @@ ServiceOptions service_options(const Configuration& configuration) {
   options.rates = rates_of_machine(cpu_backend());
   options.most_queued = configuration.most_queued;
   options.most_batch = configuration.most_batch;
+  options.runs_at_once = static_cast<int>(configuration.runs_at_once);
   options.checkpoint_seconds = static_cast<double>(configuration.checkpoint_seconds);
   options.results.bytes = static_cast<int64_t>(parse_bytes(configuration.result_cache, "result_cache"));
   if (configuration.result_cache_seconds > 0)

@@ -39,7 +39,7 @@ struct Configuration {
   std::string tls_certificate, tls_key;  // PEM files; both or neither
   std::string data_folder;               // empty: $XDG_DATA_HOME/snug or ~/.local/share/snug
   std::string database;                  // empty: a file in the data folder
-  int64_t most_queued = 1000, most_batch = 8;
+  int64_t most_queued = 1000, most_batch = 8, runs_at_once = 2;
   int64_t checkpoint_seconds = 10;
   std::string result_cache = "1GiB", conditioning_cache = "64MiB";
   int64_t result_cache_seconds = 0;  // 0: as long as there is room
