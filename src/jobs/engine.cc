@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/log.h"
 #include "jobs/job_run.h"
 #include "jobs/patience.h"
 #include "jobs/scheduler.h"
@@ -81,7 +82,13 @@ class Engine::Impl {
         const std::scoped_lock lock(mutex_);
         before = {jobs_came_, runs_got_on_};
       }
-      if (const auto wait = take_run()) sleep(*wait, before);
+      try {
+        if (const auto wait = take_run()) sleep(*wait, before);
+      } catch (const std::exception& error) {
+        // Nothing is known to come here. What was running is so for the store until the next start.
+        log::error("a run of the engine ended by itself: {}", error.what());
+        sleep({std::nullopt, NextRun::Wait::kForRun, {}}, before);
+      }
     }
     const std::scoped_lock lock(mutex_);
     --lanes_left_;
@@ -114,9 +121,23 @@ class Engine::Impl {
                                           scheduler_.generated(generated, remake_seconds);
                                           note_run_got_on();
                                         });
-    const std::scoped_lock lock(mutex_);
-    runs_.push_back(run.get());
+    {
+      const std::scoped_lock lock(mutex_);
+      runs_.push_back(run.get());
+    }
+    cancel_what_was_asked_for(*run);
     return run;
+  }
+
+  // Until now whoever asked found no run of the job.
+  void cancel_what_was_asked_for(JobRun& run) {
+    for (const BatchJob& job : run.ready().batch) {
+      try {
+        if (parts_.jobs.get(job.job.id).cancel_requested) run.cancel(job.job.id);
+      } catch (const Error& error) {
+        log::warn("whether job {} is to be cancelled is not known: {}", job.job.id, error.what());
+      }
+    }
   }
 
   void note_run_got_on() {

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "jobs/failed_job.h"
 #include "jobs/result_cache.h"
@@ -30,8 +31,9 @@ bool JobRun::cancel(const std::string& id) {
   const auto found = std::find_if(ready_.batch.begin(), ready_.batch.end(),
                                   [&](const BatchJob& job) { return job.job.id == id && !job.left; });
   if (found == ready_.batch.end()) return false;
-  found->left = true;
+  // When this fails the job goes on, and may be asked for again.
   if (const auto job = parts_.jobs.cancelled(id, 0)) parts_.events.publish({*job, nullptr});
+  found->left = true;
   const bool last =
       std::all_of(ready_.batch.begin(), ready_.batch.end(), [](const BatchJob& job) { return job.left; });
   lock.unlock();
@@ -67,10 +69,12 @@ void JobRun::run() {
     generating_ = false;
   }
   generated_(ready_, remake_seconds);
+  // What other runs computed meanwhile is not this one's to pay.
+  const double seconds = watch.seconds() - turn_.waited_seconds();
   if (result.has_value()) {
-    settle(*result, watch.seconds());
+    settle(*result, seconds);
   } else {
-    settle(*failure, watch.seconds());
+    settle(*failure, seconds);
   }
 }
 
@@ -111,6 +115,7 @@ GenerateOptions JobRun::options(const std::optional<RunCheckpoint>& resume) {
 
 void JobRun::tell(const Progress& progress) {
   if (progress.stage != "denoise") return;
+  turn_.give_to_older();
   const std::scoped_lock lock(mutex_);
   for (BatchJob& job : ready_.batch) {
     if (job.left) continue;
@@ -126,9 +131,11 @@ void JobRun::tell(const Progress& progress) {
 
 void JobRun::preview(const HostTensor& latents) {
   if (!parts_.previews.due()) return;
+  turn_.give_to_older();
   for (const BatchJob& job : jobs_that_stay()) {
     if (!job.job.previews) continue;
-    if (auto png = parts_.previews.png(*ready_.model, latents, job.first_picture))
+    if (auto png = parts_.previews.png(*ready_.model, latents,
+                                       job.first_picture + static_cast<int64_t>(job.prepared->made.front())))
       parts_.events.publish({job.job, std::move(png)});
   }
 }
@@ -141,6 +148,7 @@ bool JobRun::checkpoint_due() const {
 
 // A checkpoint that cannot be kept costs time after a crash, nothing now.
 void JobRun::keep(const RunCheckpoint& checkpoint) {
+  turn_.give_to_older();
   const Stopwatch watch;
   for (const BatchJob& job : jobs_that_stay()) {
     try {
@@ -164,9 +172,10 @@ void JobRun::settle(GenerateResult& result, double seconds) {
     own.seconds = seconds * job.share(pictures_);
     persist(stop_, "keeping pictures", [&] {
       own.pictures.clear();
-      for (int64_t i = 0; i < job.pictures(); ++i) {
-        const auto at = static_cast<size_t>(job.first_picture + i);
-        own.pictures.push_back(stored_picture(job, static_cast<size_t>(i), result.pictures[at]));
+      for (size_t i = 0; i < job.prepared->made.size(); ++i) {
+        const auto at = static_cast<size_t>(job.first_picture) + i;
+        SNUG_CHECK(at < result.pictures.size(), "a run makes what its jobs ask for");
+        own.pictures.push_back(stored_picture(job, job.prepared->made[i], result.pictures[at]));
       }
       // First, so that who sees the job done and asks again finds it.
       if (result.report.changes.empty()) cache(job, own.pictures);
@@ -213,7 +222,13 @@ void JobRun::end(const BatchJob& job, const std::optional<Job>& ended) {
     const std::scoped_lock lock(mutex_);
     for (BatchJob& own : ready_.batch) own.left = own.left || own.job.id == job.job.id;
   }
-  if (ended) parts_.events.publish({*ended, nullptr});
+  if (ended) {
+    parts_.events.publish({*ended, nullptr});
+    return;
+  }
+  // It had ended: by a transaction that was done though it failed, of which nobody was told.
+  const Job now = parts_.jobs.get(job.job.id);
+  if (has_ended(now.state)) parts_.events.publish({now, nullptr});
 }
 
 std::vector<BatchJob> JobRun::jobs_that_stay() {

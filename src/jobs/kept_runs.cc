@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "base/check.h"
-
 namespace snug {
 
 int64_t KeptRuns::bytes_of(const Slot& slot) {
@@ -18,8 +16,8 @@ bool KeptRuns::in_use(const std::string& shape) const {
 
 KeptRuns::Slot& KeptRuns::use(const std::string& shape) {
   const std::scoped_lock lock(mutex_);
-  auto slot =
-      std::find_if(slots_.begin(), slots_.end(), [&](const Slot& other) { return other.shape == shape; });
+  auto slot = std::find_if(slots_.begin(), slots_.end(),
+                           [&](const Slot& other) { return !other.in_use && other.shape == shape; });
   if (slot != slots_.end()) {
     ++hits_;
   } else {
@@ -27,7 +25,6 @@ KeptRuns::Slot& KeptRuns::use(const std::string& shape) {
     slot = slots_.emplace(slots_.end());
     slot->shape = shape;
   }
-  SNUG_CHECK(!slot->in_use, "one run at a time has what is kept");
   slot->in_use = true;
   slot->cancellation.withdraw();
   return *slot;
@@ -55,7 +52,7 @@ void KeptRuns::shrink(int64_t bytes) {
   const std::scoped_lock lock(mutex_);
   while (spare_bytes() > bytes) {
     const auto least = std::min_element(slots_.begin(), slots_.end(), [](const Slot& a, const Slot& b) {
-      return a.in_use != b.in_use ? b.in_use : value(a) < value(b);
+      return a.in_use != b.in_use ? b.in_use : !a.in_use && value(a) < value(b);
     });
     ++evictions_;
     slots_.erase(least);

@@ -29,7 +29,7 @@ class KeptRuns {
 
   // Whether a run of that shape uses what is kept for it now.
   bool in_use(const std::string& shape) const;
-  // The run of that shape, or an empty one. It is in use until used(), and was not before.
+  // A run of that shape that is not in use, or an empty one. It is in use until used().
   Slot& use(const std::string& shape);
   // After a run with what use() gave: what making it again would take.
   void used(Slot& slot, double remake_seconds);

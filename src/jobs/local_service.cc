@@ -138,7 +138,7 @@ Job LocalService::submit(const Submission& submission) {
     job.deadline_ms = database_.now_ms() + static_cast<int64_t>(*submission.deadline_seconds * 1000);
   job.request = prepared->json;
   job.address = prepared->addresses.front();
-  job.pictures_asked = prepared->request.batch;
+  job.pictures_asked = static_cast<int64_t>(prepared->made.size());
   job.previews = submission.previews;
   job.idempotency_key = submission.idempotency_key;
   if (!job.idempotency_key.empty()) job.request_digest = sha256_hex(prepared->asked);

@@ -48,6 +48,20 @@ TEST_F(LocalService, JobsThatWaitTogetherRunTogetherWithTheBitsOfEachAlone) {
   EXPECT_EQ(wait(first.id).state, JobState::kDone);
 }
 
+TEST_F(LocalService, OnePictureOfABatchIsMadeAlone) {
+  start();
+  Submission asked = submission("a castle", 4);
+  asked.fields.batch = 3;
+  asked.fields.only_index = 2;
+  const Job job = wait(service_->submit(asked).id);
+  ASSERT_EQ(job.state, JobState::kDone);
+  ASSERT_EQ(job.pictures.size(), 1U);
+  EXPECT_EQ(job.pictures_asked, 1);
+  EXPECT_EQ(job.pictures[0].seed, 6U);
+  EXPECT_EQ(picture(job), generate(asked.fields, {}).pictures.front());
+  EXPECT_EQ(service_->submit(asked).state, JobState::kDone) << "the cache knows it";
+}
+
 TEST_F(LocalService, TheSameRequestAgainIsDoneAtOnceWithTheSameBytes) {
   start();
   const Job made = wait(service_->submit(submission("a castle", 4)).id);
@@ -156,6 +170,41 @@ TEST_F(LocalService, NoRunBeginsBesideAnotherThatLeavesNoRoom) {
   }
   for (const std::string& id : ids) EXPECT_EQ(wait(id).state, JobState::kDone);
   EXPECT_EQ(most_at_once(events.seen()), 1);
+}
+
+TEST_F(LocalService, MemoryIsTakenUntilARunHasEndedWhoeverOfItsJobsIsCancelled) {
+  start();
+  Submission small = submission("a castle", 1, 400);
+  Submission large = submission("a boat", 9, 3);
+  large.fields.width = large.fields.height = 160;
+  small.fields.batch = 2;
+  const auto peak_of = [&](const Submission& asked) {
+    return nlohmann::json::parse(service_->plan(asked)).at("peak_bytes").get<uint64_t>();
+  };
+  const uint64_t small_peak = peak_of(small), large_peak = peak_of(large);
+  stop();
+  options_.memory_bytes = std::max(small_peak, large_peak) + std::min(small_peak, large_peak) / 2;
+  start();
+  small.fields.batch = 1;
+  // Two that run together: the second comes while the first keeps the engine busy.
+  const Job busy = service_->submit(submission("to keep the engine busy", 3, 60));
+  const Job first = service_->submit(small);
+  small.fields.seed = 2;
+  const Job second = service_->submit(small);
+  ASSERT_EQ(wait(second.id, JobState::kRunning).state, JobState::kRunning);
+  ASSERT_EQ(wait(first.id, JobState::kRunning).state, JobState::kRunning);
+  const Job waits = service_->submit(large);
+  service_->cancel(first.id, "");
+  // Longer than a lane waits before it looks again.
+  const Stopwatch watch;
+  while (watch.seconds() < 1.5 && service_->job(second.id, "").state == JobState::kRunning) {
+    const JobState state = service_->job(waits.id, "").state;
+    if (service_->job(second.id, "").state != JobState::kRunning) break;
+    ASSERT_EQ(state, JobState::kQueued);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_EQ(wait(waits.id).state, JobState::kDone);
+  EXPECT_EQ(wait(second.id).state, JobState::kDone);
 }
 
 TEST_F(LocalService, AJobThatWaitsForTheCoresIsCancelledAtOnce) {

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 
-#include "base/error.h"
 #include "base/log.h"
 
 namespace snug {
@@ -45,7 +45,7 @@ bool persist(StopSignal& stop, const char* what, const Work& work) {
     try {
       work();
       return true;
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {
       log::warn("{} failed, to be tried again: {}", what, error.what());
     }
     if (stop.wait_for(wait)) return false;

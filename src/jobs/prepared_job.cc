@@ -102,6 +102,8 @@ std::shared_ptr<PreparedJob> JobPreparer::read(RequestFields fields) {
   fields.seed = placed.seed = job->request.pictures.front().seed;
   job->json = text(fields);
   for (size_t i = 0; i < job->request.pictures.size(); ++i) {
+    if (static_cast<size_t>(job->request.only_index.value_or(static_cast<int64_t>(i))) != i) continue;
+    job->made.push_back(i);
     job->addresses.push_back(sha256_hex(picture_recipe(job->request, placed, *job->model, cpu_backend(), i)));
   }
   job->fields = std::move(placed);

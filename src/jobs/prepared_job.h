@@ -21,9 +21,10 @@ struct PreparedJob {
   RequestFields fields;
   std::shared_ptr<const Model> model;
   Request request;
-  std::string asked;                   // JSON of the request as it came
-  std::string json;                    // as the store keeps it: with its seed
-  std::vector<std::string> addresses;  // content address of each picture
+  std::string asked;         // JSON of the request as it came
+  std::string json;          // as the store keeps it: with its seed
+  std::vector<size_t> made;  // which of request.pictures become files: all, or the one of only_index
+  std::vector<std::string> addresses;  // content address of each of these
   std::vector<std::string> inputs;     // blobs that the request names
   // Equal for jobs whose pictures may run in one batch; empty for one that runs alone. Only of jobs that come
   // from the store, which are the ones that are put together.

@@ -57,6 +57,7 @@ std::shared_ptr<const std::vector<std::byte>> PreviewMaker::png(const Model& mod
 }
 
 void PreviewMaker::learn(const Model& model, const HostTensor& latents, const HostTensor& images) {
+  if (latents.shape()[1] > kMostPreviewChannels) return;
   const std::scoped_lock file_lock(file_mutex_);
   std::optional<ProjectionSums> to_keep;
   {

@@ -8,6 +8,7 @@
 #include "backend/backend.h"
 #include "jobs/failed_job.h"
 #include "jobs/result_cache.h"
+#include "pipeline/fit_request.h"
 #include "pipeline/make_plan.h"
 #include "pipeline/validate_request.h"
 
@@ -47,10 +48,16 @@ NextRun Scheduler::next() {
   try {
     const JobPlan plan = shrink_to_gain(batch, parts_.admission);
     return begin(std::move(batch), plan);
+  } catch (const OverBudget& error) {
+    // Beside a run there is less: what that holds beside its arena counts.
+    if (is_busy()) return {std::nullopt, NextRun::Wait::kForRun, {}};
+    end_failed(parts_, stop_, first, error, 0);
   } catch (const Error& error) {
     end_failed(parts_, stop_, first, error, 0);
-    return {};
+  } catch (const std::exception& error) {
+    end_failed(parts_, stop_, first, Error(ErrorCode::kInternal, error.what()), 0);
   }
+  return {};
 }
 
 // Those of `ready` that could run together. Empty when none can run; `must_wait` when the first of them will
@@ -61,7 +68,7 @@ std::vector<BatchJob> Scheduler::gather(const std::vector<Job>& ready, bool& mus
     if (stop_.requested()) return {};
     try {
       refuse_what_never_gets_on(job);
-      BatchJob candidate{job, parts_.preparer.prepare(job.request)};
+      BatchJob candidate{job, prepare(job)};
       if (is_being_made(candidate)) {
         must_wait = batch.empty();
         if (must_wait) return {};
@@ -78,6 +85,17 @@ std::vector<BatchJob> Scheduler::gather(const std::vector<Job>& ready, bool& mus
   return batch;
 }
 
+// Whatever a job's text makes of it is that job's failure.
+std::shared_ptr<const PreparedJob> Scheduler::prepare(const Job& job) {
+  try {
+    return parts_.preparer.prepare(job.request);
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw Error(ErrorCode::kInternal, error.what());
+  }
+}
+
 bool Scheduler::is_being_made(const BatchJob& job) {
   const std::vector<std::string>& wanted = job.prepared->addresses;
   const std::scoped_lock lock(mutex_);
@@ -90,16 +108,20 @@ bool Scheduler::is_being_made(const BatchJob& job) {
 // An equal job has been done meanwhile.
 bool Scheduler::answer_from_cache(const BatchJob& job) {
   if (!job.job.checkpoint.empty()) return false;
-  std::vector<JobPicture> pictures = cached_pictures(*job.prepared, parts_.caches, true);
+  std::vector<JobPicture> pictures;
+  persist(stop_, "looking into the cache",
+          [&] { pictures = cached_pictures(*job.prepared, parts_.caches, true); });
   if (pictures.empty()) return false;
   const std::string& id = job.job.id;
-  persist(stop_, "answering from the cache", [&] {
-    if (parts_.jobs.reserve(id, {}, 0, parts_.admission.budget_bytes()) != Reservation::kReserved) return;
-    const auto begun = parts_.jobs.begin(id);
-    const auto ended =
-        begun && begun->state == JobState::kRunning ? parts_.jobs.finish(id, {pictures, {}, 0}) : begun;
-    if (ended) parts_.events.publish({*ended, nullptr});
-  });
+  if (reserve(id, {}, 0) != Reservation::kReserved) return true;
+  std::optional<Job> now = begin(id);
+  if (now && now->state == JobState::kRunning) {
+    persist(stop_, "answering from the cache", [&] {
+      now = parts_.jobs.finish(id, {pictures, {}, 0});
+      if (!now) now = parts_.jobs.get(id);
+    });
+  }
+  if (now) parts_.events.publish({*now, nullptr});
   return true;
 }
 
@@ -110,7 +132,8 @@ NextRun Scheduler::begin(std::vector<BatchJob> batch, const JobPlan& plan) {
   run.batch_key = batch.front().prepared->batch_key;
   run.peak_bytes = plan.peak_bytes;
   const std::string shape = shape_of_batch(run.fields, *run.model, parts_.options.rates);
-  if (is_taken(shape, run.batch_key)) return {std::nullopt, NextRun::Wait::kForRun, {}};
+  if (is_taken(shape, run.batch_key) || !has_room(plan.peak_bytes))
+    return {std::nullopt, NextRun::Wait::kForRun, {}};
   const size_t asked = batch.size();
   if (reserve(batch, plan) == Reservation::kNoRoom) return {std::nullopt, NextRun::Wait::kForRun, {}};
   if (batch.empty()) return {};
@@ -119,6 +142,20 @@ NextRun Scheduler::begin(std::vector<BatchJob> batch, const JobPlan& plan) {
   if (run.batch.size() < asked) run.fields = batch_fields(run.batch);
   take(run, run.batch.size() < asked ? shape_of_batch(run.fields, *run.model, parts_.options.rates) : shape);
   return {std::move(run), NextRun::Wait::kNone, {}};
+}
+
+bool Scheduler::is_busy() {
+  const std::scoped_lock lock(mutex_);
+  return !in_flight_.empty();
+}
+
+// Beside what runs hold until they have ended: the store gives up a job's reservation when that is cancelled,
+// and its run may still be in a kernel, or go on for others. A run that is alone may have it all.
+bool Scheduler::has_room(int64_t peak_bytes) {
+  const std::scoped_lock lock(mutex_);
+  int64_t bytes = peak_bytes;
+  for (const InFlight& other : in_flight_) bytes += other.peak_bytes;
+  return in_flight_.empty() || bytes <= parts_.admission.budget_bytes();
 }
 
 // Weights that are there are worth waiting for, and what waits may grow to a larger batch.

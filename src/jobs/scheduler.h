@@ -62,6 +62,7 @@ class Scheduler {
 
  private:
   std::vector<BatchJob> gather(const std::vector<Job>& ready, bool& must_wait);
+  std::shared_ptr<const PreparedJob> prepare(const Job& job);
   bool is_being_made(const BatchJob& job);
   bool answer_from_cache(const BatchJob& job);
   NextRun begin(std::vector<BatchJob> batch, const JobPlan& plan);
@@ -70,6 +71,8 @@ class Scheduler {
   Reservation reserve(const std::string& id, const JobPlan& plan, int64_t bytes);
   std::optional<Job> begin(const std::string& id);
   bool is_taken(const std::string& shape, const std::string& batch_key);
+  bool is_busy();
+  bool has_room(int64_t peak_bytes);
   void take(ReadyRun& run, const std::string& shape);
 
   const EngineParts parts_;

@@ -28,6 +28,7 @@
 #include "pipeline/write_media.h"
 #include "plan/phase_facts.h"
 #include "plan/plan_figures.h"
+#include "runtime/arena.h"
 
 namespace snug {
 namespace {
@@ -67,6 +68,10 @@ class Run {
     note(request, *model);
     note(*kept.fitted);
     measured_ = reset_peak_memory();
+    kept_elsewhere_bytes_ = resident_arena_bytes();
+    if (kept.executor != nullptr)
+      kept_elsewhere_bytes_ -= std::min(kept_elsewhere_bytes_, kept.executor->arena().resident_bytes());
+    loads_anew_ = kept.executor == nullptr;
     stage("load", report.load_seconds, [&] {
       if (kept.executor == nullptr) kept.executor = load_weights(run, *model, cancellation_, options_.trace);
     });
@@ -110,7 +115,7 @@ class Run {
       refine_rates_of_machine(backend_, precision_, work_);
       keep_past_run(predictions_path(), backend_,
                     {report.predicted_seconds, report.phase_seconds(), report.total_seconds});
-      keep_past_load(loads_path(), model_identity_, report);
+      if (loads_anew_) keep_past_load(loads_path(), model_identity_, report);
     }
     if (options_.report) options_.report(report);
   }
@@ -260,7 +265,7 @@ class Run {
     report.written_bytes = written.bytes;
     report.outputs = written.paths;
     const bool alone = options_.turn == nullptr || options_.turn->was_alone();
-    if (measured_ && alone) report.peak_bytes = process_memory().peak_bytes;
+    if (measured_ && alone) report.peak_bytes = process_memory().peak_bytes - kept_elsewhere_bytes_;
   }
 
   // What kernels took beside what was predicted. Phases of another precision than the request's (text under
@@ -288,7 +293,8 @@ class Run {
   const Stopwatch watch_;
   std::string stage_ = "open";
   std::string model_identity_;
-  bool measured_ = false;
+  bool measured_ = false, loads_anew_ = false;
+  uint64_t kept_elsewhere_bytes_ = 0;  // by runs that this process keeps: nothing of this one
   double predicted_step_seconds_ = 0, predicted_after_seconds_ = 0;
   double others_at_step_ = 0;
   DType precision_ = DType::kF32;

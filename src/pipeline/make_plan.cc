@@ -82,8 +82,10 @@ uint64_t spillable_bytes(const std::string& folder) {
 // those that are kept as long as nobody needs their place. Arenas first: one that grows meanwhile then counts
 // as ours.
 uint64_t bytes_without_arenas() {
-  const uint64_t arenas = resident_arena_bytes();
+  const uint64_t before = resident_arena_bytes();
   const uint64_t all = process_size().resident_bytes;
+  // One may have gone meanwhile.
+  const uint64_t arenas = std::min(before, resident_arena_bytes());
   return all > arenas ? all - arenas : 0;
 }
 

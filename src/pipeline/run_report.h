@@ -51,8 +51,8 @@ struct RunReport {
   std::vector<PhaseReport> phases;         // in the plan's order
   uint64_t planned_arena_bytes = 0, used_arena_bytes = 0;  // used: the high-water mark
   uint64_t planned_peak_bytes = 0;
-  std::optional<uint64_t>
-      peak_bytes;  // of the process, by the kernel; absent when the run was not alone, or did not begin it
+  std::optional<uint64_t> peak_bytes;  // of the process, by the kernel, without what it keeps of
+                                       // other runs; absent when the run was not alone, or did not begin it
 
   std::vector<std::string> outputs;      // paths written
   std::vector<std::string> assumptions;  // what the model's files left open and how it was filled

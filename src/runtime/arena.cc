@@ -27,7 +27,7 @@ Arenas& arenas() {
   return all;
 }
 
-uint64_t resident_bytes(std::byte* memory, uint64_t bytes) {
+uint64_t resident_of(std::byte* memory, uint64_t bytes) {
   const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   // A piece at a time: a byte a page is much for a large arena.
   constexpr uint64_t kPieceBytes = 256 * kMiB;
@@ -45,11 +45,13 @@ uint64_t resident_bytes(std::byte* memory, uint64_t bytes) {
 
 }  // namespace
 
+uint64_t Arena::resident_bytes() const { return resident_of(base_, bytes_); }
+
 uint64_t resident_arena_bytes() {
   Arenas& all = arenas();
   const std::scoped_lock lock(all.mutex);
   uint64_t bytes = 0;
-  for (const auto& [memory, size] : all.bytes_at) bytes += resident_bytes(memory, size);
+  for (const auto& [memory, size] : all.bytes_at) bytes += resident_of(memory, size);
   return bytes;
 }
 

@@ -22,6 +22,7 @@ class Arena {
     if (offset + bytes > high_water_bytes_) high_water_bytes_ = offset + bytes;
   }
   uint64_t high_water_bytes() const { return high_water_bytes_; }
+  uint64_t resident_bytes() const;  // now, by the kernel
 
  private:
   std::byte* base_ = nullptr;

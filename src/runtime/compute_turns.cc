@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "base/error.h"
 #include "base/stopwatch.h"
 
 namespace snug {
@@ -35,28 +36,49 @@ void ComputeTurns::leave() {
   changed_.notify_all();
 }
 
-void ComputeTurns::join() {
-  ++members_;
+void ComputeTurns::join(int64_t order) {
+  const std::scoped_lock lock(mutex_);
+  members_.insert(order);
   ++joined_;
+}
+
+void ComputeTurns::part(int64_t order) {
+  const std::scoped_lock lock(mutex_);
+  members_.erase(order);
+}
+
+bool ComputeTurns::has_others() const {
+  const std::scoped_lock lock(mutex_);
+  return members_.size() > 1;
+}
+
+bool ComputeTurns::has_older(int64_t order) const {
+  const std::scoped_lock lock(mutex_);
+  return !members_.empty() && *members_.begin() < order;
 }
 
 ComputeTurn::ComputeTurn(ComputeTurns& turns, int64_t order, const Cancellation& cancellation)
     : turns_(turns), order_(order), cancellation_(cancellation) {
-  turns_.join();
+  turns_.join(order);
   joined_ = turns_.joined();
-  began_alone_ = turns_.members() == 1;
+  began_alone_ = !turns_.has_others();
 }
 
 ComputeTurn::~ComputeTurn() {
   give();
-  turns_.part();
+  turns_.part(order_);
 }
 
 double ComputeTurn::take() {
   if (held_ && !turns_.awaited_before(order_)) return 0;
   give();
   const Stopwatch watch;
-  turns_.enter(order_, cancellation_);
+  try {
+    turns_.enter(order_, cancellation_);
+  } catch (const Error&) {
+    waited_seconds_ += watch.seconds();
+    throw;
+  }
   held_ = true;
   const double seconds = watch.seconds();
   waited_seconds_ += seconds;

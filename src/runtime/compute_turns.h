@@ -27,21 +27,21 @@ class ComputeTurns {
   bool awaited_before(int64_t order) const { return oldest_waiting_.load() < order; }
 
   // Runs that are under way: each turn joins when it is made and parts when it goes.
-  void join();
-  void part() { --members_; }
-  int members() const { return members_; }
+  void join(int64_t order);
+  void part(int64_t order);
+  bool has_others() const;
+  bool has_older(int64_t order) const;
   int64_t joined() const { return joined_; }  // ever
 
  private:
   static constexpr int64_t kNobody = std::numeric_limits<int64_t>::max();
   void note_oldest() { oldest_waiting_ = waiting_.empty() ? kNobody : *waiting_.begin(); }
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;  // of the next four
   std::condition_variable changed_;
-  bool taken_ = false;         // guarded by mutex_, as is the next
-  std::set<int64_t> waiting_;  // by order, each once
+  bool taken_ = false;
+  std::set<int64_t> waiting_, members_;  // by order, each once
   std::atomic<int64_t> oldest_waiting_ = kNobody;
-  std::atomic<int> members_ = 0;
   std::atomic<int64_t> joined_ = 0;
 };
 
@@ -58,6 +58,10 @@ class ComputeTurn {
   // waited. Throws cancelled.
   double take();
   void give();
+  // Before something else that may take long: an older run that comes then need not wait for it.
+  void give_to_older() {
+    if (turns_.has_older(order_)) give();
+  }
   // All that take() waited.
   double waited_seconds() const { return waited_seconds_; }
   // Whether no other run has been under way since this one began: what was measured of the process is its

@@ -89,6 +89,20 @@ TEST(ComputeTurns, ARunKnowsWhetherItWasAlone) {
   EXPECT_FALSE(first.was_alone()) << "there was another meanwhile";
 }
 
+TEST(ComputeTurns, AYoungerRunGivesWayBeforeWhatTakesLongAndTheOldestKeepsItsTurn) {
+  ComputeTurns turns;
+  const Cancellation never;
+  ComputeTurn older(turns, 1, never), younger(turns, 2, never);
+  younger.take();
+  younger.give_to_older();
+  EXPECT_LT(older.take(), 1) << "nobody has the turn";
+  older.give_to_older();
+  Cancellation cancelled;
+  cancelled.request();
+  ComputeTurn third(turns, 3, cancelled);
+  EXPECT_THROW(third.take(), Error) << "the oldest still has it";
+}
+
 TEST(ComputeTurns, WhoWaitsForItsTurnCanBeCancelledAndHoldsUpNobody) {
   ComputeTurns turns;
   const Cancellation never;
