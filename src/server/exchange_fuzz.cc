@@ -68,8 +68,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::optional<HttpResponse> refusal = exchange.admit();
   Reply reply = refusal.has_value() ? Reply(std::move(*refusal)) : exchange.answer(std::string(rest));
   if (const auto* response = std::get_if<HttpResponse>(&reply)) {
-    SNUG_CHECK(response->status < 500,
-               "no request is answered by the server's fault");
+    SNUG_CHECK(response->status < 500, "no request is answered by the server's fault");
     SNUG_CHECK(!format_head(*response, 1, true, response->content().size()).empty(),
                "every response has a head");
   }
