@@ -50,7 +50,7 @@ class WebSocketConnection final : public Connection,
         websocket::stream_base::decorator([protocol = protocol_](websocket::response_type& response) {
           if (!protocol.empty()) response.set("Sec-WebSocket-Protocol", protocol);
         }));
-    stream_.read_message_max(kMostMessageBytes);
+    stream_.read_message_max(0);  // read_more() looks
     auto held = std::make_shared<decltype(request)>(std::move(request));
     stream_.async_accept(*held,
                          [self = this->shared_from_this(), held, open = std::move(open)](auto error) mutable {
@@ -107,10 +107,20 @@ class WebSocketConnection final : public Connection,
 
   void read() {
     if (buffer_.capacity() > kKeptBufferBytes) buffer_ = {};
-    stream_.async_read(buffer_, [self = this->shared_from_this()](boost::system::error_code error, size_t) {
-      if (error) return self->end();
-      self->receive();
-    });
+    read_more();
+  }
+
+  // Piece by piece, so that a message that is too long ends in an orderly close: Beast's own limit may reset
+  // the connection before the client has read why.
+  void read_more() {
+    stream_.async_read_some(buffer_, kMostMessageBytes + 1 - buffer_.size(),
+                            [self = this->shared_from_this()](boost::system::error_code error, size_t) {
+                              if (error) return self->end();
+                              if (self->buffer_.size() > kMostMessageBytes)
+                                return self->close(boost::beast::websocket::close_code::too_big);
+                              if (!self->stream_.is_message_done()) return self->read_more();
+                              self->receive();
+                            });
   }
 
   void receive() {
