@@ -22,8 +22,8 @@ const Model& model() {
 // Past runs whose ratios spread evenly up to `most`.
 std::vector<PastRun> past(double most, double beside = 0.02) {
   std::vector<PastRun> runs;
-  for (int i = 1; i <= 20; ++i) {
-    const double ratio = most * i / 20;
+  for (int i = 1; i <= 40; ++i) {
+    const double ratio = most * i / 40;
     runs.push_back({1, ratio, ratio + beside});
   }
   return runs;
@@ -66,9 +66,9 @@ TEST(Presets, AnUnknownOneIsRefused) {
   EXPECT_THROW(settle_preset(fields, model()), Error);
 }
 
-TEST(PredictionError, IsWhatNineteenOfTwentyRunsKeptTo) {
+TEST(PredictionError, IsWhatThirtyNineOfFortyRunsKeptTo) {
   const PredictionError error = prediction_error(past(2));
-  EXPECT_DOUBLE_EQ(error.most_ratio, 1.9);
+  EXPECT_DOUBLE_EQ(error.most_ratio, 1.95);
   EXPECT_NEAR(error.most_beside_seconds, 0.02, 1e-12);
   EXPECT_EQ(prediction_error({}).runs, 0U);
   EXPECT_EQ(prediction_error({{1, 5, 5}}).most_ratio, PredictionError().most_ratio) << "one run says little";

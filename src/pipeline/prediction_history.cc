@@ -17,6 +17,9 @@ using nlohmann::json;
 
 constexpr size_t kMostRuns = 64;
 constexpr double kMostSeconds = 1e7;
+// More than the nineteen of twenty that are promised: the machine of tomorrow is not quite that of the last
+// runs.
+constexpr double kMostShare = 0.975;
 
 MachineFile file_at(const std::string& path) { return {path, 1, "past predictions"}; }
 
@@ -26,10 +29,10 @@ bool is_of(const json& entry, const RatesKey& key) {
          entry.value("threads", json()) == key.threads;
 }
 
-// Of what the highest is left out of one in twenty, rounded up: with few values the highest itself.
-double nineteen_of_twenty(std::vector<double> values) {
+// What so many of the values keep to, rounded up: with few values the highest itself.
+double kept_by_most(std::vector<double> values) {
   std::sort(values.begin(), values.end());
-  const auto at = static_cast<size_t>(std::ceil(0.95 * static_cast<double>(values.size()))) - 1;
+  const auto at = static_cast<size_t>(std::ceil(kMostShare * static_cast<double>(values.size()))) - 1;
   return values[at];
 }
 
@@ -46,8 +49,8 @@ PredictionError prediction_error(const std::vector<PastRun>& runs) {
     ratios.push_back(run.phase_seconds / run.predicted_seconds);
     beside.push_back(std::max(0.0, run.total_seconds - run.phase_seconds));
   }
-  error.most_ratio = nineteen_of_twenty(ratios);
-  error.most_beside_seconds = nineteen_of_twenty(beside);
+  error.most_ratio = kept_by_most(ratios);
+  error.most_beside_seconds = kept_by_most(beside);
   std::nth_element(ratios.begin(), ratios.begin() + static_cast<ptrdiff_t>(ratios.size() / 2), ratios.end());
   error.median_ratio = ratios[ratios.size() / 2];
   return error;

@@ -23,11 +23,11 @@ inline constexpr size_t kEnoughRuns = 8;
 
 struct PredictionError {
   size_t runs = 0;
-  // Of every twenty runs, nineteen took at most so many times what was predicted. A guess without enough
+  // Of every forty runs, thirty-nine took at most so many times what was predicted. A guess without enough
   // runs.
   double most_ratio = 1.3;
   double median_ratio = 1;
-  // What came on top of the phases; likewise the highest of nineteen of twenty.
+  // What came on top of the phases; likewise what thirty-nine of forty kept to.
   double most_beside_seconds = 0.3;
 };
 
