@@ -85,8 +85,7 @@ class Engine::Impl {
       try {
         if (const auto wait = take_run()) sleep(*wait, before);
       } catch (const std::exception& error) {
-        // Nothing is known to come here. What was running is so for the store until the next start.
-        log::error("a run of the engine ended by itself: {}", error.what());
+        log::error("looking for jobs ended by itself: {}", error.what());
         sleep({std::nullopt, NextRun::Wait::kForRun, {}}, before);
       }
     }
@@ -105,7 +104,13 @@ class Engine::Impl {
       if (!next.run) return next;
       run = begin(std::move(*next.run));
     }
-    run->run();
+    try {
+      run->run();
+    } catch (const std::exception& error) {
+      // Nothing is known to come here. Its jobs are running for the store until the next start.
+      log::error("a run of the engine ended by itself: {}", error.what());
+    }
+    // Also then: others look at it only as long as it is there.
     {
       const std::scoped_lock lock(mutex_);
       std::erase(runs_, run.get());
