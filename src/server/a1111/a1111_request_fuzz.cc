@@ -8,16 +8,11 @@
 #include "server/a1111/a1111_request.h"
 #include "server/http_error.h"
 #include "server/json_body.h"
-#include "server/made_up_service.h"
+#include "server/made_up_parts.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static snug::testing::MadeUpService service;
-  const snug::NativeParts parts{.service = service,
-                                .access = nullptr,
-                                .models = [] { return std::vector<snug::ListedModel>(); },
-                                .system_json = {},
-                                .metrics_text = {},
-                                .unready = {}};
+  const snug::NativeParts parts = snug::testing::made_up_parts(service, {});
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   for (const bool with_picture : {false, true}) {
     try {

@@ -9,26 +9,11 @@
 #include "server/comfyui/prompt_graph.h"
 #include "server/http_error.h"
 #include "server/json_body.h"
-#include "server/made_up_service.h"
+#include "server/made_up_parts.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static snug::testing::MadeUpService service;
-  const snug::NativeParts parts{.service = service,
-                                .access = nullptr,
-                                .models =
-                                    [] {
-                                      return std::vector<snug::ListedModel>{{.name = "m",
-                                                                             .title = {},
-                                                                             .architecture = {},
-                                                                             .embedded = false,
-                                                                             .parameters = {},
-                                                                             .native_size_px = {},
-                                                                             .bytes = {},
-                                                                             .problem = {}}};
-                                    },
-                                .system_json = {},
-                                .metrics_text = {},
-                                .unready = {}};
+  const snug::NativeParts parts = snug::testing::made_up_parts(service, {"m"});
   try {
     const nlohmann::json graph = snug::parse_json_body({reinterpret_cast<const char*>(data), size});
     const snug::PromptGraph read = snug::read_prompt_graph(graph, {}, parts);

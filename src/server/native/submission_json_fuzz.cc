@@ -7,27 +7,12 @@
 #include "base/error.h"
 #include "server/http_error.h"
 #include "server/json_body.h"
-#include "server/made_up_service.h"
+#include "server/made_up_parts.h"
 #include "server/native/submission_json.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static snug::testing::MadeUpService service;
-  const snug::NativeParts parts{.service = service,
-                                .access = nullptr,
-                                .models =
-                                    [] {
-                                      return std::vector<snug::ListedModel>{{.name = "m",
-                                                                             .title = {},
-                                                                             .architecture = {},
-                                                                             .embedded = false,
-                                                                             .parameters = {},
-                                                                             .native_size_px = {},
-                                                                             .bytes = {},
-                                                                             .problem = {}}};
-                                    },
-                                .system_json = {},
-                                .metrics_text = {},
-                                .unready = {}};
+  const snug::NativeParts parts = snug::testing::made_up_parts(service, {"m"});
   try {
     const nlohmann::json body = snug::parse_json_body({reinterpret_cast<const char*>(data), size});
     const snug::Submission submission = snug::submission_from_json(body, {}, parts);

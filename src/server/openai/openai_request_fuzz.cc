@@ -8,17 +8,12 @@
 #include "base/error.h"
 #include "server/http_error.h"
 #include "server/json_body.h"
-#include "server/made_up_service.h"
+#include "server/made_up_parts.h"
 #include "server/openai/openai_request.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static snug::testing::MadeUpService service;
-  const snug::NativeParts parts{.service = service,
-                                .access = nullptr,
-                                .models = [] { return std::vector<snug::ListedModel>(); },
-                                .system_json = {},
-                                .metrics_text = {},
-                                .unready = {}};
+  const snug::NativeParts parts = snug::testing::made_up_parts(service, {});
   snug::HttpRequest request;
   request.body.assign(reinterpret_cast<const char*>(data), size);
   request.headers.add("Content-Type", "multipart/form-data; boundary=B");
