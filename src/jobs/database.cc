@@ -125,7 +125,7 @@ Database::Database(DatabaseOptions options) : options_(std::move(options)) {
   SNUG_CHECK(options_.readers > 0 && options_.lock_wait_seconds > 0, "a database has readers, who wait");
   if (!options_.now_ms) options_.now_ms = system_now_ms;
   connections_ = std::make_unique<Connections>(options_);
-  run_write([](Sql& sql) { migrate(sql); });
+  run_write([this](Sql& sql) { migrate(sql, is_postgresql()); });
 }
 
 Database::~Database() = default;

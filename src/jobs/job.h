@@ -44,6 +44,8 @@ struct Job {
   std::string idempotency_key, request_digest;
   int64_t pictures_asked = 1;
   int attempts = 0;                      // begun
+  std::optional<int64_t> begun_ms;       // of the last attempt
+  double earlier_seconds = 0;            // of attempts before that, measured
   std::optional<int64_t> not_before_ms;  // a retry waits until then
 
   std::optional<int64_t> planned_peak_bytes;  // predicted

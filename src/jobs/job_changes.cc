@@ -10,6 +10,7 @@
 #include "jobs/blobs_in_use.h"
 #include "jobs/job_rows.h"
 #include "jobs/job_store.h"
+#include "jobs/run_record_rows.h"
 
 namespace snug {
 namespace {
@@ -41,8 +42,10 @@ void charge_work(Sql& sql, const Job& job, double seconds, int64_t now_ms) {
   if (seconds > 0) charge(sql, job.owner, 0, seconds, 0, now_ms);
 }
 
-void end(Sql& sql, const Job& job, JobState state, double seconds, int64_t now_ms) {
+void end(Sql& sql, const Job& job, JobState state, double seconds, int64_t now_ms,
+         const RunRecord& run = {}) {
   settle(sql, job, seconds, now_ms);
+  record_end(sql, job, state, run, now_ms);
   sql.run(
       "UPDATE job SET state = ?, finished_ms = ?, not_before_ms = NULL, checkpoint = '', checkpoint_step = 0 "
       "WHERE id = ?",
@@ -64,8 +67,11 @@ void queue_again(Sql& sql, const Job& job, double seconds, std::optional<int64_t
     return;
   }
   settle(sql, job, seconds, now_ms);
-  sql.run("UPDATE job SET state = 'queued', step = checkpoint_step, not_before_ms = ? WHERE id = ?",
-          {sql_value(not_before_ms), job.id});
+  const double earlier = job.begun_ms ? static_cast<double>(now_ms - *job.begun_ms) / 1000 : 0;
+  sql.run(
+      "UPDATE job SET state = 'queued', step = checkpoint_step, not_before_ms = ?, begun_ms = NULL, "
+      "earlier_seconds = earlier_seconds + ? WHERE id = ?",
+      {sql_value(not_before_ms), std::max(0.0, earlier), job.id});
 }
 
 }  // namespace
@@ -82,13 +88,15 @@ std::optional<Job> JobStore::begin(const std::string& id) {
     if (job.cancel_requested) {
       end(sql, job, JobState::kCancelled, 0, now_ms);
     } else if (job.attempts == 0 && job.deadline_ms && *job.deadline_ms <= now_ms) {
-      note_failure(sql, job, deadline_failure());
-      end(sql, job, JobState::kFailed, 0, now_ms);
+      Job late = job;
+      late.failure = deadline_failure();
+      note_failure(sql, late, *late.failure);
+      end(sql, late, JobState::kFailed, 0, now_ms);
     } else {
       sql.run(
           "UPDATE job SET state = 'running', attempts = attempts + 1, "
-          "started_ms = COALESCE(started_ms, ?), step = checkpoint_step WHERE id = ?",
-          {now_ms, id});
+          "started_ms = COALESCE(started_ms, ?), begun_ms = ?, step = checkpoint_step WHERE id = ?",
+          {now_ms, now_ms, id});
     }
   });
   if (begun && begun->state == JobState::kRunning) {
@@ -133,26 +141,32 @@ std::optional<Job> JobStore::finish(const std::string& id, const JobResult& resu
   std::optional<Job> done = change(database_, id, {JobState::kRunning}, [&](Sql& sql, const Job& job) {
     const int64_t now_ms = database_.now_ms();
     charge_work(sql, job, result.seconds, now_ms);
-    end(sql, job, JobState::kDone, result.seconds, now_ms);
+    RunRecord run = result.run;
+    if (!result.pictures.empty()) {
+      run.written_bytes = 0;
+      for (const JobPicture& picture : result.pictures) *run.written_bytes += picture.bytes;
+    }
+    end(sql, job, JobState::kDone, result.seconds, now_ms, run);
     sql.run("UPDATE job SET report = ?, step = steps, error_code = '', error = '' WHERE id = ?",
             {result.report, id});
     insert_pictures(sql, id, result.pictures);
-    int64_t bytes = 0;
-    for (const JobPicture& picture : result.pictures) bytes += picture.bytes;
-    charge(sql, job.owner, std::ssize(result.pictures), 0, bytes, now_ms);
+    charge(sql, job.owner, std::ssize(result.pictures), 0, run.written_bytes.value_or(0), now_ms);
   });
   drop_progress(id);
   return done;
 }
 
-std::optional<Job> JobStore::fail(const std::string& id, const JobFailure& failure, double seconds) {
+std::optional<Job> JobStore::fail(const std::string& id, const JobFailure& failure, double seconds,
+                                  const RunRecord& run) {
   std::optional<Job> failed =
       change(database_, id, {JobState::kQueued, JobState::kPlanned, JobState::kRunning},
              [&](Sql& sql, const Job& job) {
                const int64_t now_ms = database_.now_ms();
                charge_work(sql, job, seconds, now_ms);
                note_failure(sql, job, failure);
-               end(sql, job, JobState::kFailed, seconds, now_ms);
+               Job failing = job;
+               failing.failure = failure;
+               end(sql, failing, JobState::kFailed, seconds, now_ms, run);
              });
   drop_progress(id);
   return failed;
@@ -192,12 +206,12 @@ Job JobStore::request_cancel(const std::string& id) {
   });
 }
 
-std::optional<Job> JobStore::cancelled(const std::string& id, double seconds) {
+std::optional<Job> JobStore::cancelled(const std::string& id, double seconds, const RunRecord& run) {
   std::optional<Job> gone =
       change(database_, id, {JobState::kPlanned, JobState::kRunning}, [&](Sql& sql, const Job& job) {
         const int64_t now_ms = database_.now_ms();
         charge_work(sql, job, seconds, now_ms);
-        end(sql, job, JobState::kCancelled, seconds, now_ms);
+        end(sql, job, JobState::kCancelled, seconds, now_ms, run);
       });
   drop_progress(id);
   return gone;

@@ -7,6 +7,7 @@
 #include "jobs/accounts.h"
 #include "jobs/job_rows.h"
 #include "jobs/job_store.h"
+#include "jobs/run_record_rows.h"
 
 namespace snug {
 namespace {
@@ -72,6 +73,7 @@ std::vector<Job> expire(Sql& sql, int64_t now_ms) {
     job.failure = deadline_failure();
     sql.run("UPDATE job SET state = 'failed', finished_ms = ?, error_code = ?, error = ? WHERE id = ?",
             {now_ms, job.failure->code, failure_json(*job.failure), job.id});
+    record_end(sql, job, JobState::kFailed, {}, now_ms);
   }
   return expired;
 }

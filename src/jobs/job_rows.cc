@@ -19,8 +19,8 @@ constexpr std::string_view kColumns =
     "idempotency_key, request_digest, pictures_asked, attempts, not_before_ms, planned_peak_bytes, "
     "planned_seconds, reserved_bytes, step, steps, checkpoint, checkpoint_step, cancel_requested, "
     "from_cache, "
-    "error_code, error, report, previews";
-constexpr int kColumnCount = 29;
+    "error_code, error, report, previews, begun_ms, earlier_seconds";
+constexpr int kColumnCount = 31;
 // PostgreSQL takes 65535 values in a statement, SQLite 32766.
 constexpr size_t kMostListed = 500;
 
@@ -60,7 +60,9 @@ std::vector<SqlValue> job_values(const Job& job) {
           failure.code,
           job.failure ? failure_json(failure) : std::string(),
           job.report,
-          int64_t{job.previews}};
+          int64_t{job.previews},
+          sql_value(job.begun_ms),
+          job.earlier_seconds};
 }
 
 std::optional<JobFailure> read_failure(const std::string& code, const std::string& text) {
@@ -107,6 +109,8 @@ Job read_job(SqlRow& row) {
   job.failure = read_failure(code, row.text());
   job.report = row.text();
   job.previews = row.truth();
+  job.begun_ms = row.maybe_integer();
+  job.earlier_seconds = row.real();
   return job;
 }
 

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "jobs/accounts.h"
 #include "jobs/job_rows.h"
+#include "jobs/run_record_rows.h"
 #include "jobs/secret.h"
 
 namespace snug {
@@ -63,11 +64,21 @@ AddedJob JobStore::add(const NewJob& added, int64_t most_queued) {
     job.created_ms = now_ms;
     if (done) job.finished_ms = now_ms;
     insert_job(sql, job, searchable(added.prompt));
+    RunRecord record = added.record;
+    record.id = job.id;
+    record.owner = job.owner;
+    record.api = job.api;
+    record.state = job_state_name(job.state);
+    record.created_ms = now_ms;
+    record.pictures = job.pictures_asked;
+    record.cached = done;
+    insert_record(sql, record);
     for (const std::string& blob : added.inputs) {
       sql.run("INSERT INTO job_input (job, blob) VALUES (?, ?) ON CONFLICT (job, blob) DO NOTHING",
               {job.id, blob});
     }
     if (done) {
+      record_end(sql, job, JobState::kDone, record, now_ms);
       int64_t bytes = 0;
       for (const JobPicture& picture : job.pictures) bytes += picture.bytes;
       charge(sql, job.owner, static_cast<int64_t>(job.pictures.size()), 0, bytes, now_ms);

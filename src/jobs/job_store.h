@@ -11,6 +11,8 @@
 // with the least use, and of that owner's the oldest. Uses are kept as t/h + log2(seconds), which orders
 // owners the same at any time, so that nothing is recomputed as time passes.
 //
+// Records. The transaction that accepts a job begins its run record, the one that ends it completes that.
+//
 // Threads: all methods may be called from any. Errors: those of database.h, and where stated.
 #pragma once
 
@@ -23,6 +25,7 @@
 
 #include "jobs/database.h"
 #include "jobs/job.h"
+#include "jobs/run_record.h"
 #include "jobs/service.h"
 
 namespace snug {
@@ -35,6 +38,7 @@ struct NewJob {
   Job job;
   std::string prompt;               // what JobQuery::search looks in
   std::vector<std::string> inputs;  // blobs that the request names
+  RunRecord record;                 // what was asked, settled (run_record.h); the rest is filled in here
 };
 
 struct AddedJob {
@@ -60,6 +64,7 @@ struct JobResult {
   std::vector<JobPicture> pictures;
   std::string report;  // JSON
   double seconds = 0;  // measured; charged to the owner
+  RunRecord run = {};  // what the run told (run_figures.h)
 };
 
 struct Recovered {
@@ -101,7 +106,8 @@ class JobStore {
   // running -> done. Also when a cancellation was asked for: the pictures are there.
   std::optional<Job> finish(const std::string& id, const JobResult& result);
   // queued, planned or running -> failed. `seconds`: measured, charged.
-  std::optional<Job> fail(const std::string& id, const JobFailure& failure, double seconds);
+  std::optional<Job> fail(const std::string& id, const JobFailure& failure, double seconds,
+                          const RunRecord& run = {});
   // planned or running -> queued, with its checkpoint, not before `not_before_ms`.
   std::optional<Job> retry(const std::string& id, const JobFailure& failure, double seconds,
                            int64_t not_before_ms);
@@ -110,7 +116,7 @@ class JobStore {
   // queued -> cancelled. Of a planned or running one it is noted, and whoever has it calls cancelled().
   Job request_cancel(const std::string& id);
   // planned or running -> cancelled.
-  std::optional<Job> cancelled(const std::string& id, double seconds);
+  std::optional<Job> cancelled(const std::string& id, double seconds, const RunRecord& run = {});
 
   // Once after a start, before next(): what a process that is gone had planned or running. Makes this process
   // the one service of the database (throws conflict when there is one).

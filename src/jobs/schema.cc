@@ -2,6 +2,9 @@
 
 #include <array>
 #include <span>
+#include <sstream>
+#include <string>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -72,12 +75,122 @@ constexpr std::array kVersion2 = {
     "ALTER TABLE job ADD COLUMN previews BIGINT NOT NULL DEFAULT 0",
 };
 
+// Records of jobs, which outlive them (run_record.h), and what is found out about them: a bottleneck is one
+// finding about one run. The two views have the columns by which older systems kept the same, so that what
+// was written to ask those goes on; what Snug does not know is NULL in them.
+constexpr std::array kVersion3 = {
+    "ALTER TABLE job ADD COLUMN begun_ms BIGINT",
+    "ALTER TABLE job ADD COLUMN earlier_seconds DOUBLE PRECISION NOT NULL DEFAULT 0",
+    R"(CREATE TABLE run_record (
+      id TEXT NOT NULL PRIMARY KEY, owner TEXT NOT NULL, api TEXT NOT NULL, state TEXT NOT NULL,
+      kind TEXT NOT NULL, model TEXT NOT NULL, architecture TEXT NOT NULL, sampler TEXT NOT NULL,
+      precision TEXT NOT NULL, width BIGINT NOT NULL, height BIGINT NOT NULL,
+      frames BIGINT NOT NULL, steps BIGINT NOT NULL, pictures BIGINT NOT NULL,
+      fps DOUBLE PRECISION, guidance_scale DOUBLE PRECISION NOT NULL,
+      prompt_length BIGINT NOT NULL, created_ms BIGINT NOT NULL, started_ms BIGINT,
+      finished_ms BIGINT, attempts BIGINT NOT NULL, cached BIGINT NOT NULL, kept BIGINT NOT NULL,
+      error_code TEXT NOT NULL, error_stage TEXT NOT NULL, error_problem TEXT NOT NULL,
+      error_fix TEXT NOT NULL, steps_done BIGINT, batch BIGINT, threads BIGINT,
+      machine TEXT NOT NULL, backend TEXT NOT NULL, total_seconds DOUBLE PRECISION,
+      queue_seconds DOUBLE PRECISION, earlier_seconds DOUBLE PRECISION,
+      plan_seconds DOUBLE PRECISION, load_seconds DOUBLE PRECISION,
+      encode_seconds DOUBLE PRECISION, denoise_seconds DOUBLE PRECISION,
+      decode_seconds DOUBLE PRECISION, write_seconds DOUBLE PRECISION,
+      keep_seconds DOUBLE PRECISION, turn_wait_seconds DOUBLE PRECISION,
+      unfinished_seconds DOUBLE PRECISION, predicted_seconds DOUBLE PRECISION,
+      phases_seconds DOUBLE PRECISION, predicted_waiting_seconds DOUBLE PRECISION,
+      waiting_seconds DOUBLE PRECISION, budget_bytes BIGINT, planned_peak_bytes BIGINT,
+      peak_bytes BIGINT, arena_bytes BIGINT, streamed_bytes BIGINT, spilled_bytes BIGINT,
+      passes BIGINT, bands BIGINT, read_bytes BIGINT, written_bytes BIGINT, flops DOUBLE PRECISION,
+      cpu_percent DOUBLE PRECISION, other_cpu_percent DOUBLE PRECISION,
+      process_cpu_seconds DOUBLE PRECISION, disk_read_bytes BIGINT, major_faults BIGINT,
+      throttled_seconds DOUBLE PRECISION, memory_pressure_seconds DOUBLE PRECISION,
+      io_pressure_seconds DOUBLE PRECISION, cpu_pressure_seconds DOUBLE PRECISION,
+      temperature_celsius DOUBLE PRECISION, gpu_utilization_percent DOUBLE PRECISION,
+      gpu_memory_bytes BIGINT,
+      analysed_ms BIGINT))",
+    "CREATE TABLE run_detail (id TEXT PRIMARY KEY, detail TEXT NOT NULL)",
+    "CREATE INDEX run_record_by_creation ON run_record (created_ms)",
+    "CREATE INDEX run_record_by_end ON run_record (finished_ms)",
+    "CREATE INDEX run_record_by_group ON run_record (model, width, height, machine, finished_ms)",
+    "CREATE INDEX run_record_to_analyse ON run_record (finished_ms) WHERE analysed_ms IS NULL",
+    R"(CREATE TABLE bottleneck (
+      run TEXT NOT NULL, number BIGINT NOT NULL, at_ms BIGINT NOT NULL, kind TEXT NOT NULL,
+      severity TEXT NOT NULL, share DOUBLE PRECISION NOT NULL, description TEXT NOT NULL,
+      recommendation TEXT NOT NULL, evidence TEXT NOT NULL, PRIMARY KEY (run, number)))",
+    "CREATE INDEX bottleneck_by_time ON bottleneck (at_ms)",
+    R"(CREATE VIEW performance_metrics AS SELECT
+      id, {time created_ms} AS timestamp, id AS generation_id, kind AS generation_type, prompt_length,
+      model AS model_name, width, height, steps, guidance_scale AS cfg_scale, sampler, batch AS batch_size,
+      total_seconds AS total_time_seconds, queue_seconds AS queue_time_seconds,
+      total_seconds - queue_seconds AS generation_time_seconds, decode_seconds AS vae_decode_time_seconds,
+      gpu_memory_bytes / 1048576.0 AS vram_used_mb, gpu_memory_bytes / 1048576.0 AS vram_peak_mb,
+      gpu_utilization_percent, cpu_percent AS cpu_usage_percent, temperature_celsius,
+      written_bytes / 1048576.0 AS output_file_size_mb, CAST(NULL AS DOUBLE PRECISION) AS quality_score,
+      cached AS used_cache, {measures} AS optimization_level
+      FROM run_record WHERE state IN ('done', 'failed', 'cancelled'))",
+    R"(CREATE VIEW bottleneck_events AS SELECT
+      run || '-' || number AS id, {time at_ms} AS timestamp, run AS generation_id, kind AS bottleneck_type,
+      severity, description, recommendation FROM bottleneck)",
+    R"(CREATE VIEW generation_tasks AS SELECT
+      r.id AS id, r.architecture AS model_type, {text job.request prompt} AS prompt,
+      r.width || 'x' || r.height AS resolution, r.steps AS steps, r.frames AS num_frames, r.fps AS fps,
+      CAST(NULL AS TEXT) AS lora_path, CAST(NULL AS DOUBLE PRECISION) AS lora_strength,
+      CASE COALESCE(job.state, r.state) WHEN 'queued' THEN 'pending' WHEN 'planned' THEN 'pending'
+        WHEN 'running' THEN 'processing' WHEN 'done' THEN 'completed'
+        ELSE COALESCE(job.state, r.state) END AS status,
+      CASE WHEN r.state = 'done' THEN 100
+        ELSE 100 * COALESCE(job.step, r.steps_done, 0) / CASE WHEN r.steps > 0 THEN r.steps ELSE 1 END
+        END AS progress,
+      {time r.created_ms} AS created_at, {time r.started_ms} AS started_at,
+      {time r.finished_ms} AS completed_at,
+      CASE WHEN r.state = 'done' THEN '/api/v1/jobs/' || r.id || '/images/0' END AS output_path,
+      CASE WHEN r.error_problem <> '' THEN r.error_problem END AS error_message, r.model AS model_used,
+      r.total_seconds - r.queue_seconds AS generation_time_seconds,
+      r.gpu_memory_bytes / 1048576.0 AS peak_vram_usage_mb, {measures} AS optimizations_applied,
+      CASE WHEN r.error_code <> '' THEN r.error_code END AS error_category,
+      CASE WHEN r.error_fix <> '' THEN r.error_fix END AS recovery_suggestions
+      FROM run_record r LEFT JOIN job ON job.id = r.id)",
+};
+
+// What a run did to get along with its budget, as one word.
+constexpr std::string_view kMeasuresSql =
+    "CASE WHEN spilled_bytes > 0 THEN 'spilled' WHEN streamed_bytes > 0 THEN 'streamed' "
+    "WHEN bands > 1 OR passes > 1 THEN 'split' WHEN bands IS NOT NULL THEN 'none' END";
+
+// Where the databases differ: {time MS} is a time as text, {text COLUMN KEY} a member of the JSON in a column.
+std::string in_dialect(std::string_view statement, bool postgresql) {
+  std::string result;
+  for (size_t at = 0; at < statement.size();) {
+    const size_t begin = statement.find('{', at);
+    result += statement.substr(at, begin - at);
+    if (begin == std::string_view::npos) break;
+    const size_t end = statement.find('}', begin);
+    std::istringstream words(std::string(statement.substr(begin + 1, end - begin - 1)));
+    std::string what, column, key;
+    words >> what >> column >> key;
+    if (what == "measures") {
+      result += kMeasuresSql;
+    } else if (what == "time") {
+      result += postgresql ? fmt::format("to_char(to_timestamp({} / 1000) AT TIME ZONE 'UTC', "
+                                         "'YYYY-MM-DD HH24' || chr(58) || 'MI' || chr(58) || 'SS')",
+                                         column)
+                           : fmt::format("datetime({} / 1000, 'unixepoch')", column);
+    } else {
+      result += postgresql ? fmt::format("CAST({} AS json) ->> '{}'", column, key)
+                           : fmt::format("json_extract({}, '$.{}')", column, key);
+    }
+    at = end + 1;
+  }
+  return result;
+}
+
 using Migration = std::span<const char* const>;
-const std::array kMigrations = {Migration(kVersion1), Migration(kVersion2)};
+const std::array kMigrations = {Migration(kVersion1), Migration(kVersion2), Migration(kVersion3)};
 
 }  // namespace
 
-void migrate(Sql& sql) {
+void migrate(Sql& sql, bool postgresql) {
   sql.run("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)");
   const int64_t present = sql.integer("SELECT MAX(version) FROM schema_version");
   const auto newest = static_cast<int64_t>(kMigrations.size());
@@ -88,7 +201,7 @@ void migrate(Sql& sql) {
         "use the newer program that wrote it");
   }
   for (int64_t version = present; version < newest; ++version) {
-    for (const char* statement : kMigrations.at(static_cast<size_t>(version))) sql.run(statement);
+    for (const char* statement : kMigrations.at(static_cast<size_t>(version))) sql.run(in_dialect(statement, postgresql));
     sql.run("INSERT INTO schema_version (version) VALUES (?)", {version + 1});
   }
 }
