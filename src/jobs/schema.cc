@@ -153,6 +153,19 @@ constexpr std::array kVersion3 = {
       FROM run_record r LEFT JOIN job ON job.id = r.id)",
 };
 
+// Advice that was applied, predicted beside measured (monitor/advice/advice_log.h).
+constexpr std::array kVersion4 = {
+    R"(CREATE TABLE advice (
+      id TEXT NOT NULL, at_ms BIGINT NOT NULL, category TEXT NOT NULL, title TEXT NOT NULL,
+      setting TEXT NOT NULL, old_value TEXT NOT NULL, new_value TEXT NOT NULL, figure TEXT NOT NULL,
+      jobs BIGINT NOT NULL, pairs BIGINT NOT NULL,
+      predicted_before DOUBLE PRECISION NOT NULL, predicted_after DOUBLE PRECISION NOT NULL,
+      measured_before DOUBLE PRECISION NOT NULL, measured_after DOUBLE PRECISION NOT NULL,
+      ratio DOUBLE PRECISION NOT NULL, low_ratio DOUBLE PRECISION NOT NULL,
+      high_ratio DOUBLE PRECISION NOT NULL, kept BIGINT NOT NULL, backup TEXT NOT NULL, basis TEXT NOT NULL,
+      PRIMARY KEY (id, at_ms)))",
+};
+
 // What a run did to get along with its budget, as one word.
 constexpr std::string_view kMeasuresSql =
     "CASE WHEN spilled_bytes > 0 THEN 'spilled' WHEN streamed_bytes > 0 THEN 'streamed' "
@@ -186,7 +199,8 @@ std::string in_dialect(std::string_view statement, bool postgresql) {
 }
 
 using Migration = std::span<const char* const>;
-const std::array kMigrations = {Migration(kVersion1), Migration(kVersion2), Migration(kVersion3)};
+const std::array kMigrations = {Migration(kVersion1), Migration(kVersion2), Migration(kVersion3),
+                                Migration(kVersion4)};
 
 }  // namespace
 
