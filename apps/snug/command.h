@@ -33,12 +33,14 @@ struct CommandInfo {
 };
 
 // The subcommands, one in each file *_command.cc.
+std::unique_ptr<Command> make_advise_command();
 std::unique_ptr<Command> make_cache_command();
 std::unique_ptr<Command> make_calibrate_command();
 std::unique_ptr<Command> make_choose_command();
 std::unique_ptr<Command> make_generate_command();
 std::unique_ptr<Command> make_inspect_command();
 std::unique_ptr<Command> make_models_command();
+std::unique_ptr<Command> make_optimize_command();
 std::unique_ptr<Command> make_plan_command();
 std::unique_ptr<Command> make_profile_command();
 std::unique_ptr<Command> make_serve_command();
@@ -89,6 +91,15 @@ inline constexpr std::string_view kTokenExamples =
     "snug token list --json\n"
     "snug token revoke 01JD0000000000000000000000\n";
 inline constexpr std::string_view kCacheExamples = "snug cache stats\nsnug cache clear results\n";
+inline constexpr std::string_view kAdviseExamples =
+    "snug advise\n"
+    "snug advise --hours 168 --json\n"
+    "snug advise --apply threads-2\n";
+inline constexpr std::string_view kOptimizeExamples =
+    "snug optimize --analyze\n"
+    "snug optimize --benchmark --time-limit 60\n"
+    "snug optimize --optimize --weights time=0.5,memory=0.5\n"
+    "snug optimize --full-report report.html\n";
 inline constexpr std::string_view kSystemExamples = "snug system\nsnug system --json\n";
 inline constexpr std::string_view kTuneExamples =
     "snug tune\nsnug tune --seconds 4 --dry-run\nsnug tune --json\n";

@@ -49,7 +49,9 @@ std::vector<std::string> own_arguments() {
 
 }  // namespace
 
+std::unique_ptr<Command> make_advise_command() { become_service_program(); }
 std::unique_ptr<Command> make_cache_command() { become_service_program(); }
+std::unique_ptr<Command> make_optimize_command() { become_service_program(); }
 std::unique_ptr<Command> make_serve_command() { become_service_program(); }
 std::unique_ptr<Command> make_token_command() { become_service_program(); }
 

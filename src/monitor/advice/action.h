@@ -2,8 +2,8 @@
 // which makes them, by everything that plans or tries a configuration with them, and by apply_change.cc,
 // which writes them into the file.
 //
-// Values are text as a variable has it ("700MiB", "2", "true"). Throws invalid_argument for a key that is none
-// and for a value of the wrong form; ranges are checked where the file is written. Pure.
+// Values are text as a variable has it ("700MiB", "2", "true"). Throws invalid_argument for a key that is
+// none and for a value of the wrong form; ranges are checked where the file is written. Pure.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// One piece of advice: what to change, what that is predicted to do and how sure that is, and what it did when
-// it was applied. Made by adviser.cc; told by `snug advise` and the API, which add nothing. Plain data.
+// One piece of advice: what to change, what that is predicted to do and how sure that is, and what it did
+// when it was applied. Made by adviser.cc; told by `snug advise` and the API, which add nothing. Plain data.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,8 @@ std::string_view figure_unit(AdviceFigure figure);  // "seconds", "jobs"
 struct PredictedEffect {
   AdviceFigure figure = AdviceFigure::kMeanJobSeconds;
   double before = 0, after = 0;
-  double low_after = 0, high_after = 0;  // nine of ten draws of past errors are between
-  double confidence = 0;                 // the share of draws in which it is better
+  double low_after = 0, high_after = 0;                 // nine of ten draws of past errors are between
+  double confidence = 0;                                // the share of draws in which it is better
   int64_t peak_bytes_before = 0, peak_bytes_after = 0;  // of the process, with what is kept
 };
 
@@ -36,10 +36,10 @@ struct MeasuredEffect {
   int jobs = 0, pairs = 0;
   double predicted_before = 0, predicted_after = 0;  // of the very jobs that the check ran
   double before = 0, after = 0;                      // medians of the pairs
-  double ratio = 1;  // median over pairs of after / before; below 1 is better
-  double low_ratio = 1, high_ratio = 1;  // the least and the largest of a pair
-  bool kept = false;                     // false: it was worse, and the configuration is as it was
-  std::string backup;                    // of the configuration before; a file's name
+  double ratio = 1;                                  // median over pairs of after / before; below 1 is better
+  double low_ratio = 1, high_ratio = 1;              // the least and the largest of a pair
+  bool kept = false;   // false: it was worse, and the configuration is as it was
+  std::string backup;  // of the configuration before; a file's name
 };
 
 struct Advice {

@@ -59,19 +59,35 @@ void AdviceLog::add(const Advice& advice) {
   const Action action = advice.action.value_or(Action{});
   database_.write([&](Sql& sql) {
     sql.run(fmt::format("INSERT INTO advice ({}) VALUES ({})", kColumns, question_marks(kColumnCount)),
-            {advice.id, effect.at_ms, std::string(advice_category_name(advice.category)), advice.title,
-             action.key, action.from, action.to, std::string(figure_name(advice.predicted.figure)),
-             int64_t{effect.jobs}, int64_t{effect.pairs}, effect.predicted_before, effect.predicted_after,
-             effect.before, effect.after, effect.ratio, effect.low_ratio, effect.high_ratio,
-             int64_t{effect.kept ? 1 : 0}, effect.backup, advice.basis});
+            {advice.id,
+             effect.at_ms,
+             std::string(advice_category_name(advice.category)),
+             advice.title,
+             action.key,
+             action.from,
+             action.to,
+             std::string(figure_name(advice.predicted.figure)),
+             int64_t{effect.jobs},
+             int64_t{effect.pairs},
+             effect.predicted_before,
+             effect.predicted_after,
+             effect.before,
+             effect.after,
+             effect.ratio,
+             effect.low_ratio,
+             effect.high_ratio,
+             int64_t{effect.kept ? 1 : 0},
+             effect.backup,
+             advice.basis});
   });
 }
 
 std::vector<Advice> AdviceLog::history(int most) {
   return database_.read([&](Sql& sql) {
     std::vector<Advice> all;
-    for (SqlRow& row : sql.rows(fmt::format("SELECT {} FROM advice ORDER BY at_ms DESC, id LIMIT ?", kColumns),
-                                kColumnCount, {int64_t{most}})) {
+    for (SqlRow& row :
+         sql.rows(fmt::format("SELECT {} FROM advice ORDER BY at_ms DESC, id LIMIT ?", kColumns),
+                  kColumnCount, {int64_t{most}})) {
       all.push_back(advice_of(row));
     }
     return all;

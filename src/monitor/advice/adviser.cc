@@ -30,11 +30,12 @@ constexpr double kAsGood = 0.01;
 // A check runs each job of its sample at least six times, and the slower of two may take longer than before.
 constexpr double kSampleShare = 1.0 / 8;
 
-std::string id_of(const Candidate& candidate) {
+std::string id_of(const AdviceCandidate& candidate) {
   if (!candidate.action) return candidate.key;
   std::string id = candidate.key + '-' + (candidate.action->to.empty() ? "default" : candidate.action->to);
   for (char& letter : id) {
-    const bool plain = std::isalnum(static_cast<unsigned char>(letter)) != 0 || letter == '-' || letter == '.';
+    const bool plain =
+        std::isalnum(static_cast<unsigned char>(letter)) != 0 || letter == '-' || letter == '.';
     if (!plain) letter = '-';
   }
   return id;
@@ -46,7 +47,9 @@ double sure_gain(const Advice& advice) {
   return predicted.before > 0 ? 1 - predicted.high_after / predicted.before : 0;
 }
 
-bool exceeds_uncertainty(const Advice& advice) { return sure_gain(advice) > 0 && advice.gain() >= kLeastGain; }
+bool exceeds_uncertainty(const Advice& advice) {
+  return sure_gain(advice) > 0 && advice.gain() >= kLeastGain;
+}
 
 }  // namespace
 
@@ -75,7 +78,8 @@ AdviceList Adviser::list(Scene& scene) {
   list.left_out = scene.past.left_out;
   list.jobs = static_cast<int>(scene.past.jobs.size());
   if (scene.past.jobs.size() < kLeastJobs) {
-    list.reason = fmt::format("{} jobs came in this time; advice needs {}", scene.past.jobs.size(), kLeastJobs);
+    list.reason =
+        fmt::format("{} jobs came in this time; advice needs {}", scene.past.jobs.size(), kLeastJobs);
     return list;
   }
   scene.jobs = without_idle_time(scene.past.jobs);
@@ -86,9 +90,9 @@ AdviceList Adviser::list(Scene& scene) {
       fmt::format("{} jobs planned again and replayed, corrected by {} measured runs; rates: {}", list.jobs,
                   scene.errors.runs, list.rates);
   std::map<std::string, std::vector<Advice>> by_key;
-  const std::vector<Candidate> all = candidates(parts_.configuration, scene.now);
+  const std::vector<AdviceCandidate> all = candidates(parts_.configuration, scene.now);
   int done = 0;
-  for (const Candidate& candidate : all) {
+  for (const AdviceCandidate& candidate : all) {
     tell("planning", done++, static_cast<int>(all.size()));
     Advice advice;
     advice.id = id_of(candidate);
@@ -97,8 +101,8 @@ AdviceList Adviser::list(Scene& scene) {
     advice.action = candidate.action;
     advice.basis = basis;
     try {
-      const Configuration changed = candidate.action ? with_action(parts_.configuration, *candidate.action)
-                                                     : parts_.configuration;
+      const Configuration changed =
+          candidate.action ? with_action(parts_.configuration, *candidate.action) : parts_.configuration;
       PlannedJobs then =
           plan_jobs(scene.jobs, changed, parts_.make_options, scene.models, candidate.change_rates);
       advice.predicted = predicted_effect(scene.now, then, scene.errors);
@@ -110,12 +114,11 @@ AdviceList Adviser::list(Scene& scene) {
     if (exceeds_uncertainty(advice)) by_key[candidate.key].push_back(std::move(advice));
   }
   for (auto& [key, values] : by_key) {
-    const auto best = std::max_element(values.begin(), values.end(), [](const Advice& a, const Advice& b) {
-      return a.gain() < b.gain();
-    });
+    const auto best = std::max_element(values.begin(), values.end(),
+                                       [](const Advice& a, const Advice& b) { return a.gain() < b.gain(); });
     const double enough = best->gain() - kAsGood;
-    list.advice.push_back(*std::find_if(values.begin(), values.end(),
-                                        [&](const Advice& one) { return one.gain() >= enough; }));
+    list.advice.push_back(
+        *std::find_if(values.begin(), values.end(), [&](const Advice& one) { return one.gain() >= enough; }));
   }
   std::stable_sort(list.advice.begin(), list.advice.end(), [](const Advice& a, const Advice& b) {
     if (a.action.has_value() != b.action.has_value()) return a.action.has_value();
@@ -140,7 +143,8 @@ AppliedAdvice Adviser::apply(const std::string& id, const AdviceWindow& window) 
                 all.reason.empty() ? "'snug advise' lists what there is" : all.reason);
   }
   if (!found->action) {
-    throw Error(ErrorCode::kUnsupported, fmt::format("'{}' is nothing that Snug can do by itself", found->title),
+    throw Error(ErrorCode::kUnsupported,
+                fmt::format("'{}' is nothing that Snug can do by itself", found->title),
                 "apply advice that has an action");
   }
   AppliedAdvice applied{*found, false};
@@ -168,8 +172,8 @@ MeasuredEffect Adviser::check(const Advice& advice, Scene& scene) const {
   options.budget_seconds = parts_.check_seconds;
   options.cancellation = parts_.cancellation;
   options.progress = [this](int done, int all) { tell("checking", done, all); };
-  const CheckResult result =
-      check_in_pairs(parts_.configuration, after, sample, advice.predicted.figure, parts_.make_options, options);
+  const CheckResult result = check_in_pairs(parts_.configuration, after, sample, advice.predicted.figure,
+                                            parts_.make_options, options);
   MeasuredEffect effect;
   effect.at_ms = parts_.database.now_ms();
   effect.jobs = static_cast<int>(sample.size());

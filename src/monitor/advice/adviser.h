@@ -1,7 +1,8 @@
-// Advice on the service's configuration: what could be changed for the jobs that came lately, found by planning
-// and replaying them (candidates.h, predicted_effect.h); and applying one piece of it: the configuration is
-// changed with a backup, jobs are run with the one before and the new one in pairs (paired_check.h), and it
-// stays only if that is better. Called by `snug advise`, `snug optimize` and the API.
+// Advice on the service's configuration: what could be changed for the jobs that came lately, found by
+// planning and replaying them (candidates.h, predicted_effect.h); and applying one piece of it: the
+// configuration is changed with a backup, jobs are run with the one before and the new one in pairs
+// (paired_check.h), and it stays only if that is better. Called by `snug advise`, `snug optimize` and the
+// API.
 //
 // list() plans, which takes a share of a second for each setting and shape; apply() computes for a minute or
 // so with the whole machine and sets the process's threads, so a server that has jobs starts
@@ -13,6 +14,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
@@ -30,11 +32,12 @@ namespace snug {
 struct AdviserParts {
   Database& database;
   Configuration configuration;  // in effect
-  std::string configuration_file;  // that is changed, as load_configuration was given it; empty: the usual place
+  std::string
+      configuration_file;  // that is changed, as load_configuration was given it; empty: the usual place
   MakeServiceOptions make_options;
   double check_seconds = 60;
   const Cancellation* cancellation = nullptr;
-  std::function<void(std::string_view what, int done, int all)> progress;  // may be empty
+  std::function<void(std::string_view what, int done, int all)> progress = {};  // may be empty
 };
 
 struct AdviceWindow {
@@ -42,7 +45,8 @@ struct AdviceWindow {
 };
 
 struct AdviceList {
-  std::vector<Advice> advice;  // the most certain gain first; what Snug can do by itself before what it cannot
+  std::vector<Advice>
+      advice;  // the most certain gain first; what Snug can do by itself before what it cannot
   int jobs = 0, left_out = 0;  // that were planned again; that were not
   std::string rates;           // what predictions rest on: "built_in", "measured", ...
   std::string reason;          // why there is no advice, where there is none

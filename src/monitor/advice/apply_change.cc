@@ -22,7 +22,8 @@ ConfigurationInTrial::ConfigurationInTrial(std::string file, const std::vector<A
   if (change.overridden.empty()) return;
   restore();
   const Setting& setting = *change.overridden.front();
-  throw Error(ErrorCode::kConflict, fmt::format("{} is set and overrides the configuration file", setting.environment),
+  throw Error(ErrorCode::kConflict,
+              fmt::format("{} is set and overrides the configuration file", setting.environment),
               fmt::format("unset {}, or set it to the value advised", setting.environment));
 }
 
@@ -31,8 +32,8 @@ ConfigurationInTrial::~ConfigurationInTrial() {
   try {
     restore();
   } catch (const std::exception& error) {
-    log::error("{} still has the change that was tried ({}); the one before is {}", changed_file_, error.what(),
-               backup_);
+    log::error("{} still has the change that was tried ({}); the one before is {}", changed_file_,
+               error.what(), backup_);
   }
 }
 

@@ -1,5 +1,5 @@
-// Writes changes into the user's configuration file and takes them back (base/configuration_edit.h). Called by
-// adviser.cc and the optimiser, around the check of what was changed.
+// Writes changes into the user's configuration file and takes them back (base/configuration_edit.h). Called
+// by adviser.cc and the optimiser, around the check of what was changed.
 #pragma once
 
 #include <string>
@@ -13,9 +13,9 @@ namespace snug {
 // check was stopped or failed.
 class ConfigurationInTrial {
  public:
-  // Writes the new values. `file`: as load_configuration was given it; empty: the usual place. Throws conflict
-  // where a variable of the environment overrides one of the settings, and what set_configuration throws; the
-  // file is as it was then.
+  // Writes the new values. `file`: as load_configuration was given it; empty: the usual place. Throws
+  // conflict where a variable of the environment overrides one of the settings, and what set_configuration
+  // throws; the file is as it was then.
   ConfigurationInTrial(std::string file, const std::vector<Action>& actions);
   // Restores what was not kept. What goes wrong then is logged: the backup is named.
   ~ConfigurationInTrial();

@@ -27,7 +27,7 @@ class CandidateList {
   CandidateList(const Configuration& configuration, const PlannedJobs& now)
       : configuration_(configuration), now_(now) {}
 
-  std::vector<Candidate> make() {
+  std::vector<AdviceCandidate> make() {
     add_threads();
     add_precision();
     add_memory();
@@ -68,7 +68,8 @@ class CandidateList {
     for (int64_t count = 1; count < cores.physical; count *= 2) counts.insert(count);
     for (const int64_t count : counts) {
       if (count == now_.planner->rates().threads) continue;
-      add("threads", std::to_string(count), fmt::format("compute with {} thread{}", count, count == 1 ? "" : "s"));
+      add("threads", std::to_string(count),
+          fmt::format("compute with {} thread{}", count, count == 1 ? "" : "s"));
     }
   }
 
@@ -113,16 +114,17 @@ class CandidateList {
     while (bytes < kCacheRoom * needed_bytes) bytes *= 2;
     if (bytes > most_bytes) return;
     add(key, fmt::format("{}MiB", bytes / static_cast<int64_t>(kMiB)),
-        fmt::format("keep {} of {} for requests that come again", format_bytes(static_cast<uint64_t>(bytes)), what));
+        fmt::format("keep {} of {} for requests that come again", format_bytes(static_cast<uint64_t>(bytes)),
+                    what));
   }
 
   void add_caches() {
     const ReplayLimits limits = now_.planner->limits();
     std::error_code failed;
-    const auto space = std::filesystem::space(
-        configuration_.data_folder.empty() ? std::filesystem::temp_directory_path().string()
-                                           : configuration_.data_folder,
-        failed);
+    const auto space = std::filesystem::space(configuration_.data_folder.empty()
+                                                  ? std::filesystem::temp_directory_path().string()
+                                                  : configuration_.data_folder,
+                                              failed);
     const int64_t most_disk = failed ? 0 : static_cast<int64_t>(space.available) / kCacheShareOfDisk;
     // All that came between two equal ones has to have room as well.
     int64_t all_results = 0;
@@ -175,12 +177,12 @@ class CandidateList {
 
   const Configuration& configuration_;
   const PlannedJobs& now_;
-  std::vector<Candidate> list_;
+  std::vector<AdviceCandidate> list_;
 };
 
 }  // namespace
 
-std::vector<Candidate> candidates(const Configuration& configuration, const PlannedJobs& now) {
+std::vector<AdviceCandidate> candidates(const Configuration& configuration, const PlannedJobs& now) {
   return CandidateList(configuration, now).make();
 }
 

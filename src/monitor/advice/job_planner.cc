@@ -42,8 +42,7 @@ void add_phase(RunCost& cost, const Plan& plan, const Phase& phase, const PhaseF
   const double later_waiting =
       phase.runs() > 1 ? std::max(0.0, phase.later_run_seconds - figures.kernel_seconds) : 0;
   const PhaseBytes bytes = bytes_read(plan, phase);
-  const double again =
-      bytes.all == 0 ? 0 : static_cast<double>(bytes.again) / static_cast<double>(bytes.all);
+  const double again = bytes.all == 0 ? 0 : static_cast<double>(bytes.again) / static_cast<double>(bytes.all);
   const double waiting = first_waiting * again + (runs - 1) * later_waiting;
   if (phase.name == phase::kEncodeText) {
     // Skipped, with its waiting, where the prompt's conditioning is cached.
@@ -79,7 +78,8 @@ std::shared_ptr<const Model> OpenedModels::open(const RequestFields& fields) {
 }
 
 int threads_of(const Configuration& configuration) {
-  return choose_threads(thread_wishes({}, {}, configuration.threads, configuration.pin), cpu_backend()).threads;
+  return choose_threads(thread_wishes({}, {}, configuration.threads, configuration.pin), cpu_backend())
+      .threads;
 }
 
 Rates rates_of_threads(int threads) {
@@ -151,8 +151,9 @@ ReplayLimits JobPlanner::limits() const {
 }
 
 std::string JobPlanner::precision() const {
-  const bool narrow = std::any_of(shapes_.begin(), shapes_.end(),
-                                  [](const Shape& shape) { return shape.precision != precision_name(DType::kF32); });
+  const bool narrow = std::any_of(shapes_.begin(), shapes_.end(), [](const Shape& shape) {
+    return shape.precision != precision_name(DType::kF32);
+  });
   return precision_name(narrow ? DType::kBF16 : DType::kF32);
 }
 

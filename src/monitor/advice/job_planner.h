@@ -43,8 +43,8 @@ Rates rates_of_threads(int threads);
 class JobPlanner {
  public:
   // `change_rates`: what another machine would have (a faster disk); may be empty.
-  JobPlanner(const Configuration& configuration, const MakeServiceOptions& make_options,
-             OpenedModels& models, const std::function<void(Rates&)>& change_rates = {});
+  JobPlanner(const Configuration& configuration, const MakeServiceOptions& make_options, OpenedModels& models,
+             const std::function<void(Rates&)>& change_rates = {});
 
   // As a shape that later jobs with equal plans share. Throws what opening the model and validating throw.
   int shape_of_job(const PastJob& job);

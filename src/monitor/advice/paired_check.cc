@@ -2,23 +2,12 @@
 
 #include <algorithm>
 
-#include "base/parallel.h"
 #include "base/stopwatch.h"
+#include "monitor/advice/threads_as_they_were.h"
 #include "monitor/statistics/quantiles.h"
 
 namespace snug {
 namespace {
-
-class ThreadsAsTheyWere {
- public:
-  ThreadsAsTheyWere() : threads_(thread_count()) {}
-  ~ThreadsAsTheyWere() { set_thread_count(threads_); }
-  ThreadsAsTheyWere(const ThreadsAsTheyWere&) = delete;
-  ThreadsAsTheyWere& operator=(const ThreadsAsTheyWere&) = delete;
-
- private:
-  const int threads_;
-};
 
 double figure_of(const TrialFigures& trial, AdviceFigure figure) {
   return figure == AdviceFigure::kFailedJobs ? trial.failed : trial.mean_seconds;
@@ -42,7 +31,7 @@ CheckResult check_in_pairs(const Configuration& before, const Configuration& aft
                            const std::vector<PastJob>& jobs, AdviceFigure figure,
                            const MakeServiceOptions& make_options, const CheckOptions& options) {
   const ThreadsAsTheyWere threads;
-  const TrialOptions trial = {false, options.cancellation};
+  const TrialOptions trial = {false, {}, options.cancellation};
   const Stopwatch watch;
   run_trial(after, {jobs.front()}, make_options, trial);
   CheckResult result;
@@ -66,9 +55,9 @@ CheckResult check_in_pairs(const Configuration& before, const Configuration& aft
   result.before = median_of(result.pairs, [](const CheckedPair& pair) { return pair.before; });
   result.after = median_of(result.pairs, [](const CheckedPair& pair) { return pair.after; });
   result.ratio = median_of(result.pairs, ratio_of);
-  const auto [low, high] =
-      std::minmax_element(result.pairs.begin(), result.pairs.end(),
-                          [](const CheckedPair& a, const CheckedPair& b) { return ratio_of(a) < ratio_of(b); });
+  const auto [low, high] = std::minmax_element(
+      result.pairs.begin(), result.pairs.end(),
+      [](const CheckedPair& a, const CheckedPair& b) { return ratio_of(a) < ratio_of(b); });
   result.low_ratio = ratio_of(*low);
   result.high_ratio = ratio_of(*high);
   result.better = result.ratio < 1 && !fails_more;

@@ -22,9 +22,8 @@ struct JobRow {
 
 std::map<std::string, JobRow> job_rows(Sql& sql, int64_t from_ms, int64_t to_ms) {
   std::map<std::string, JobRow> rows;
-  for (SqlRow& row :
-       sql.rows("SELECT id, request, address FROM job WHERE created_ms >= ? AND created_ms < ?", 3,
-                {from_ms, to_ms})) {
+  for (SqlRow& row : sql.rows("SELECT id, request, address FROM job WHERE created_ms >= ? AND created_ms < ?",
+                              3, {from_ms, to_ms})) {
     std::string id = row.text();
     JobRow& own = rows[std::move(id)];
     own.request = row.text();
@@ -115,11 +114,11 @@ PastJobs past_jobs(Database& database, int64_t from_ms, int64_t to_ms, int most,
     const auto of_window = [&](std::string_view what) {
       return fmt::format("created_ms >= ? AND created_ms < ? AND state IN ('done', 'failed') AND {}", what);
     };
-    std::vector<RunRecord> records =
-        select_records(sql, of_window("kind = 'text_to_image'") + " ORDER BY created_ms DESC, id DESC LIMIT ?",
-                       {from_ms, to_ms, int64_t{most}});
-    const int64_t all = sql.integer(
-        "SELECT COUNT(*) FROM run_record WHERE " + of_window("1 = 1"), {from_ms, to_ms});
+    std::vector<RunRecord> records = select_records(
+        sql, of_window("kind = 'text_to_image'") + " ORDER BY created_ms DESC, id DESC LIMIT ?",
+        {from_ms, to_ms, int64_t{most}});
+    const int64_t all =
+        sql.integer("SELECT COUNT(*) FROM run_record WHERE " + of_window("1 = 1"), {from_ms, to_ms});
     past.left_out = static_cast<int>(all - static_cast<int64_t>(records.size()));
     add_details(sql, records);
     const std::map<std::string, JobRow> rows = job_rows(sql, from_ms, to_ms);

@@ -12,8 +12,8 @@
 namespace snug {
 namespace {
 
-constexpr size_t kJobsLookedAt = 16;     // as the scheduler does
-constexpr double kWorthwhile = 0.99;     // as batch.cc has it
+constexpr size_t kJobsLookedAt = 16;  // as the scheduler does
+constexpr double kWorthwhile = 0.99;  // as batch.cc has it
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
 // What a run leaves for the next of its shape and number of pictures.
@@ -145,9 +145,9 @@ class Replay {
         at = queue_.erase(at);
         continue;
       }
-      const bool joins = batch.empty() || (job.shape == jobs_[batch.front()].shape &&
-                                           pictures + job.pictures <= limits_.most_batch &&
-                                           !contents.contains(job.content));
+      const bool joins =
+          batch.empty() || (job.shape == jobs_[batch.front()].shape &&
+                            pictures + job.pictures <= limits_.most_batch && !contents.contains(job.content));
       if (joins) {
         batch.push_back(*at);
         contents.insert(job.content);
@@ -262,7 +262,8 @@ class Replay {
     const bool kept = take_kept(shape, pictures);
     const double made = kept ? 0 : own.plan_seconds + own.load_seconds;
     const double ready = now + made + own.waiting_seconds;
-    const double computed = std::max(ready, cores_free_seconds_) + encode(batch, own) + own.compute_seconds * factor;
+    const double computed =
+        std::max(ready, cores_free_seconds_) + encode(batch, own) + own.compute_seconds * factor;
     cores_free_seconds_ = computed;
     const Kept leaves = {shape, pictures, own.kept_bytes, own.plan_seconds + own.load_seconds, computed};
     running_.push_back({batch, own.peak_bytes, computed, computed + own.after_seconds, leaves, false});

@@ -27,13 +27,16 @@ constexpr std::chrono::milliseconds kLookForCancellation{20};
 
 class TrialFolder {
  public:
-  TrialFolder() {
+  // Empty: a temporary one.
+  explicit TrialFolder(const std::string& stays) : path_(stays), goes_(stays.empty()) {
+    if (!goes_) return;
     std::string pattern = (fs::temp_directory_path() / "snug-trial-XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr)
       throw Error(ErrorCode::kIoError, "no temporary folder can be made", "make room in $TMPDIR");
     path_ = pattern;
   }
   ~TrialFolder() {
+    if (!goes_) return;
     std::error_code ignored;
     fs::remove_all(path_, ignored);
   }
@@ -43,6 +46,7 @@ class TrialFolder {
 
  private:
   fs::path path_;
+  const bool goes_;
 };
 
 // Jobs that have ended, as the service tells.
@@ -70,12 +74,17 @@ class EndedJobs {
 
 class Trial {
  public:
-  Trial(const Configuration& configuration, const MakeServiceOptions& make_options, const TrialOptions& options)
-      : options_(options), database_({.place = folder_.path("snug.sqlite"), .now_ms = {}}) {
-    use_threads(choose_threads(thread_wishes({}, {}, configuration.threads, configuration.pin), cpu_backend()));
+  Trial(const Configuration& configuration, const MakeServiceOptions& make_options,
+        const TrialOptions& options)
+      : options_(options),
+        folder_(options.folder),
+        database_({.place = folder_.path("snug.sqlite"), .now_ms = {}}) {
+    use_threads(
+        choose_threads(thread_wishes({}, {}, configuration.threads, configuration.pin), cpu_backend()));
     ServiceOptions service = make_options(configuration);
     service.rates = rates_of_threads(threads_of(configuration));
     service.data_folder = folder_.path("data");
+    service.database.clear();
     service.keep_history = false;
     service.observer = nullptr;
     release_freed_memory();
@@ -86,11 +95,14 @@ class Trial {
 
   TrialFigures run(const std::vector<PastJob>& jobs) {
     const Stopwatch watch;
-    for (size_t begin = 0; begin < jobs.size();) {
-      size_t end = begin;
-      while (end < jobs.size() && jobs[end].period == jobs[begin].period) ++end;
-      run_period(jobs, begin, end);
-      begin = end;
+    try {
+      run_periods(jobs);
+    } catch (const Error&) {
+      // Else the service would wait for a run's next step.
+      for (const std::string& id : ids_) {
+        if (!id.empty()) service_->cancel(id, "");
+      }
+      throw;
     }
     figures_.span_seconds = watch.seconds();
     if (can_measure_peak_) figures_.peak_bytes = process_memory().peak_bytes;
@@ -102,6 +114,15 @@ class Trial {
   }
 
  private:
+  void run_periods(const std::vector<PastJob>& jobs) {
+    for (size_t begin = 0; begin < jobs.size();) {
+      size_t end = begin;
+      while (end < jobs.size() && jobs[end].period == jobs[begin].period) ++end;
+      run_period(jobs, begin, end);
+      begin = end;
+    }
+  }
+
   void run_period(const std::vector<PastJob>& jobs, size_t begin, size_t end) {
     const Stopwatch since_begin;
     std::set<std::string> wanted;

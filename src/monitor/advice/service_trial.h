@@ -1,5 +1,5 @@
 // Runs jobs that have come once more, for real: a service of its own, as a configuration would make it, in a
-// folder that is removed afterwards, takes them with the gaps in which they came. What is measured is what run
+// folder of its own, takes them with the gaps in which they came. What is measured is what run
 // records say of jobs. Called by paired_check.cc and the optimiser.
 //
 // Sets the process's number of threads, as the configuration says; the caller sets it back. Nothing that the
@@ -22,6 +22,8 @@ namespace snug {
 
 struct TrialOptions {
   bool keep_pictures = false;
+  std::string
+      folder;  // where the service's data and its database snug.sqlite stay; empty: removed afterwards
   const Cancellation* cancellation = nullptr;  // null: never cancelled
 };
 
@@ -29,9 +31,9 @@ struct TrialFigures {
   // In the order of the jobs, from when they were accepted to their end; negative: refused or failed.
   std::vector<double> job_seconds;
   int failed = 0, cached = 0;
-  double mean_seconds = 0;  // of those that were done
-  double span_seconds = 0;  // of all of it
-  std::optional<uint64_t> peak_bytes;  // of the process, where the system tells
+  double mean_seconds = 0;                       // of those that were done
+  double span_seconds = 0;                       // of all of it
+  std::optional<uint64_t> peak_bytes;            // of the process, where the system tells
   std::vector<std::vector<std::byte>> pictures;  // the first of each job, encoded; empty where it failed
 };
 
