@@ -12,9 +12,9 @@ namespace snug::bench {
 namespace {
 
 struct Asked {
-  std::string model;
+  std::string model = {};
   uint64_t seed = 0;
-  std::optional<int64_t> steps;
+  std::optional<int64_t> steps = {};
   int64_t edge_px = 128;
   std::string prompt = "a lake in the mountains at dawn";
 };
@@ -101,9 +101,9 @@ std::vector<BadConfiguration> bad_configurations(const std::string& models,
       fmt::format("memory = \"{}\"\ndirect_reads = true\n",
                   least_memory(in_turn({large}), with_models, make_options)),
       in_turn(many(8, large)));
-  add("no result cache", "result_cache = \"0B\"\n", in_turn(repeated(12, 3, usual)));
+  add("no result cache", "result_cache = \"1B\"\n", in_turn(repeated(12, 3, usual)));
   add("result cache too small", "result_cache = \"16KiB\"\n", in_turn(repeated(12, 4, usual)));
-  add("no conditioning cache", "conditioning_cache = \"0B\"\n", in_turn(many(24, quick)));
+  add("no conditioning cache", "conditioning_cache = \"1B\"\n", in_turn(many(24, quick)));
   add("batches of sixteen", "most_batch = 16\n", at_once(many(12, usual)));
   add("models not kept", "models_share = 0\n", in_turn(alternating(12, {.steps = 1, .edge_px = 64})));
   add("sixty steps by default", "default_steps = 60\n", in_turn(many(8, {.edge_px = 96})));

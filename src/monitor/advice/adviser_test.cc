@@ -92,7 +92,7 @@ class AdviserTest : public ::testing::Test {
 };
 
 TEST_F(AdviserTest, FindsThatEqualRequestsAreMadeAgainAndChangesThat) {
-  const std::string before = "# mine\nresult_cache = \"0B\"\nmost_batch = 1\n";
+  const std::string before = "# mine\nresult_cache = \"1B\"\nmost_batch = 1\n";
   write_configuration(before);
   let_come(jobs({1, 2, 1, 2, 1, 2, 1, 2}, 4));
   const AdviceList list = adviser().list(window());
@@ -145,7 +145,7 @@ TEST_F(AdviserTest, HasNothingToSayOfTooFewJobs) {
 }
 
 TEST_F(AdviserTest, LeavesTheConfigurationAsItWasWhenItIsStopped) {
-  write_configuration("result_cache = \"0B\"\n");
+  write_configuration("result_cache = \"1B\"\n");
   let_come(jobs({1, 1, 1, 1}, 4));
   const std::string before = configuration_text();
   const std::string id = adviser().list(window()).advice.front().id;
@@ -181,7 +181,7 @@ TEST_F(AdviserTest, TakesBackAChangeThatIsNotKept) {
 
 TEST(PairedCheck, FindsThatAWorseConfigurationIsWorse) {
   Configuration good, bad;
-  bad.result_cache = "0B";
+  bad.result_cache = "1B";
   std::vector<PastJob> jobs;
   for (int i = 0; i < 4; ++i) {
     PastJob job;

@@ -22,6 +22,17 @@ constexpr int64_t kCacheRoom = 2;
 constexpr int64_t kCacheShareOfDisk = 4;
 constexpr double kFaster = 2;
 
+// Of the disk that the folder is on, or will be.
+int64_t free_disk_bytes(std::filesystem::path folder) {
+  std::error_code failed;
+  if (folder.empty()) folder = std::filesystem::current_path(failed);
+  while (!std::filesystem::exists(folder, failed) && folder.has_parent_path() &&
+         folder != folder.parent_path())
+    folder = folder.parent_path();
+  const auto space = std::filesystem::space(folder, failed);
+  return failed ? 0 : static_cast<int64_t>(space.available);
+}
+
 class CandidateList {
  public:
   CandidateList(const Configuration& configuration, const PlannedJobs& now)
@@ -120,12 +131,7 @@ class CandidateList {
 
   void add_caches() {
     const ReplayLimits limits = now_.planner->limits();
-    std::error_code failed;
-    const auto space = std::filesystem::space(configuration_.data_folder.empty()
-                                                  ? std::filesystem::temp_directory_path().string()
-                                                  : configuration_.data_folder,
-                                              failed);
-    const int64_t most_disk = failed ? 0 : static_cast<int64_t>(space.available) / kCacheShareOfDisk;
+    const int64_t most_disk = free_disk_bytes(configuration_.data_folder) / kCacheShareOfDisk;
     // All that came between two equal ones has to have room as well.
     int64_t all_results = 0;
     for (const ReplayJob& job : now_.jobs) all_results += job.result_bytes;

@@ -24,6 +24,8 @@ constexpr double kSampleShare = 1.0 / 100;
 // Of the time limit, for the single changes; the rest is for the best of them together.
 constexpr double kSingleShare = 0.7;
 constexpr double kCheckShare = 0.5;
+// Nothing is as small as that, and no size may be 0.
+constexpr const char* kNoCache = "1B";
 
 std::vector<PastJob> made_up_jobs() {
   std::vector<PastJob> jobs;
@@ -162,7 +164,7 @@ std::vector<BenchmarkVariant> Optimiser::single_changes(const std::vector<PastJo
   }
   for (const char* const cache : {"result_cache", "conditioning_cache"}) {
     const uint64_t bytes = parse_bytes(setting_text(configuration, cache), cache);
-    add(variants, configuration, cache, bytes > 0 ? "0B" : "64MiB");
+    add(variants, configuration, cache, bytes > 1 ? kNoCache : "64MiB");
   }
   return variants;
 }
