@@ -73,7 +73,8 @@ void collect(const RunRecord& record, Collected& all) {
     const double inside = record.queue_seconds.value_or(0) + record.plan_seconds.value_or(0) +
                           record.load_seconds.value_or(0) + record.turn_wait_seconds.value_or(0) +
                           *record.phases_seconds;
-    all.around.push_back(std::max(0.0, *record.total_seconds - inside));
+    const auto pictures = static_cast<double>(std::max(record.pictures, record.batch.value_or(1)));
+    all.around.push_back(std::max(0.0, *record.total_seconds - inside) / pictures);
   }
 }
 
@@ -114,7 +115,8 @@ double drawn_error(const PastErrors& errors, RepeatableRandom& random) {
   for (const double ratio : errors.kernel_ratios) logarithms.push_back(std::log(ratio));
   const auto scatter = spread(logarithms);
   const double guessed = std::log(PredictionError().most_ratio) / 2;
-  return std::exp(random.normal() * std::hypot(guessed, scatter ? scatter->deviation : 0));
+  // Twice: what is compared is off by itself, and so is what it is compared with.
+  return std::exp(random.normal() * std::hypot(guessed, guessed, scatter ? scatter->deviation : 0));
 }
 
 }  // namespace snug

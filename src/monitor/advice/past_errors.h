@@ -19,7 +19,7 @@ struct PastErrors {
   // Medians; of runs that found nothing kept, and of all.
   double planning_seconds = 0;
   double opening_seconds = 0;  // stage load, without waiting for weights
-  double around_seconds = 0;   // of a run, in no phase: host work, files, transactions
+  double around_seconds = 0;   // of a picture, in no phase: host work, files, transactions
   double cached_seconds = 0;   // of a job that the cache answered; where none did: around_seconds
 
   double kernel_ratio() const;
