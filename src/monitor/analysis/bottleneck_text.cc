@@ -67,7 +67,8 @@ std::string describe_throttling(const TimeShares& shares) {
   std::string text = fmt::format("The cores were held back: that took {} of the job's time.",
                                  of_total(shares, Kind::kThrottling));
   if (shares.throttled_fraction > 0)
-    text += fmt::format(" A processor quota stopped them for {:.0f} % of the run.", 100 * shares.throttled_fraction);
+    text += fmt::format(" A processor quota stopped them for {:.0f} % of the run.",
+                        100 * shares.throttled_fraction);
   if (shares.slow_clock_fraction > 0)
     text += fmt::format(" They ran {:.0f} % under the frequency that they may reach.",
                         100 * shares.slow_clock_fraction);
@@ -75,14 +76,14 @@ std::string describe_throttling(const TimeShares& shares) {
 }
 
 std::string describe_memory(const RunRecord& record, const TimeShares& shares) {
-  std::string text = fmt::format("Too little memory took {} of the job's time.",
-                                 of_total(shares, Kind::kMemoryPressure));
+  std::string text =
+      fmt::format("Too little memory took {} of the job's time.", of_total(shares, Kind::kMemoryPressure));
   if (shares.reread_bytes > 0)
-    text += fmt::format(" Weights were read again in each step, {} altogether{}.",
-                        bytes_text(shares.reread_bytes),
-                        record.budget_bytes ? fmt::format(", to stay within a budget of {}",
-                                                          bytes_text(static_cast<double>(*record.budget_bytes)))
-                                            : "");
+    text += fmt::format(
+        " Weights were read again in each step, {} altogether{}.", bytes_text(shares.reread_bytes),
+        record.budget_bytes ? fmt::format(", to stay within a budget of {}",
+                                          bytes_text(static_cast<double>(*record.budget_bytes)))
+                            : "");
   if (record.spilled_bytes.value_or(0) > 0)
     text += fmt::format(" {} of activations went to a file and back.",
                         bytes_text(static_cast<double>(*record.spilled_bytes)));
@@ -99,7 +100,8 @@ std::string describe_disk(const RunRecord& record, const TimeShares& shares) {
       "Kernels waited {} for weights, where {} were predicted: the disk took {} of the job's time.",
       format_seconds(record.waiting_seconds.value_or(0)), format_seconds(expected),
       of_total(shares, Kind::kDisk));
-  if (record.read_bytes) text += fmt::format(" {} were read.", bytes_text(static_cast<double>(*record.read_bytes)));
+  if (record.read_bytes)
+    text += fmt::format(" {} were read.", bytes_text(static_cast<double>(*record.read_bytes)));
   return text;
 }
 
@@ -111,17 +113,18 @@ std::string describe_bottleneck(Kind kind, const RunRecord& record, const TimeSh
     case Kind::kCompute:
     case Kind::kMemoryBandwidth: return describe_roof(kind, shares);
     case Kind::kDisk: return describe_disk(record, shares);
-    case Kind::kTransfer: return fmt::format("Transfers to and from the GPU took {} of the job's time.", took);
-    case Kind::kQueue:
-      return fmt::format("The job waited for other jobs: {} of its time.", took);
+    case Kind::kTransfer:
+      return fmt::format("Transfers to and from the GPU took {} of the job's time.", took);
+    case Kind::kQueue: return fmt::format("The job waited for other jobs: {} of its time.", took);
     case Kind::kLoad:
-      return fmt::format("Opening the model and reading its weights for the first time took {} of the job's time.",
-                         took);
+      return fmt::format(
+          "Opening the model and reading its weights for the first time took {} of the job's time.", took);
     case Kind::kMemoryPressure: return describe_memory(record, shares);
     case Kind::kThrottling: return describe_throttling(shares);
     case Kind::kOtherPrograms:
       return fmt::format(
-          "Other programs used {:.0f} % of the machine's cores; having to share them took {} of the job's time.",
+          "Other programs used {:.0f} % of the machine's cores; having to share them took {} of the job's "
+          "time.",
           record.other_cpu_percent.value_or(0), took);
   }
   return {};
@@ -131,33 +134,37 @@ std::string recommend(Kind kind, const RunRecord& record, const TimeShares& shar
   switch (kind) {
     case Kind::kCompute:
       return record.precision == "bf16"
-                 ? "Fewer steps, a smaller picture or a faster processor would shorten this; nothing is wasted."
+                 ? "Fewer steps, a smaller picture or a faster processor would shorten this; nothing is "
+                   "wasted."
                  : "Fewer steps, a smaller picture, a faster processor, or bf16 where the processor has "
                    "instructions for it would shorten this; nothing is wasted.";
     case Kind::kMemoryBandwidth:
-      return "A smaller picture, bf16 activations or faster memory would shorten this; more threads would not.";
-    case Kind::kDisk:
-      return "Put the model on a faster disk, or keep it in memory between runs.";
+      return "A smaller picture, bf16 activations or faster memory would shorten this; more threads would "
+             "not.";
+    case Kind::kDisk: return "Put the model on a faster disk, or keep it in memory between runs.";
     case Kind::kTransfer: return "Keep the model on the GPU between runs.";
     case Kind::kQueue:
       return "Let jobs that share a plan run as one batch, spread them over time, or add a machine.";
     case Kind::kLoad: return "Keep the model in memory between runs, so that only the first one loads it.";
     case Kind::kMemoryPressure:
       return shares.reread_bytes > 0
-                 ? "Raise the memory budget, or choose a smaller picture, a smaller batch or bf16, so that the "
+                 ? "Raise the memory budget, or choose a smaller picture, a smaller batch or bf16, so that "
+                   "the "
                    "weights stay in memory."
                  : "Free memory on this machine, or lower the budget so that what runs beside Snug fits too.";
     case Kind::kThrottling:
       return shares.slow_clock_fraction > shares.throttled_fraction
                  ? "Cool the processor, or use fewer threads."
-                 : "Raise the processor quota of the container or service, or use as many threads as it allows.";
+                 : "Raise the processor quota of the container or service, or use as many threads as it "
+                   "allows.";
     case Kind::kOtherPrograms:
       return "Stop or move the other programs, or use as many threads as they leave cores.";
   }
   return {};
 }
 
-ordered_json evidence_of(Kind kind, const RunRecord& record, const MachinePeaks& peaks, const TimeShares& shares) {
+ordered_json evidence_of(Kind kind, const RunRecord& record, const MachinePeaks& peaks,
+                         const TimeShares& shares) {
   ordered_json json = {{"total_seconds", shares.total_seconds}, {"seconds", seconds_of(shares, kind)}};
   const auto from = [&](const char* sources) { json["sources"] = sources; };
   switch (kind) {
@@ -205,7 +212,9 @@ ordered_json evidence_of(Kind kind, const RunRecord& record, const MachinePeaks&
       json["budget_bytes"] = json_of(record.budget_bytes);
       json["memory_pressure_seconds"] = json_of(record.memory_pressure_seconds);
       json["major_faults"] = json_of(record.major_faults);
-      from("waiting measured by the run; streaming and spilling by the plan; pressure and faults by the kernel");
+      from(
+          "waiting measured by the run; streaming and spilling by the plan; pressure and faults by the "
+          "kernel");
       break;
     case Kind::kThrottling:
       json["throttled_seconds"] = json_of(record.throttled_seconds);
@@ -230,13 +239,16 @@ ordered_json evidence_of(Kind kind, const RunRecord& record, const MachinePeaks&
 
 std::string describe_phase(Kind kind, const PhaseShare& part) {
   const double seconds = part.seconds[static_cast<size_t>(kind)];
-  std::string text = fmt::format("{} took {} of the {} of phase {}.", bottleneck_kind_name(kind),
-                                 format_seconds(seconds), format_seconds(part.phase.seconds), part.phase.name);
+  std::string text =
+      fmt::format("{} took {} of the {} of phase {}.", bottleneck_kind_name(kind), format_seconds(seconds),
+                  format_seconds(part.phase.seconds), part.phase.name);
   const double ideal = std::max(part.ideal_compute_seconds, part.ideal_memory_seconds);
   if (!is_avoidable(kind) && ideal > 0)
-    text += fmt::format(" It reached {:.0f} % of what the machine's rates allow.", 100 * attained(ideal, seconds));
+    text += fmt::format(" It reached {:.0f} % of what the machine's rates allow.",
+                        100 * attained(ideal, seconds));
   text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
-  std::replace(text.begin(), text.begin() + static_cast<ptrdiff_t>(bottleneck_kind_name(kind).size()), '_', ' ');
+  std::replace(text.begin(), text.begin() + static_cast<ptrdiff_t>(bottleneck_kind_name(kind).size()), '_',
+               ' ');
   return text;
 }
 

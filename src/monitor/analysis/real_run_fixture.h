@@ -1,8 +1,11 @@
-// For the tests of this folder: real runs of the embedded model, from a disk as slow as one likes, as records.
+// For the tests of this folder: real runs of the embedded model, from a disk as slow as one likes, as
+// records.
 #pragma once
 
 #include <chrono>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
@@ -14,9 +17,26 @@
 #include "models/model_graphs.h"
 #include "pipeline/generate.h"
 #include "pipeline/open_model.h"
-#include "tests/faulty_source.h"
 
 namespace snug::testing {
+
+// Bytes that come as slowly as from a disk of that many a second.
+class SlowSource final : public ByteSource {
+ public:
+  SlowSource(std::unique_ptr<ByteSource> inner, double bytes_per_second)
+      : inner_(std::move(inner)), bytes_per_second_(bytes_per_second) {}
+  const std::string& name() const override { return inner_->name(); }
+  uint64_t size() const override { return inner_->size(); }
+  void read_at(uint64_t offset, std::span<std::byte> out) const override {
+    std::this_thread::sleep_for(
+        std::chrono::duration<double>(static_cast<double>(out.size()) / bytes_per_second_));
+    inner_->read_at(offset, out);
+  }
+
+ private:
+  std::unique_ptr<ByteSource> inner_;
+  double bytes_per_second_;
+};
 
 // A folder whose files of weights come from a disk of that many bytes a second.
 class SlowFolder final : public FileTree {
@@ -29,11 +49,7 @@ class SlowFolder final : public FileTree {
   std::unique_ptr<ByteSource> open(const std::string& relative) const override {
     std::unique_ptr<ByteSource> file = inner_->open(relative);
     if (!relative.ends_with(".safetensors")) return file;
-    return std::make_unique<FaultySource>(std::shared_ptr<const ByteSource>(std::move(file)),
-                                          [rate = bytes_per_second_](uint64_t, size_t count) {
-                                            std::this_thread::sleep_for(
-                                                std::chrono::duration<double>(static_cast<double>(count) / rate));
-                                          });
+    return std::make_unique<SlowSource>(std::move(file), bytes_per_second_);
   }
 
  private:
@@ -47,8 +63,13 @@ inline std::shared_ptr<const Model> model_on_disk(double bytes_per_second) {
   ModelDescription description = describe_model(checkpoint, {});
   check_weights(description);
   ClipTokenizer tokenizer = ClipTokenizer::load(*checkpoint.files, "tokenizer");
-  return std::make_shared<const Model>(Model{std::string(kEmbeddedModelName), "slow", std::move(checkpoint),
-                                             std::nullopt, std::move(description), std::move(tokenizer), {}});
+  return std::make_shared<const Model>(Model{std::string(kEmbeddedModelName),
+                                             "slow",
+                                             std::move(checkpoint),
+                                             std::nullopt,
+                                             std::move(description),
+                                             std::move(tokenizer),
+                                             {}});
 }
 
 inline RequestFields small_request(int64_t steps = 4, int64_t side = 64) {

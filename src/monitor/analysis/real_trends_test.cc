@@ -17,7 +17,8 @@ using testing::small_request;
 constexpr int64_t kStartMs = 1'795'305'600'000;
 constexpr size_t kRuns = 48;
 
-// Runs after each other, a minute apart for who looks at them; `steps` of each, which its record does not tell.
+// Runs after each other, a minute apart for who looks at them; `steps` of each, which its record does not
+// tell.
 std::vector<RunRecord> real_runs(const std::vector<int64_t>& steps) {
   std::vector<RunRecord> records;
   std::map<int64_t, KeptRun> kept;
@@ -39,7 +40,7 @@ std::vector<RunRecord> real_runs(const std::vector<int64_t>& steps) {
     record.id = std::to_string(records.size());
     record.steps = 2;
     record.finished_ms = kStartMs + static_cast<int64_t>(records.size()) * 60'000;
-    record.peak_bytes.reset();     // of this test's process, which does other things as well
+    record.peak_bytes.reset();         // of this test's process, which does other things as well
     record.predicted_seconds.reset();  // of the steps that the record does not tell
     records.push_back(std::move(record));
   }
@@ -72,8 +73,8 @@ TEST(RealTrendsTest, RunsThatAreTheSameRaiseNoAlarm) {
       std::swap(records[i].total_seconds, records[random.below(i + 1)].total_seconds);
     shuffled_alarms += raises_alarm(records) ? 1 : 0;
   }
-  std::printf("  %d alarms of %d orders of %zu real runs; %d in the order in which they ran\n", shuffled_alarms,
-              kOrders, kRuns, alarms);
+  std::printf("  %d alarms of %d orders of %zu real runs; %d in the order in which they ran\n",
+              shuffled_alarms, kOrders, kRuns, alarms);
   EXPECT_LT(shuffled_alarms, 0.05 * kOrders);
 }
 

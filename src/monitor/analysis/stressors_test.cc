@@ -26,7 +26,8 @@ using testing::model_on_disk;
 using testing::record_of;
 using testing::small_request;
 
-// Of a disk that is slow for what the kernels do, yet plausible; the embedded model is read in under a second.
+// Of a disk that is slow for what the kernels do, yet plausible; the embedded model is read in under a
+// second.
 constexpr double kSlowDiskBytes = 20e6;
 
 std::string told(const RunBottlenecks& found) { return to_json(found).dump(1); }

@@ -17,8 +17,8 @@ using testing::Noise;
 
 constexpr int64_t kStartMs = 1'795'305'600'000, kMinuteMs = 60'000;
 
-// A history of three series of runs, taking turns, minutes apart. Noise is 3 % of each number, at times of the
-// kind in which a run's neighbours are like it, at times with far values.
+// A history of three series of runs, taking turns, minutes apart. Noise is 3 % of each number, at times of
+// the kind in which a run's neighbours are like it, at times with far values.
 struct Simulated {
   std::vector<RunRecord> records;
 
@@ -62,7 +62,9 @@ struct Simulated {
   }
 };
 
-SeriesFindings findings_of(const Simulated& simulated) { return find_in_series(make_run_series(simulated.records)); }
+SeriesFindings findings_of(const Simulated& simulated) {
+  return find_in_series(make_run_series(simulated.records));
+}
 
 const SeriesFinding* finding_of(const SeriesFindings& findings, int64_t width) {
   for (const SeriesFinding& finding : findings.found) {
@@ -84,9 +86,10 @@ TEST(TrendsTest, RaiseFewerThanFiveOfAHundredFalseAlarms) {
     alarms += alarm ? 1 : 0;
     findings += found ? 1 : 0;
   }
-  std::printf("  of %d histories without any change: %d with a trend or shift, %d with an alarm; outliers in %d "
-              "of %d series\n",
-              kHistories, findings, alarms, listed, 9 * kHistories);
+  std::printf(
+      "  of %d histories without any change: %d with a trend or shift, %d with an alarm; outliers in %d "
+      "of %d series\n",
+      kHistories, findings, alarms, listed, 9 * kHistories);
   EXPECT_LT(findings, 0.05 * kHistories);
   EXPECT_LT(listed, 0.05 * 9 * kHistories);
 }
@@ -106,7 +109,8 @@ TEST(TrendsTest, FindAPlantedShiftAndWhenItWas) {
     const double runs_off = static_cast<double>(shift.since_ms - kStartMs) / (3.0 * kMinuteMs) - 70;
     if (std::abs(runs_off) <= 4 && std::abs(shift.relative - 0.25) < 0.06) ++in_time;
   }
-  std::printf("  of %d shifts by 25 %%: %d found, %d of them within four runs and 6 %%\n", kHistories, found, in_time);
+  std::printf("  of %d shifts by 25 %%: %d found, %d of them within four runs and 6 %%\n", kHistories, found,
+              in_time);
   EXPECT_GE(found, 95);
   EXPECT_GE(in_time, 85);
 }

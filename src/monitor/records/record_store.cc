@@ -134,9 +134,9 @@ std::map<std::string, std::string> read_details(Sql& sql, const std::vector<std:
     const size_t end = std::min(ids.size(), begin + kIdsAtOnce);
     const std::vector<SqlValue> values(ids.begin() + static_cast<ptrdiff_t>(begin),
                                        ids.begin() + static_cast<ptrdiff_t>(end));
-    for (SqlRow& row : sql.rows(fmt::format("SELECT id, detail FROM run_detail WHERE id IN ({})",
-                                            question_marks(values.size())),
-                                2, values)) {
+    for (SqlRow& row : sql.rows(
+             fmt::format("SELECT id, detail FROM run_detail WHERE id IN ({})", question_marks(values.size())),
+             2, values)) {
       std::string id = row.text();
       details[std::move(id)] = row.text();
     }

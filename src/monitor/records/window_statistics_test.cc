@@ -34,12 +34,13 @@ Records random_records(std::mt19937_64& random) {
     r.model = random() % 2 == 0 ? "a" : "b";
     r.width = r.height = random() % 2 == 0 ? 64 : 128;
     r.pictures = 1 + static_cast<int64_t>(random() % 3);
-    if (r.state != "running") r.finished_ms = kFromMs - kHourMs + static_cast<int64_t>(random() % (7 * kHourMs));
+    if (r.state != "running")
+      r.finished_ms = kFromMs - kHourMs + static_cast<int64_t>(random() % (7 * kHourMs));
     r.cached = random() % 4 == 0;
     r.kept = random() % 2 == 0;
     if (r.state == "failed") r.error_code = random() % 2 == 0 ? "disk_full" : "io_error";
-    for (auto* place : {&r.total_seconds, &r.queue_seconds, &r.plan_seconds, &r.load_seconds, &r.denoise_seconds,
-                        &r.turn_wait_seconds, &r.predicted_seconds, &r.phases_seconds})
+    for (auto* place : {&r.total_seconds, &r.queue_seconds, &r.plan_seconds, &r.load_seconds,
+                        &r.denoise_seconds, &r.turn_wait_seconds, &r.predicted_seconds, &r.phases_seconds})
       maybe(*place);
     if (random() % 3 != 0) r.planned_peak_bytes = 1 + static_cast<int64_t>(random() % 1000);
     if (random() % 3 != 0) r.peak_bytes = static_cast<int64_t>(random() % 1000);
@@ -59,9 +60,9 @@ double quantile_by_sorting(std::vector<double> values, double fraction) {
 void expect_distribution(const ordered_json& json, const std::vector<double>& values) {
   ASSERT_EQ(json["count"], values.size());
   EXPECT_EQ(json["method"], "exact");
-  const std::map<std::string, double> quantiles = {{"p50_seconds", .5}, {"p75_seconds", .75}, {"p90_seconds", .9},
-                                                   {"p95_seconds", .95}, {"p99_seconds", .99},
-                                                   {"minimum_seconds", 0}, {"maximum_seconds", 1}};
+  const std::map<std::string, double> quantiles = {
+      {"p50_seconds", .5},  {"p75_seconds", .75},   {"p90_seconds", .9},   {"p95_seconds", .95},
+      {"p99_seconds", .99}, {"minimum_seconds", 0}, {"maximum_seconds", 1}};
   for (const auto& [name, fraction] : quantiles) {
     if (values.empty()) {
       EXPECT_TRUE(json[name].is_null()) << name;
@@ -120,7 +121,8 @@ void expect_reference(const ordered_json& json, const Records& window) {
   EXPECT_EQ(json["totals"]["failed"], failed);
   expect_rate(json["success_rate"], done, done + failed);
   expect_rate(json["cache_rate"], done - runs, done);
-  expect_rate(json["kept_rate"], count_if(window, [](const RunRecord& r) { return is_run(r) && r.kept; }), runs);
+  expect_rate(json["kept_rate"], count_if(window, [](const RunRecord& r) { return is_run(r) && r.kept; }),
+              runs);
   expect_distribution(json["generation"], values_of(window, generation_of));
   expect_distribution(json["total"], values_of(window, [](const RunRecord& r) { return r.total_seconds; }));
   expect_distribution(json["queue"], values_of(window, [](const RunRecord& r) { return r.queue_seconds; }));
@@ -141,7 +143,9 @@ void expect_reference(const ordered_json& json, const Records& window) {
   for (const ordered_json& hour : json["per_hour"]) {
     const int64_t at = hour["hour_ms"];
     EXPECT_EQ(at % kHourMs, 0);
-    const auto in_hour = [&](const RunRecord& r) { return r.finished_ms >= at && r.finished_ms < at + kHourMs; };
+    const auto in_hour = [&](const RunRecord& r) {
+      return r.finished_ms >= at && r.finished_ms < at + kHourMs;
+    };
     EXPECT_EQ(hour["ended"], count_if(window, in_hour));
     in_hours += hour["ended"].get<int64_t>();
   }
@@ -258,9 +262,8 @@ TEST(HistoryOfAYearTest, AnswersEveryWindowAndPageAtOnce) {
     RecordQuery query;
     query.from_ms = kNowMs - hours * kHourMs;
     query.to_ms = kNowMs + 1;
-    timed("statistics of " + std::to_string(hours) + " h", [&] {
-      EXPECT_GT(read_window_statistics(database, query).counts().ended(), 0);
-    });
+    timed("statistics of " + std::to_string(hours) + " h",
+          [&] { EXPECT_GT(read_window_statistics(database, query).counts().ended(), 0); });
     timed("records of " + std::to_string(hours) + " h", [&] { EXPECT_FALSE(store.records(query).empty()); });
   }
   RecordQuery page;
