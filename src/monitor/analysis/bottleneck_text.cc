@@ -1,6 +1,8 @@
 #include "monitor/analysis/bottleneck_text.h"
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -18,11 +20,6 @@ double seconds_of(const TimeShares& shares, Kind kind) { return shares.seconds[s
 
 std::string bytes_text(double bytes) {
   return format_bytes(static_cast<uint64_t>(std::clamp(bytes, 0.0, 9e18)));
-}
-
-template <class T>
-ordered_json json_of(const std::optional<T>& value) {
-  return value.has_value() ? ordered_json(*value) : ordered_json();
 }
 
 // "4.20 s of 12.0 s, 35 %"
@@ -105,6 +102,61 @@ std::string describe_disk(const RunRecord& record, const TimeShares& shares) {
   return text;
 }
 
+// What a kind's finding rests on: columns of the record, and where these are from. In the order of the kinds.
+struct Basis {
+  std::string_view sources;
+  std::array<std::string_view, 8> columns = {};
+};
+constexpr std::array<Basis, kBottleneckKinds> kBases = {{
+    {"seconds measured by phase; flops and bytes nominal, by the plan; limit by the machine's rates",
+     {"precision", "threads"}},
+    {"seconds measured by phase; flops and bytes nominal, by the plan; limit by the machine's rates",
+     {"precision", "threads"}},
+    {"waiting and read bytes measured by the run; disk bytes and pressure by the kernel",
+     {"waiting_seconds", "predicted_waiting_seconds", "read_bytes", "disk_read_bytes",
+      "io_pressure_seconds"}},
+    {"none", {}},
+    {"measured by the service", {"queue_seconds", "turn_wait_seconds"}},
+    {"measured by the run", {"load_seconds", "waiting_seconds", "read_bytes", "kept"}},
+    {"waiting measured by the run; streaming and spilling by the plan; pressure and faults by the kernel",
+     {"waiting_seconds", "streamed_bytes", "spilled_bytes", "passes", "bands", "budget_bytes",
+      "memory_pressure_seconds", "major_faults"}},
+    {"by the kernel: the control group's processor quota, the cores' frequency and temperature",
+     {"throttled_seconds", "threads", "temperature_celsius"}},
+    {"by the kernel, during the run",
+     {"other_cpu_percent", "cpu_percent", "cpu_pressure_seconds", "threads"}},
+}};
+
+// What is not in the record as it is.
+void add_computed(Kind kind, const MachinePeaks& peaks, const TimeShares& shares, ordered_json& json) {
+  switch (kind) {
+    case Kind::kCompute:
+    case Kind::kMemoryBandwidth: {
+      const Roof roof = roof_of(shares, kind);
+      json["flops"] = roof.flops;
+      json["bytes"] = roof.bytes;
+      json["ideal_seconds"] = roof.ideal_seconds;
+      json["share_of_limit"] = attained(roof.ideal_seconds, roof.seconds);
+      json["rates"] = rates_source_name(peaks.rates.source);
+      break;
+    }
+    case Kind::kDisk:
+      json["predicted_read_bytes_per_second"] = peaks.rates.read_bytes;
+      json["rates"] = rates_source_name(peaks.rates.source);
+      break;
+    case Kind::kMemoryPressure: json["reread_bytes"] = shares.reread_bytes; break;
+    case Kind::kThrottling:
+      json["throttled_fraction"] = shares.throttled_fraction;
+      json["slow_clock_fraction"] = shares.slow_clock_fraction;
+      break;
+    case Kind::kOtherPrograms:
+      json["cores"] = peaks.cores;
+      json["lost_fraction"] = shares.other_programs_fraction;
+      break;
+    default: break;
+  }
+}
+
 }  // namespace
 
 std::string describe_bottleneck(Kind kind, const RunRecord& record, const TimeShares& shares) {
@@ -166,74 +218,13 @@ std::string recommend(Kind kind, const RunRecord& record, const TimeShares& shar
 ordered_json evidence_of(Kind kind, const RunRecord& record, const MachinePeaks& peaks,
                          const TimeShares& shares) {
   ordered_json json = {{"total_seconds", shares.total_seconds}, {"seconds", seconds_of(shares, kind)}};
-  const auto from = [&](const char* sources) { json["sources"] = sources; };
-  switch (kind) {
-    case Kind::kCompute:
-    case Kind::kMemoryBandwidth: {
-      const Roof roof = roof_of(shares, kind);
-      json["flops"] = roof.flops;
-      json["bytes"] = roof.bytes;
-      json["ideal_seconds"] = roof.ideal_seconds;
-      json["share_of_limit"] = attained(roof.ideal_seconds, roof.seconds);
-      json["rates"] = rates_source_name(peaks.rates.source);
-      from("seconds measured by phase; flops and bytes nominal, by the plan; limit by the machine's rates");
-      break;
-    }
-    case Kind::kDisk:
-      json["waiting_seconds"] = json_of(record.waiting_seconds);
-      json["predicted_waiting_seconds"] = json_of(record.predicted_waiting_seconds);
-      json["read_bytes"] = json_of(record.read_bytes);
-      json["predicted_read_bytes_per_second"] = peaks.rates.read_bytes;
-      json["rates"] = rates_source_name(peaks.rates.source);
-      json["disk_read_bytes"] = json_of(record.disk_read_bytes);
-      json["io_pressure_seconds"] = json_of(record.io_pressure_seconds);
-      from("waiting and read bytes measured by the run; disk bytes and pressure by the kernel");
-      break;
-    case Kind::kTransfer: break;
-    case Kind::kQueue:
-      json["queue_seconds"] = json_of(record.queue_seconds);
-      json["turn_wait_seconds"] = json_of(record.turn_wait_seconds);
-      from("measured by the service");
-      break;
-    case Kind::kLoad:
-      json["load_seconds"] = json_of(record.load_seconds);
-      json["waiting_seconds"] = json_of(record.waiting_seconds);
-      json["read_bytes"] = json_of(record.read_bytes);
-      json["kept"] = record.kept;
-      from("measured by the run");
-      break;
-    case Kind::kMemoryPressure:
-      json["waiting_seconds"] = json_of(record.waiting_seconds);
-      json["reread_bytes"] = shares.reread_bytes;
-      json["streamed_bytes"] = json_of(record.streamed_bytes);
-      json["spilled_bytes"] = json_of(record.spilled_bytes);
-      json["passes"] = json_of(record.passes);
-      json["bands"] = json_of(record.bands);
-      json["budget_bytes"] = json_of(record.budget_bytes);
-      json["memory_pressure_seconds"] = json_of(record.memory_pressure_seconds);
-      json["major_faults"] = json_of(record.major_faults);
-      from(
-          "waiting measured by the run; streaming and spilling by the plan; pressure and faults by the "
-          "kernel");
-      break;
-    case Kind::kThrottling:
-      json["throttled_seconds"] = json_of(record.throttled_seconds);
-      json["threads"] = shares.threads;
-      json["throttled_fraction"] = shares.throttled_fraction;
-      json["slow_clock_fraction"] = shares.slow_clock_fraction;
-      json["temperature_celsius"] = json_of(record.temperature_celsius);
-      from("by the kernel: the control group's processor quota, the cores' frequency and temperature");
-      break;
-    case Kind::kOtherPrograms:
-      json["other_cpu_percent"] = json_of(record.other_cpu_percent);
-      json["cpu_percent"] = json_of(record.cpu_percent);
-      json["cpu_pressure_seconds"] = json_of(record.cpu_pressure_seconds);
-      json["threads"] = shares.threads;
-      json["cores"] = peaks.cores;
-      json["lost_fraction"] = shares.other_programs_fraction;
-      from("by the kernel, during the run");
-      break;
+  const Basis& basis = kBases.at(static_cast<size_t>(kind));
+  for (const RecordColumn& column : record_columns()) {
+    if (std::find(basis.columns.begin(), basis.columns.end(), column.name) != basis.columns.end())
+      json[std::string(column.name)] = column_json(record, column);
   }
+  add_computed(kind, peaks, shares, json);
+  json["sources"] = basis.sources;
   return json;
 }
 

@@ -28,6 +28,8 @@ class RunAnalystTest : public StoreTest {
       MadeUpRun run;
       run.record.id = "run-" + std::to_string(i);
       run.record.finished_ms = kStartMs + 1000 * i;
+      run.grow(1, "seconds", 0.01 * i);
+      run.longer(0.01 * i);
       if (i % 3 == 0) {
         run.record.queue_seconds = 20 + i;
         run.longer(20 + i);

@@ -202,11 +202,11 @@ class Sharing {
   }
 
   void claim_rest() {
+    // A claim like the others: were it what they leave, more of it would be theirs alone.
     KindSeconds loading = {};
+    if (!record_.kept) of(loading, Kind::kLoad) = load_;
     claim_machine(load_, loading);
-    const double left = settle(load_, loading);
-    of(shares_.seconds, Kind::kLoad) += record_.kept ? 0 : left;
-    if (record_.kept) shares_.unattributed_seconds += left;
+    shares_.unattributed_seconds += settle(load_, loading);
     KindSeconds rest = {};
     claim_machine(rest_, rest);
     shares_.unattributed_seconds += settle(rest_, rest) + earlier_;

@@ -126,7 +126,7 @@ WindowBottlenecks read_window_bottlenecks(Database& database, int64_t from_ms, i
     // Sums are of all; texts only of those that could be among the worst: a week may have 100 000 findings.
     for (SqlRow& row : sql.rows("SELECT b.run, b.kind, b.share, b.share * r.total_seconds FROM bottleneck b "
                                 "JOIN run_record r ON r.id = b.run WHERE b.at_ms >= ? AND b.at_ms < ? "
-                                "AND r.cached = 0 AND r.total_seconds > 0",
+                                "AND r.cached = 0 AND r.total_seconds > 0 ORDER BY b.at_ms, b.run",
                                 4, {from_ms, to_ms})) {
       WorstRun run;
       run.id = row.text();
