@@ -26,7 +26,8 @@ ExportTable table_of(const RecordExportOptions& options) {
                     .index = "snug-runs",
                     .columns = {},
                     .tags = {"architecture", "kind", "model", "state"},
-                    .documents = {"detail"}};
+                    .documents = {"detail"},
+                    .times_are_unique = false};
   for (const RecordColumn& column : record_columns()) table.columns.push_back(column.name);
   if (options.with_detail) table.columns.emplace_back("detail");
   if (options.with_prompts) table.columns.emplace_back("prompt");

@@ -31,6 +31,7 @@ struct ExportTable {
   std::vector<std::string_view> columns;    // names, in order
   std::vector<std::string_view> tags;       // columns by which InfluxDB groups: few values each
   std::vector<std::string_view> documents;  // columns whose text is JSON: nested where a form can
+  bool times_are_unique = false;            // else InfluxDB's points are kept apart by identity
 };
 
 // Writes rows in their order. Not safe from several threads.

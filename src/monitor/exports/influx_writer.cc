@@ -104,6 +104,7 @@ class InfluxWriter final : public RowWriter {
   }
 
   int64_t nanoseconds(const ExportRow& row) {
+    if (table_.times_are_unique) return nanoseconds_of(row.time_ms);
     if (row.time_ms != last_ms_ || taken_.size() == kNanosecondsOfMs) taken_.clear();
     last_ms_ = row.time_ms;
     auto below = static_cast<int64_t>(digest(row.id) % kNanosecondsOfMs);
