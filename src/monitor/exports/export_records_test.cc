@@ -200,7 +200,7 @@ TEST(RecordExport, InfluxTypesAreThoseOfTheColumns) {
   EXPECT_NE(line.find(",width=512i,"), std::string::npos) << line;
   EXPECT_NE(line.find(",guidance_scale=7,"), std::string::npos) << line;
   EXPECT_NE(line.find(",cached=false,"), std::string::npos) << line;
-  EXPECT_NE(line.find(R"(,error_problem="a \"b\" \\ c\nd",)"), std::string::npos) << line;
+  EXPECT_NE(line.find(R"(,error_problem="a \"b\" \\ c\nd" )"), std::string::npos) << line;
 }
 
 TEST(RecordExport, JobsThatEndInOneMillisecondStayApartInInflux) {
@@ -395,7 +395,7 @@ TEST_P(EachForm, IsUtf8AndWholeLinesWhateverTheTextsAre) {
 
 TEST_P(EachForm, NeedsNoMoreMemoryForMoreRecords) {
   const RunRecord record = random_records(kSeed + 7, 1)[0];
-  int left = 20'000;
+  int left = 10'000;
   const RunSource source = [&](ExportedRun& run) {
     run.record = record;
     run.record.finished_ms = 1'795'305'600'000 + left;
@@ -407,9 +407,9 @@ TEST_P(EachForm, NeedsNoMoreMemoryForMoreRecords) {
     bytes += piece.size();
     largest = std::max(largest, piece.size());
   });
-  EXPECT_GT(bytes, size_t{10} << 20);
+  EXPECT_GT(bytes, size_t{5} << 20);
   EXPECT_LT(largest, size_t{128} << 10);
-  EXPECT_LT(static_cast<int64_t>(process_memory().resident_bytes) - before, 8 << 20);
+  EXPECT_LT(static_cast<int64_t>(process_memory().resident_bytes) - before, 4 << 20);
 }
 
 TEST_P(EachForm, EndsWithWhatTheSinkThrows) {
