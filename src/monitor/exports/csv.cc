@@ -66,9 +66,8 @@ bool take(const std::string& text, T& place) {
   } else if constexpr (std::is_same_v<T, bool>) {
     place = text == "true";
     return place || text == "false";
-  } else if constexpr (std::is_same_v<T, std::optional<int64_t>>) {
-    return parse(text, place.emplace());
-  } else if constexpr (std::is_same_v<T, std::optional<double>>) {
+  } else if constexpr (std::is_same_v<T, std::optional<int64_t>> ||
+                       std::is_same_v<T, std::optional<double>>) {
     return parse(text, place.emplace());
   } else {
     return parse(text, place);
