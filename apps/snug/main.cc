@@ -41,6 +41,8 @@ constexpr std::array kCommands = {
                 make_token_command},
     CommandInfo{"cache", "ACTION", "show and clear what the service keeps of earlier requests",
                 kCacheExamples, make_cache_command},
+    CommandInfo{"export", "", "write the history of jobs for other programs", kExportExamples,
+                make_export_command},
     CommandInfo{"system", "", "show processor, kernels, memory and limits", kSystemExamples,
                 make_system_command},
     CommandInfo{"calibrate", "", "measure how fast this machine is, for predicting times", kCalibrateExamples,
