@@ -13,6 +13,7 @@ export function formatBytes(bytes: number): string {
 }
 
 export function formatSeconds(seconds: number): string {
+  if (seconds === 0) return '0 s';
   if (seconds < 0.095) return `${Math.max(1, Math.round(seconds * 1000))} ms`;
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   if (seconds < 59.5) return `${Math.round(seconds)} s`;
@@ -27,4 +28,26 @@ export function formatSeconds(seconds: number): string {
 
 export function formatTime(rfc3339: string): string {
   return new Date(rfc3339).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+}
+
+export function formatPercent(percent: number): string {
+  return `${percent !== 0 && Math.abs(percent) < 9.95 ? percent.toFixed(1) : Math.round(percent)} %`;
+}
+
+// Of a whole: 0.25 is 25 %.
+export function formatShare(share: number): string {
+  return formatPercent(share * 100);
+}
+
+export function formatCount(count: number): string {
+  return Number.isInteger(count) ? count.toLocaleString('en-GB') : count.toPrecision(3);
+}
+
+// Of the reader's day, from milliseconds since 1970.
+export function formatClock(milliseconds: number): string {
+  return new Date(milliseconds).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
+}
+
+export function formatDay(milliseconds: number): string {
+  return new Date(milliseconds).toLocaleDateString('en-GB', { weekday: 'short', day: 'numeric' });
 }
