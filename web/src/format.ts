@@ -13,7 +13,6 @@ export function formatBytes(bytes: number): string {
 }
 
 export function formatSeconds(seconds: number): string {
-  if (seconds === 0) return '0 s';
   if (seconds < 0.095) return `${Math.max(1, Math.round(seconds * 1000))} ms`;
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   if (seconds < 59.5) return `${Math.round(seconds)} s`;
@@ -30,7 +29,10 @@ export function formatTime(rfc3339: string): string {
   return new Date(rfc3339).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 }
 
+// Never rounded to nothing or to the whole: 99.96 % of success is not success.
 export function formatPercent(percent: number): string {
+  if (percent > 0 && percent < 0.05) return 'under 0.1 %';
+  if (percent > 99 && percent < 100) return `${(Math.floor(percent * 10) / 10).toFixed(1)} %`;
   return `${percent !== 0 && Math.abs(percent) < 9.95 ? percent.toFixed(1) : Math.round(percent)} %`;
 }
 

@@ -13,9 +13,10 @@ function noise(n) {
   return x - Math.floor(x);
 }
 
-// How busy the machine was: people make pictures by day.
+// How busy the machine was: people make pictures by day, and here it is always afternoon.
+const START_MS = Date.now();
 function busyness(ms) {
-  const hour = (ms / HOUR_MS) % 24;
+  const hour = (((ms - START_MS) / HOUR_MS + 15) % 24 + 24) % 24;
   const wave = Math.max(0, Math.sin(((hour - 7) / 24) * 2 * Math.PI));
   return Math.min(1, wave * (0.55 + 0.6 * noise(Math.floor(ms / 900_000))) + 0.04 * noise(ms / 1000));
 }
@@ -32,7 +33,7 @@ function sampleAt(name, ms) {
 
 function history(now, hours) {
   const step = Math.max(5, (hours * 3600) / 288);
-  const times = Array.from({ length: 288 }, (_, i) => now - (287 - i) * step * 1000);
+  const times = Array.from({ length: 288 }, (_, i) => now - (288 - i) * step * 1000);
   // The service was off for a while, as services are.
   const kept = times.filter((ms) => Math.abs(ms - (now - hours * HOUR_MS * 0.62)) > hours * HOUR_MS * 0.02);
   const capped = (name, value) => (name.endsWith('_percent') ? Math.min(100, value) : value);

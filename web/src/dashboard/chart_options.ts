@@ -3,8 +3,9 @@
 import uPlot from 'uplot';
 
 import { formatClock, formatDay } from '../format';
+import { axisText, logarithmicSplits, POWERS_OF_TWO, timeSplits } from './axis_splits';
 import type { ChartSpec, SpecSeries } from './chart_spec';
-import { formatValue, type Unit } from './units';
+import type { Unit } from './units';
 
 export interface Paint {
   tones: Record<string, string>;
@@ -14,7 +15,6 @@ export interface Paint {
 
 const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
 const DASHES: Record<string, number[]> = { 'line-1': [6, 3], 'line-2': [2, 3], 'line-3': [8, 3, 2, 3], guide: [4, 4] };
-const POWERS_OF_TWO = Array.from({ length: 50 }, (_, i) => 2 ** i);
 
 // In the order of seriesOf: the lines, then the highest values that bands reach up to.
 export function dataOf(spec: ChartSpec): uPlot.AlignedData {
@@ -106,13 +106,6 @@ function xAxis(spec: ChartSpec, current: () => ChartSpec, paint: Paint): uPlot.A
   };
 }
 
-// At whole steps of the reader's own day.
-export function timeSplits(least: number, most: number, step: number, offsetSeconds = new Date(least * 1000).getTimezoneOffset() * 60): number[] {
-  const splits: number[] = [];
-  for (let at = Math.ceil((least - offsetSeconds) / step) * step + offsetSeconds; at <= most; at += step) splits.push(at);
-  return splits;
-}
-
 function timeLabel(ms: number, [from, to]: [number, number]): string {
   return to - from > 2.5 * 86_400 ? formatDay(ms) : formatClock(ms);
 }
@@ -125,9 +118,13 @@ function yAxis(spec: ChartSpec, paint: Paint): uPlot.Axis {
   };
 }
 
+// How many marks the axis has room for; the first axis is the horizontal one.
+const marksOf = (u: uPlot, axis: number): number => Math.max(2, Math.floor(axis === 0 ? u.width / 84 : u.height / 34));
+
 function splitsOf(unit: Unit, isLogarithmic = false): uPlot.Axis {
-  const values: uPlot.Axis.Values = (_u, splits) => splits.map((value) => (value === null ? '' : formatValue(value, unit)));
-  if (isLogarithmic) return { values };
-  if (unit === 'bytes' || unit === 'bytes_per_second') return { values, incrs: POWERS_OF_TWO };
+  const values: uPlot.Axis.Values = (_u, splits) => splits.map((value) => axisText(value, unit));
+  const isBytes = unit === 'bytes' || unit === 'bytes_per_second';
+  if (isLogarithmic) return { values, splits: (u, axis, least, most) => logarithmicSplits(least, most, isBytes, marksOf(u, axis)), filter: (_u, splits) => splits };
+  if (isBytes) return { values, incrs: POWERS_OF_TWO };
   return unit === 'count' ? { values, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 10_000] } : { values };
 }

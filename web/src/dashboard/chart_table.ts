@@ -8,7 +8,7 @@ export interface ChartTable {
   left: number; // rows that were left out
 }
 
-export const MOST_ROWS = 48;
+export const MOST_ROWS = 24;
 
 // Indices of at most `most` of `count`, evenly spread, the last always among them: it is the newest.
 export function evenly(count: number, most: number): number[] {

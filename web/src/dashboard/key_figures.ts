@@ -1,5 +1,5 @@
 // The figures at the top of the dashboard. What is not known says why, in the server's words where it has some.
-import { isKnown, type DashboardData, type Known, type Resources } from './data';
+import { isKnown, type DashboardData, type Resources } from './data';
 import { memoryInUse } from './resource_series';
 import { capital } from './summaries';
 import { formatValue, type Unit } from './units';
@@ -25,7 +25,8 @@ function figure(label: string, value: unknown, unit: Unit, reason: string, besid
   return isKnown(value) ? { label, text: formatValue(value, unit), beside, reason: '' } : { label, text: null, beside: '', reason };
 }
 
-const of = (value: Known | unknown, unit: Unit, after: string): string => (isKnown(value) ? `${formatValue(value, unit)} ${after}` : '');
+const of = (value: unknown, unit: Unit, words: string): string => (isKnown(value) ? `${formatValue(value, unit)} ${words}` : '');
+const after = (words: string, value: unknown, unit: Unit): string => (isKnown(value) ? `${words} ${formatValue(value, unit)}` : '');
 
 export function resourceFigures(data: DashboardData): Figure[] {
   const now = data.resources;
@@ -33,9 +34,9 @@ export function resourceFigures(data: DashboardData): Figure[] {
     figure('CPU', now?.cpu_percent, 'percent', reasonOf(now, 'cpu_percent'), of(now?.process_cpu_percent, 'percent', 'by Snug')),
     figure(
       'Memory in use', now === undefined ? null : memoryInUse(now), 'bytes',
-      reasonOf(now, 'memory_available_bytes', 'memory_total_bytes'), of(now?.memory_total_bytes, 'bytes', 'there'),
+      reasonOf(now, 'memory_available_bytes', 'memory_total_bytes'), after('of', now?.memory_total_bytes, 'bytes'),
     ),
-    figure('Disk free', now?.disk_free_bytes, 'bytes', reasonOf(now, 'disk_free_bytes'), of(now?.disk_total_bytes, 'bytes', 'there')),
+    figure('Disk free', now?.disk_free_bytes, 'bytes', reasonOf(now, 'disk_free_bytes'), after('of', now?.disk_total_bytes, 'bytes')),
     figure('Temperature', now?.temperature_celsius, 'celsius', reasonOf(now, 'temperature_celsius')),
     figure(
       'GPU', now?.gpu_utilization_percent, 'percent', reasonOf(now, 'gpu_utilization_percent'),
@@ -54,7 +55,7 @@ export function jobFigures(data: DashboardData): Figure[] {
     figure('Jobs done', done, 'count', 'The server has not told its jobs.', of(jobs?.totals.failed, 'count', 'failed')),
     figure('Success', jobs?.success_rate, 'share', NO_JOB),
     figure('From the cache', jobs?.cache_rate, 'share', NO_JOB),
-    figure('Generation, median', generation?.p50_seconds, 'seconds', NO_RUN, of(generation?.p95_seconds, 'seconds', 'for 19 of 20')),
-    figure('Waiting, median', queue?.p50_seconds, 'seconds', NO_RUN, of(queue?.p95_seconds, 'seconds', 'for 19 of 20')),
+    figure('Generation, median', generation?.p50_seconds, 'seconds', NO_RUN, after('p95', generation?.p95_seconds, 'seconds')),
+    figure('Waiting, median', queue?.p50_seconds, 'seconds', NO_RUN, after('p95', queue?.p95_seconds, 'seconds')),
   ];
 }

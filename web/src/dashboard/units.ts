@@ -40,7 +40,7 @@ export function formatValue(value: number, unit: Unit): string {
     case 'bytes_per_second':
       return `${formatBytes(value)}/s`;
     case 'seconds':
-      return value < 0 ? `−${formatSeconds(-value)}` : formatSeconds(value);
+      return secondsText(value);
     case 'celsius':
       return `${Math.round(value)} °C`;
     case 'hertz':
@@ -58,6 +58,13 @@ export function formatValue(value: number, unit: Unit): string {
     case 'count':
       return formatCount(value);
   }
+}
+
+// Measured ones, which may be nothing; predictions never are.
+function secondsText(seconds: number): string {
+  if (seconds < 0) return `−${secondsText(-seconds)}`;
+  if (seconds < 0.0005) return seconds === 0 ? '0 s' : 'under 1 ms';
+  return formatSeconds(seconds);
 }
 
 const SPELT: Record<string, string> = { cpu: 'CPU', gpu: 'GPU', io: 'I/O', iowait: 'waiting for a disk', p50: 'median' };
