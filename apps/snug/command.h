@@ -21,6 +21,9 @@ class Command {
 
   // Called once, before run; the options write into this object.
   virtual void add_options(CLI::App& app) = 0;
+  // What run is given; `file` as --config names it, else empty. `snug config` alone does without: it is there
+  // for a file with mistakes as well.
+  virtual Configuration read_configuration(const std::string& file) { return load_configuration(file); }
   virtual int run(const Configuration& configuration) = 0;
 };
 
@@ -36,6 +39,7 @@ struct CommandInfo {
 std::unique_ptr<Command> make_cache_command();
 std::unique_ptr<Command> make_calibrate_command();
 std::unique_ptr<Command> make_choose_command();
+std::unique_ptr<Command> make_config_command();
 std::unique_ptr<Command> make_generate_command();
 std::unique_ptr<Command> make_inspect_command();
 std::unique_ptr<Command> make_models_command();
@@ -89,6 +93,12 @@ inline constexpr std::string_view kTokenExamples =
     "snug token list --json\n"
     "snug token revoke 01JD0000000000000000000000\n";
 inline constexpr std::string_view kCacheExamples = "snug cache stats\nsnug cache clear results\n";
+inline constexpr std::string_view kConfigExamples =
+    "snug config\n"
+    "snug config set threads 8 memory 2GiB\n"
+    "snug config set model_folders ~/models:/srv/models\n"
+    "snug config restore\n"
+    "snug config backups --json\n";
 inline constexpr std::string_view kSystemExamples = "snug system\nsnug system --json\n";
 inline constexpr std::string_view kTuneExamples =
     "snug tune\nsnug tune --seconds 4 --dry-run\nsnug tune --json\n";
