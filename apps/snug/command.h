@@ -21,6 +21,9 @@ class Command {
 
   // Called once, before run; the options write into this object.
   virtual void add_options(CLI::App& app) = 0;
+  // What run is given; `file` as --config names it, else empty. `snug config` alone does without: it is there
+  // for a file with mistakes as well.
+  virtual Configuration read_configuration(const std::string& file) { return load_configuration(file); }
   virtual int run(const Configuration& configuration) = 0;
 };
 
@@ -37,6 +40,7 @@ std::unique_ptr<Command> make_cache_command();
 std::unique_ptr<Command> make_calibrate_command();
 std::unique_ptr<Command> make_choose_command();
 std::unique_ptr<Command> make_export_command();
+std::unique_ptr<Command> make_config_command();
 std::unique_ptr<Command> make_generate_command();
 std::unique_ptr<Command> make_inspect_command();
 std::unique_ptr<Command> make_models_command();
@@ -95,6 +99,12 @@ inline constexpr std::string_view kExportExamples =
     "snug export --hours 168 --details\n"
     "snug export --format influx --hours 1 --output -\n"
     "snug export --format otlp --output traces.jsonl\n";
+inline constexpr std::string_view kConfigExamples =
+    "snug config\n"
+    "snug config set threads 8 memory 2GiB\n"
+    "snug config set model_folders ~/models:/srv/models\n"
+    "snug config restore\n"
+    "snug config backups --json\n";
 inline constexpr std::string_view kSystemExamples = "snug system\nsnug system --json\n";
 inline constexpr std::string_view kTuneExamples =
     "snug tune\nsnug tune --seconds 4 --dry-run\nsnug tune --json\n";

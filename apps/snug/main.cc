@@ -43,6 +43,8 @@ constexpr std::array kCommands = {
                 kCacheExamples, make_cache_command},
     CommandInfo{"export", "", "write the history of jobs for other programs", kExportExamples,
                 make_export_command},
+    CommandInfo{"config", "[ACTION]", "show settings, change them in the file, take changes back",
+                kConfigExamples, make_config_command},
     CommandInfo{"system", "", "show processor, kernels, memory and limits", kSystemExamples,
                 make_system_command},
     CommandInfo{"calibrate", "", "measure how fast this machine is, for predicting times", kCalibrateExamples,
@@ -117,7 +119,7 @@ int run_command(const CommandInfo& info, std::span<const char* const> arguments)
   describe(info, app, shared);
   if (!parse_flags(app, arguments)) return 0;
   log::start();
-  const Configuration configuration = load_configuration(shared.config);
+  const Configuration configuration = command->read_configuration(shared.config);
   spdlog::set_level(spdlog::level::from_str(configuration.log_level));
   log::set_format(configuration.log_format == "json" ? log::Format::kJson : log::Format::kText);
   return command->run(configuration);

@@ -1,7 +1,7 @@
 // The user's defaults: a TOML file, overridden by the environment, overridden by flags (the command line does
 // the last). configuration_settings() is the one visible list of what can be set; reading, checking and
 // docs/configuration.md (through `snug help configuration`) come from it. To add a setting: a member here, a
-// row in configuration.cc.
+// row in configuration.cc. configuration_edit.h changes the file.
 //
 // Called once by main. What a value means is for whoever takes it: whether a folder exists is found out when
 // it is used.
@@ -67,6 +67,7 @@ struct Setting {
 };
 
 std::span<const Setting> configuration_settings();
+const Setting* find_setting(std::string_view key);  // null: there is none
 // "text", "list of texts", "integer", "truth value".
 std::string_view type_name(const Setting& setting);
 
@@ -77,6 +78,14 @@ std::string configuration_path();
 // SNUG_CONFIG's. Throws not_found, io_error, too_large, bad_config (malformed TOML, an unknown key, a wrong
 // type or value; naming file, line and key), invalid_argument (an environment variable's value).
 Configuration load_configuration(const std::string& path = {});
+
+// What load_configuration reads of a file. Throws as it does.
+std::string read_configuration_text(const std::string& path);
+// What a file with this text sets, over the defaults; variables are not looked at. `name` is for messages.
+// Throws bad_config.
+Configuration parse_configuration(const std::string& text, const std::string& name);
+// And with what variables say in its place. Throws invalid_argument.
+Configuration with_environment(Configuration configuration);
 
 // The list as a Markdown table, for `snug help configuration` and docs/configuration.md.
 std::string describe_settings();
