@@ -282,6 +282,8 @@ TEST(HistoryOfAYearTest, AnswersEveryWindowAndPageAtOnce) {
   page.only_ended = false;
   page.state = "queued";
   timed("page of what waits", [&] { EXPECT_TRUE(store.records(page).empty()); });
+  page.state.clear();
+  timed("newest page, also of what waits", [&] { EXPECT_EQ(store.records(page).size(), 100U); });
   timed("one record", [&] { EXPECT_TRUE(store.find("made-77777").has_value()); });
   timed("groups", [&] { EXPECT_EQ(store.groups({}).size(), 12U); });
   timed("count", [&] { EXPECT_EQ(store.count({}), 100'000); });
