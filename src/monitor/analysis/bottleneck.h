@@ -37,6 +37,8 @@ inline constexpr double kLeastShare = 0.02;       // that is worth a word
 inline constexpr double kSignificantShare = 0.1;  // that comes before compute
 std::string_view severity_of(BottleneckKind kind, double share);
 
+// Its JSON may throw where memory is refused, which its members are declared not to.
+// NOLINTNEXTLINE(bugprone-exception-escape)
 struct Bottleneck {
   BottleneckKind kind = BottleneckKind::kCompute;
   std::string severity;

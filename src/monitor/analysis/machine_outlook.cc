@@ -11,7 +11,7 @@ namespace {
 constexpr double kHourSeconds = 3600;
 // A day; a shorter history is asked for as much as it can tell.
 constexpr size_t kMostHoursAhead = 24;
-constexpr int64_t kMostWaits = 5000;
+constexpr int64_t kMostWaits = 3000;
 
 std::vector<double> seconds_since(const History& history, int64_t from_ms) {
   std::vector<double> seconds;

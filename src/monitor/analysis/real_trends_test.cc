@@ -24,7 +24,7 @@ std::vector<RunRecord> real_runs(const std::vector<int64_t>& steps) {
   std::map<int64_t, KeptRun> kept;
   GenerateOptions options;
   options.model = open_model({});
-  for (const int64_t count : {2, 3}) {  // the first loads, the next is not yet warm
+  for (const int64_t count : {2, 6}) {  // the first loads, the next is not yet warm
     for (int i = 0; i < 3; ++i) {
       options.kept = &kept[count];
       RequestFields fields = small_request(count);
@@ -50,6 +50,13 @@ std::vector<RunRecord> real_runs(const std::vector<int64_t>& steps) {
 bool raises_alarm(const std::vector<RunRecord>& records) {
   const SeriesFindings findings = find_in_series(make_run_series(records));
   EXPECT_EQ(findings.looked_at, 1U);
+  for (const SeriesFinding& finding : findings.found) {
+    for (const Shift& shift : finding.shifts)
+      std::printf("  shift at run %zu: %.3f s to %.3f s, p %.2g\n", shift.change.index,
+                  shift.change.level_before, shift.change.level_after, shift.change.p_value);
+    if (finding.trend)
+      std::printf("  trend by %.0f %%, p %.2g\n", 100 * finding.trend_relative, finding.trend->p_value);
+  }
   return std::any_of(findings.found.begin(), findings.found.end(),
                      [](const SeriesFinding& finding) { return finding.alarm(); });
 }
@@ -82,7 +89,7 @@ TEST(RealTrendsTest, RunsThatBecomeSlowerAreFound) {
   int found = 0;
   for (int trial = 0; trial < 3 && found == 0; ++trial) {
     std::vector<int64_t> steps(kRuns, 2);
-    std::fill(steps.begin() + kRuns / 2, steps.end(), 3);
+    std::fill(steps.begin() + kRuns / 2, steps.end(), 6);
     found += raises_alarm(real_runs(steps)) ? 1 : 0;
   }
   EXPECT_EQ(found, 1);

@@ -56,7 +56,7 @@ struct RunSeries {
 std::vector<RunSeries> make_run_series(const std::vector<RunRecord>& records);
 
 // Of jobs that ended in [from_ms, to_ms): the newest `most` of them.
-inline constexpr int64_t kMostSeriesRuns = 5000;
+inline constexpr int64_t kMostSeriesRuns = 2000;  // some 50 ms to read
 std::vector<RunSeries> read_run_series(Database& database, int64_t from_ms, int64_t to_ms,
                                        int64_t most = kMostSeriesRuns);
 

@@ -34,7 +34,7 @@ inline constexpr size_t kLeastRuns = 30;  // fewer do not show how runs in a row
 struct SeriesOptions {
   double false_alarms = 0.02;
   double least_change = 0.05;  // of the median
-  size_t most_points = 500;    // the newest of a series: what was long ago is no news
+  size_t most_points = 200;    // the newest of a series: what was long ago is no news
 };
 
 struct Shift {

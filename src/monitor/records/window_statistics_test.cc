@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ctime>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -236,7 +237,14 @@ constexpr double kSlowdown = 10;
 constexpr double kSlowdown = 1;
 #endif
 
-// A page's 200 ms, with room for a machine that does something else as well.
+// Of this thread, in which SQLite works too: what else the machine does is not in it.
+double thread_cpu_seconds() {
+  timespec time = {};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
+// A page's 200 ms.
 TEST(HistoryOfAYearTest, AnswersEveryWindowAndPageAtOnce) {
   const TemporaryFolder folder;
   DatabaseOptions options;
@@ -251,9 +259,9 @@ TEST(HistoryOfAYearTest, AnswersEveryWindowAndPageAtOnce) {
   const auto timed = [&](const std::string& what, const auto& work) {
     double best = 1e9;  // of two: the first also reads the file
     for (int i = 0; i < 2; ++i) {
-      const Stopwatch watch;
+      const double before = thread_cpu_seconds();
       work();
-      best = std::min(best, watch.seconds());
+      best = std::min(best, thread_cpu_seconds() - before);
     }
     std::printf("  %-42s %6.1f ms\n", what.c_str(), best * 1e3);
     slowest = std::max(slowest, best);
@@ -282,6 +290,8 @@ TEST(HistoryOfAYearTest, AnswersEveryWindowAndPageAtOnce) {
   page.only_ended = false;
   page.state = "queued";
   timed("page of what waits", [&] { EXPECT_TRUE(store.records(page).empty()); });
+  page.state.clear();
+  timed("newest page, also of what waits", [&] { EXPECT_EQ(store.records(page).size(), 100U); });
   timed("one record", [&] { EXPECT_TRUE(store.find("made-77777").has_value()); });
   timed("groups", [&] { EXPECT_EQ(store.groups({}).size(), 12U); });
   timed("count", [&] { EXPECT_EQ(store.count({}), 100'000); });
