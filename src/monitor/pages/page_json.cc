@@ -15,7 +15,7 @@ ordered_json mb_json(const std::optional<int64_t>& bytes) {
   return bytes.has_value() ? ordered_json(static_cast<double>(*bytes) / kMebibyte) : ordered_json();
 }
 
-std::string iso_time(int64_t ms_since_1970) {
+std::string page_time(int64_t ms_since_1970) {
   using std::chrono::milliseconds;
   const milliseconds since(ms_since_1970);
   const auto seconds = std::chrono::floor<std::chrono::seconds>(since);
@@ -23,8 +23,8 @@ std::string iso_time(int64_t ms_since_1970) {
                      (since - seconds).count());
 }
 
-ordered_json iso_time_json(const std::optional<int64_t>& ms_since_1970) {
-  return ms_since_1970.has_value() ? ordered_json(iso_time(*ms_since_1970)) : ordered_json();
+ordered_json page_time_json(const std::optional<int64_t>& ms_since_1970) {
+  return ms_since_1970.has_value() ? ordered_json(page_time(*ms_since_1970)) : ordered_json();
 }
 
 }  // namespace snug

@@ -86,8 +86,8 @@ ordered_json task_json(const RunRecord& record) {
   json["model_type"] = or_null(record.architecture);
   json["resolution"] = fmt::format("{}x{}", record.width, record.height);
   json["steps"] = record.steps;
-  json["start_time"] = iso_time_json(record.started_ms);
-  json["end_time"] = iso_time_json(record.finished_ms);
+  json["start_time"] = page_time_json(record.started_ms);
+  json["end_time"] = page_time_json(record.finished_ms);
   json["generation_time_seconds"] = or_null(generation_seconds(record));
   json["model_load_time_seconds"] = or_null(record.load_seconds);
   json["peak_vram_usage_mb"] = mb_json(record.gpu_memory_bytes);
