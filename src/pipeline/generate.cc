@@ -237,8 +237,15 @@ class Run {
       own.runs = phase.runs();
       own.predicted_seconds = phase.predicted_seconds();
       own.predicted_stall_seconds = figures.phases[p].stall_seconds;
+      own.flops = phase.flops_per_run * phase.runs();
+      own.bytes = phase.bytes_per_run * phase.runs();
       own.measures = phase_measures(phase);
+      own.streamed_bytes = phase.measures.streamed_bytes;
+      own.spilled_bytes = phase.measures.spilled_bytes;
+      own.passes = phase.measures.passes;
+      own.bands = phase.measures.most_bands;
     }
+    report.peak_kinds = peak_by_kind(run.plan, figures.phases[figures.fullest_phase], figures.gap_bytes);
     report.rates = rates_source_name(run.rates_source);
     report.budget_limited_by = run.budget.limited_by;
     report.changes = fitted.changes;

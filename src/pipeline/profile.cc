@@ -17,12 +17,6 @@ using nlohmann::ordered_json;
 
 double sum(const std::vector<double>& values) { return std::accumulate(values.begin(), values.end(), 0.0); }
 
-// Nominal bytes. Of an embedding's table only the rows that are looked up are read, not all of it.
-double node_bytes(const Graph& graph, const Node& node) {
-  if (node.op != Op::kEmbedding) return graph.cost(node).bytes;
-  return 2 * static_cast<double>(graph.value(node.output).bytes());
-}
-
 ProfileLine describe(const Phase& phase, NodeId id, const PeakRates& peaks) {
   const Node& node = phase.graph.node(id);
   const Value& output = phase.graph.value(node.output);
@@ -35,7 +29,7 @@ ProfileLine describe(const Phase& phase, NodeId id, const PeakRates& peaks) {
   line.nodes = 1;
   line.is_heavy = work_kind(node.op) != WorkKind::kMemory;
   line.flops = phase.graph.cost(node).flops * phase.runs();
-  line.bytes = node_bytes(phase.graph, node) * phase.runs();
+  line.bytes = nominal_bytes(phase.graph, node) * phase.runs();
   const bool narrow = output.dtype == DType::kBF16 && peaks.bf16_flops > 0;
   const double peak_flops = narrow ? peaks.bf16_flops : peaks.f32_flops;
   const double compute = peak_flops > 0 ? line.flops / peak_flops : 0;

@@ -63,15 +63,53 @@ TEST(Profile, SumsAreThoseOfThePhase) {
       EXPECT_NEAR(
           own.kernel_seconds + own.move_seconds + own.wait_seconds + own.other_seconds + own.host_seconds,
           own.total_seconds, 0.01 * own.total_seconds);
-      double flops = 0;
-      for (const ProfileLine& line : own.nodes) flops += line.flops;
+      double flops = 0, bytes = 0;
+      for (const ProfileLine& line : own.nodes) {
+        flops += line.flops;
+        bytes += line.bytes;
+      }
       EXPECT_NEAR(flops, phase.flops_per_run * phase.runs(), 1e-6 * flops + 1);
+      // Work that the report states without a profile.
+      EXPECT_NEAR(report.phases[p].flops, flops, 1e-6 * flops + 1);
+      EXPECT_NEAR(report.phases[p].bytes, bytes, 1e-6 * bytes + 1);
       EXPECT_GE(own.light_seconds(), -1e-9);
       ++checked;
     }
   };
   generate(small_request(), options);
   EXPECT_GE(checked, 4);
+}
+
+TEST(Profile, TheReportHoldsThePlansMeasuresAndPeakInNumbers) {
+  RequestFields fields = small_request();
+  fields.width = fields.height = 256;
+  fields.memory = "60MiB";
+  GenerateOptions options;
+  uint64_t streamed_bytes = 0;
+  options.executed = [&](const PlannedRun& run, const Executor&, const RunReport& report) {
+    uint64_t peak_bytes = 0;
+    for (const auto& [name, bytes] : report.peak_kinds) peak_bytes += bytes;
+    EXPECT_EQ(peak_bytes, run.plan.peak_bytes());
+    const json made = json::parse(to_json(report));
+    EXPECT_EQ(made["planned"]["peak_by_kind"].size(), report.peak_kinds.size());
+    EXPECT_EQ(made["planned"]["peak_by_kind"]["process"], run.plan.process_bytes);
+    int most_bands = 1;
+    for (size_t p = 0; p < run.plan.phases.size(); ++p) {
+      const PhaseMeasures& planned = run.plan.phases[p].measures;
+      const json& told = made["phases"][p];
+      EXPECT_EQ(told["streamed_bytes"], planned.streamed_bytes);
+      EXPECT_EQ(told["spilled_bytes"], planned.spilled_bytes);
+      EXPECT_EQ(told["passes"], planned.passes);
+      EXPECT_EQ(told["bands"], planned.most_bands);
+      EXPECT_GT(told["flops"].get<double>(), 0);
+      EXPECT_GT(told["bytes"].get<double>(), 0);
+      streamed_bytes += planned.streamed_bytes;
+      most_bands = std::max(most_bands, planned.most_bands);
+    }
+    // The budget is one that has to be met by something.
+    EXPECT_TRUE(streamed_bytes > 0 || most_bands > 1);
+  };
+  generate(fields, options);
 }
 
 // The least over tries: other programs can come between two watches.

@@ -19,6 +19,12 @@ ordered_json phases_json(const std::vector<PhaseReport>& phases) {
                     {"predicted_waiting_seconds", phase.predicted_stall_seconds},
                     {"waiting_seconds", phase.stall_seconds},
                     {"read_bytes", phase.read_bytes},
+                    {"flops", phase.flops},
+                    {"bytes", phase.bytes},
+                    {"streamed_bytes", phase.streamed_bytes},
+                    {"spilled_bytes", phase.spilled_bytes},
+                    {"passes", phase.passes},
+                    {"bands", phase.bands},
                     {"measures", phase.measures}});
   }
   return list;
@@ -76,6 +82,8 @@ std::string to_json(const RunReport& r) {
                      {"peak_bytes", r.planned_peak_bytes},
                      {"seconds", r.predicted_seconds},
                      {"rates", r.rates}};
+  json["planned"]["peak_by_kind"] = ordered_json::object();
+  for (const auto& [name, bytes] : r.peak_kinds) json["planned"]["peak_by_kind"][name] = bytes;
   json["measured"] = {{"arena_bytes", r.used_arena_bytes},
                       {"peak_bytes", r.peak_bytes.has_value() ? ordered_json(*r.peak_bytes) : ordered_json()},
                       {"seconds", r.phase_seconds()}};

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
@@ -20,7 +21,13 @@ struct PhaseReport {
   double predicted_seconds = 0, seconds = 0;
   double predicted_stall_seconds = 0, stall_seconds = 0;  // kernels waiting for weights
   uint64_t read_bytes = 0;
+  // The nominal work of all planned runs, by the ops' definitions: bytes are those of each operand, once.
+  double flops = 0, bytes = 0;
+  // Planned: what the phase does to get along with its budget, in words and in numbers. Streamed and spilled
+  // are of one run, bands the most that an operator is computed in.
   std::vector<std::string> measures;  // "bands: 34 operators by rows, in up to 12 bands"
+  uint64_t streamed_bytes = 0, spilled_bytes = 0;
+  int passes = 1, bands = 1;
 };
 
 struct RunReport {
@@ -51,6 +58,10 @@ struct RunReport {
   std::vector<PhaseReport> phases;         // in the plan's order
   uint64_t planned_arena_bytes = 0, used_arena_bytes = 0;  // used: the high-water mark
   uint64_t planned_peak_bytes = 0;
+  // What planned_peak_bytes is the sum of: bytes alive at the arena's fullest instant, by kind, and what the
+  // process and the pipeline hold beside it. Names and order as in the plan's JSON (plan_figures.h). Empty
+  // before there is a plan.
+  std::vector<std::pair<std::string, uint64_t>> peak_kinds;
   std::optional<uint64_t> peak_bytes;  // of the process, by the kernel, without what it keeps of
                                        // other runs; absent when the run was not alone, or did not begin it
 

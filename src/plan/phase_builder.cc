@@ -58,6 +58,7 @@ class PhaseBuilder {
       phase_->kernel_names[static_cast<size_t>(node.id)] = node.kernel->name;
       phase_->declined[static_cast<size_t>(node.id)] = node.kernel->declined;
       phase_->flops_per_run += node.flops;
+      phase_->bytes_per_run += node.bytes;
     }
     phase_->first_run_seconds = choice_.times.first_run_seconds;
     phase_->later_run_seconds = choice_.times.later_run_seconds;

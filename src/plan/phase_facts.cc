@@ -15,6 +15,11 @@ WorkKind work_kind(Op op) {
   }
 }
 
+double nominal_bytes(const Graph& graph, const Node& node) {
+  if (node.op != Op::kEmbedding) return graph.cost(node).bytes;
+  return 2 * static_cast<double>(graph.value(node.output).bytes());
+}
+
 namespace {
 
 NodeFacts facts_of(const Graph& graph, NodeId id, KernelSource& kernels) {
@@ -29,6 +34,7 @@ NodeFacts facts_of(const Graph& graph, NodeId id, KernelSource& kernels) {
   facts.pixel_step = pixel_step(node.op, node.attrs, facts.spec.operands, facts.spec.output);
   facts.pixel_step = std::min(facts.pixel_step * facts.kernel->pixel_multiple, facts.whole.pixels.size());
   facts.flops = graph.cost(node).flops;
+  facts.bytes = nominal_bytes(graph, node);
   facts.kind = work_kind(node.op);
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     if (node.inputs[i] == kNoValue) continue;

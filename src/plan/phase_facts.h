@@ -15,6 +15,10 @@ namespace snug {
 // Which rate bounds it.
 WorkKind work_kind(Op op);
 
+// Bytes of a node's operands, each counted once: the least that it moves. Of an embedding's table only the
+// rows that are looked up are read, not all of it.
+double nominal_bytes(const Graph& graph, const Node& node);
+
 // A node that runs (views do not).
 struct NodeFacts {
   NodeId id = kNoNode;
@@ -22,9 +26,9 @@ struct NodeFacts {
   const KernelFacts* kernel = nullptr;
   std::vector<ValueId> inputs;  // as the graph has them; kNoValue for absent ones
   ValueId output = kNoValue;
-  Region whole;            // of the output
-  int64_t pixel_step = 1;  // parts begin and end at its multiples
-  double flops = 0;
+  Region whole;                 // of the output
+  int64_t pixel_step = 1;       // parts begin and end at its multiples
+  double flops = 0, bytes = 0;  // nominal
   double activation_bytes = 0;  // of the inputs that are not weights
   double weight_elements = 0;   // that the kernel turns into its own form in each run
   WorkKind kind = WorkKind::kMemory;

@@ -140,7 +140,7 @@ struct Phase {
   std::vector<std::vector<Declined>> declined;  // by node
   std::vector<PhaseLink> links;                 // inputs that are not the host's
   std::vector<Port> inputs, outputs;
-  double flops_per_run = 0;
+  double flops_per_run = 0, bytes_per_run = 0;  // nominal: by the ops' definitions, each operand once
   PhaseMeasures measures;
   // Predicted by plan/timeline.h, from measured rates or built-in ones (Plan::rates_source).
   double first_run_seconds = 0, later_run_seconds = 0;

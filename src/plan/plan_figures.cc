@@ -302,6 +302,18 @@ uint64_t file_bytes(const Phase& phase, const Load& load) {
   return static_cast<uint64_t>(bytes_of(value.dtype, value.shape.elements() / rows * load.rows.size()));
 }
 
+std::vector<std::pair<std::string, uint64_t>> peak_by_kind(const Plan& plan, const PhaseFigures& figures,
+                                                           std::optional<uint64_t> gap_bytes) {
+  std::vector<std::pair<std::string, uint64_t>> list;
+  for (size_t kind = 0; kind < kBufferKinds; ++kind) {
+    list.emplace_back(buffer_kind_name(static_cast<BufferKind>(kind)), figures.kind_bytes[kind]);
+  }
+  if (gap_bytes.has_value()) list.emplace_back("gaps", *gap_bytes);
+  list.emplace_back("process", plan.process_bytes);
+  list.emplace_back("pictures_and_latents", plan.host_bytes);
+  return list;
+}
+
 std::vector<std::string> phase_measures(const Phase& phase) {
   const PhaseMeasures& own = phase.measures;
   std::vector<std::string> list;

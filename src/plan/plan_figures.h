@@ -5,7 +5,9 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "plan/plan.h"
@@ -47,6 +49,12 @@ struct PlanFigures {
 
 // `unbounded`: the same request planned without a limit, or null when the plan has no need of measures.
 PlanFigures plan_figures(const Plan& plan, const Plan* unbounded, const Rates& rates);
+
+// What is alive at a phase's fullest instant, by name: each BufferKind, "gaps" (where they are given),
+// "process", "pictures_and_latents". With the fullest phase's figures and the plan's gaps the sum is
+// Plan::peak_bytes().
+std::vector<std::pair<std::string, uint64_t>> peak_by_kind(const Plan& plan, const PhaseFigures& figures,
+                                                           std::optional<uint64_t> gap_bytes);
 
 // "bands: 34 operators by rows, in up to 12 bands": those of a phase, without what they cost.
 std::vector<std::string> phase_measures(const Phase& phase);

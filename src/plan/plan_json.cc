@@ -13,12 +13,7 @@ using nlohmann::ordered_json;
 
 ordered_json kinds_json(const Plan& plan, const PhaseFigures& figures, std::optional<uint64_t> gap_bytes) {
   ordered_json json;
-  for (size_t kind = 0; kind < kBufferKinds; ++kind) {
-    json[std::string(buffer_kind_name(static_cast<BufferKind>(kind)))] = figures.kind_bytes[kind];
-  }
-  if (gap_bytes.has_value()) json["gaps"] = *gap_bytes;
-  json["process"] = plan.process_bytes;
-  json["pictures_and_latents"] = plan.host_bytes;
+  for (const auto& [name, bytes] : peak_by_kind(plan, figures, gap_bytes)) json[name] = bytes;
   return json;
 }
 
@@ -56,6 +51,7 @@ ordered_json phase_json(const Plan& plan, size_t index, const PhaseFigures& figu
                        {"instructions", phase.instructions.size()},
                        {"loads", phase.loads.size()},
                        {"flops_per_run", phase.flops_per_run},
+                       {"bytes_per_run", phase.bytes_per_run},
                        {"peak_bytes", figures.live_bytes + plan.process_bytes + plan.host_bytes},
                        {"peak_by_kind", kinds_json(plan, figures, std::nullopt)}};
   json["seconds"] = {{"total", phase.predicted_seconds()},
