@@ -37,11 +37,15 @@ std::unique_ptr<Command> make_cache_command();
 std::unique_ptr<Command> make_calibrate_command();
 std::unique_ptr<Command> make_choose_command();
 std::unique_ptr<Command> make_generate_command();
+std::unique_ptr<Command> make_history_command();
 std::unique_ptr<Command> make_inspect_command();
 std::unique_ptr<Command> make_models_command();
+std::unique_ptr<Command> make_monitor_command();
 std::unique_ptr<Command> make_plan_command();
 std::unique_ptr<Command> make_profile_command();
+std::unique_ptr<Command> make_report_command();
 std::unique_ptr<Command> make_serve_command();
+std::unique_ptr<Command> make_status_command();
 std::unique_ptr<Command> make_system_command();
 std::unique_ptr<Command> make_token_command();
 std::unique_ptr<Command> make_tune_command();
@@ -89,6 +93,19 @@ inline constexpr std::string_view kTokenExamples =
     "snug token list --json\n"
     "snug token revoke 01JD0000000000000000000000\n";
 inline constexpr std::string_view kCacheExamples = "snug cache stats\nsnug cache clear results\n";
+inline constexpr std::string_view kStatusExamples =
+    "snug status\nsnug status --data-folder /var/lib/snug --json\n";
+inline constexpr std::string_view kHistoryExamples =
+    "snug history\n"
+    "snug history --hours 168 --model tiny-landscapes --size 128x128 --done\n"
+    "snug history --limit 20 --before 01JD0000000000000000000000 --json\n";
+inline constexpr std::string_view kReportExamples =
+    "snug report --hours 168\nsnug report --output week.html --hours 168\nsnug report --json\n";
+inline constexpr std::string_view kMonitorExamples =
+    "snug monitor\n"
+    "snug monitor --interval 500ms\n"
+    "snug monitor --once\n"
+    "snug monitor --json --interval 10s >> moments.jsonl\n";
 inline constexpr std::string_view kSystemExamples = "snug system\nsnug system --json\n";
 inline constexpr std::string_view kTuneExamples =
     "snug tune\nsnug tune --seconds 4 --dry-run\nsnug tune --json\n";

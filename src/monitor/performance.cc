@@ -24,7 +24,7 @@ using nlohmann::ordered_json;
 
 constexpr const char* kNothingSamples = "nothing samples the machine here; a running service does";
 // As many as a chart has room for.
-constexpr int64_t kMostPlanPoints = 500, kChartPoints = 360, kLastJobs = 10;
+constexpr int64_t kMostPlanPoints = 500, kChartPoints = 360, kLastJobs = 10, kLastDetails = 5;
 constexpr std::array<std::string_view, 4> kCategories = {"hardware", "configuration", "workflow", "general"};
 
 RecordQuery in_window(const TimeWindow& window) {
@@ -41,7 +41,11 @@ ordered_json or_list(const std::function<ordered_json(const TimeWindow&)>& sourc
   return source ? source(window) : ordered_json::array();
 }
 
-// The share of time that findings of a kind took; 0 when there is none.
+// From this share of the time on a kind of finding is told as a bottleneck. Arithmetic always has a share, so
+// it has to have more than all else together.
+constexpr double kBindingShare = 0.1, kBindingComputeShare = 0.5;
+
+// The share of time that findings of these kinds took; 0 when there is none.
 double share_of(const ordered_json& bottlenecks, std::initializer_list<std::string_view> kinds) {
   double share = 0;
   for (const ordered_json& each : bottlenecks) {
@@ -135,9 +139,14 @@ ordered_json Performance::analysis(int64_t hours) const {
   const WindowStatistics past = read_window_statistics(sources_.database, in_window(asked));
   const std::optional<Summary> generation = past.generation().summary();
   const ordered_json found = or_list(sources_.bottlenecks, asked);
+  const bool is_known = sources_.bottlenecks && past.counts().runs() > 0;
   const auto binds = [&](std::initializer_list<std::string_view> kinds) {
-    return sources_.bottlenecks && past.counts().runs() > 0 ? ordered_json(share_of(found, kinds) > 0)
-                                                            : ordered_json();
+    return is_known ? ordered_json(share_of(found, kinds) >= kBindingShare) : ordered_json();
+  };
+  const auto computes = [&]() -> ordered_json {
+    if (!is_known) return {};
+    return share_of(found, {"compute"}) >= kBindingComputeShare ||
+           share_of(found, {"throttling", "other_programs"}) >= kBindingShare;
   };
   ordered_json advised = ordered_json::array();
   for (const ordered_json& item : advice_list(asked)) advised.push_back(item.at("title"));
@@ -152,8 +161,8 @@ ordered_json Performance::analysis(int64_t hours) const {
           {"bottleneck_analysis",
            {// No run has been on a GPU.
             {"vram_bottleneck", nullptr},
-            {"ram_bottleneck", binds({"memory_pressure", "memory_bandwidth"})},
-            {"cpu_bottleneck", binds({"compute", "throttling", "other_programs"})},
+            {"ram_bottleneck", binds({"memory_pressure"})},
+            {"cpu_bottleneck", computes()},
             {"model_load_bottleneck", binds({"load", "disk"})},
             {"details", found}}},
           {"optimization_recommendations", std::move(advised)},
@@ -187,7 +196,8 @@ ordered_json Performance::optimize(int64_t hours, bool auto_apply) const {
   ordered_json advice = advice_list(window(hours)), applied;
   if (auto_apply) {
     const auto first = std::ranges::find_if(advice, [](const ordered_json& item) {
-      return !item.at("action").is_null() && !item.value("applied", false);
+      // What was carried out before has shown what it does; a person may say to do it again.
+      return !item.at("action").is_null() && item.at("applied").is_null();
     });
     // Where there is nothing to do, nothing was done.
     if (first != advice.end()) applied = apply_advice(first->at("id").get<std::string>())["applied"];
@@ -200,8 +210,12 @@ ordered_json Performance::dashboard(int64_t hours, const Viewer& viewer) const {
   const WindowStatistics past = read_window_statistics(sources_.database, in_window(asked));
   RecordQuery newest = in_window(asked);
   newest.limit = kMostPlanPoints;
-  newest.success_only = newest.runs_only = newest.with_detail = true;
-  const std::vector<RunRecord> runs = RecordStore(sources_.database).records(newest);
+  newest.success_only = newest.runs_only = true;
+  const RecordStore records(sources_.database);
+  const std::vector<RunRecord> runs = records.records(newest);
+  newest.limit = kLastDetails;
+  newest.with_detail = true;
+  const std::vector<RunRecord> detailed = records.records(newest);
   const ordered_json active = operations_active(viewer);
   ordered_json json;
   json["time"] = page_time(sources_.database.now_ms());
@@ -214,7 +228,7 @@ ordered_json Performance::dashboard(int64_t hours, const Viewer& viewer) const {
   json["jobs"] = jobs_figures(past);
   json["durations"] = duration_figures(past);
   json["stages"] = stage_figures(past);
-  json["memory"] = memory_figures(runs, viewer);
+  json["memory"] = memory_figures(detailed, viewer);
   json["plan_error"] = {{"points", plan_error_points(runs, viewer)}};
   json["plan_error"].update(plan_error_figures(past));
   json["bottlenecks"] = or_list(sources_.bottlenecks, asked);

@@ -29,18 +29,18 @@ class UsePlanner;
 
 struct PerformanceSources {
   Database& database;
-  ActiveSource active;              // empty: by the database
+  ActiveSource active = {};         // empty: by the database
   UsePlanner* uses = nullptr;       // null: benchmarks has only what was asked for
-  std::function<ResourceReading()> resources;
+  std::function<ResourceReading()> resources = {};
   // Between two times, in at most so many points; as the page's "resource_history".
-  std::function<nlohmann::ordered_json(int64_t from_ms, int64_t to_ms, int64_t most_points)> history;
+  std::function<nlohmann::ordered_json(int64_t from_ms, int64_t to_ms, int64_t most_points)> history = {};
   // {"word", "reasons"} and [{kind, level, since_ms, ...}].
-  std::function<nlohmann::ordered_json()> status_word, alerts;
+  std::function<nlohmann::ordered_json()> status_word = {}, alerts = {};
   // Of the window: findings, trends; as the pages' "bottlenecks" and "trends".
-  std::function<nlohmann::ordered_json(const TimeWindow&)> bottlenecks, trends;
+  std::function<nlohmann::ordered_json(const TimeWindow&)> bottlenecks = {}, trends = {};
   // The list of advice; and the execution of one, by its id: {"id", "backup", "check"}. Throws not_found.
-  std::function<nlohmann::ordered_json(const TimeWindow&)> advice;
-  std::function<nlohmann::ordered_json(const std::string& id)> apply;
+  std::function<nlohmann::ordered_json(const TimeWindow&)> advice = {};
+  std::function<nlohmann::ordered_json(const std::string& id)> apply = {};
 };
 
 enum class TaskExport { kJson, kCsv };

@@ -16,8 +16,8 @@ namespace snug {
 // Who knows the jobs under way to the last step: the service itself. Another process does without, and sees
 // what the service has written into the database, at most a second old.
 struct ActiveSource {
-  std::function<std::vector<Job>()> jobs;  // running and planned, everybody's; empty: by the database
-  std::function<QueueFigures()> queue;     // empty: by the database
+  std::function<std::vector<Job>()> jobs = {};  // running and planned, everybody's; empty: by the database
+  std::function<QueueFigures()> queue = {};     // empty: by the database
 };
 // Of the service in this process, which must outlive what is returned.
 ActiveSource active_source(Service& service);

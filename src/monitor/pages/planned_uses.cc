@@ -60,11 +60,12 @@ class UsePlanner::Impl {
   Admission admission_;
 };
 
-UsePlanner::UsePlanner(ServiceOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+UsePlanner::UsePlanner(ServiceOptions options) : options_(std::move(options)) {}
 UsePlanner::~UsePlanner() = default;
 
 std::vector<PlannedUse> UsePlanner::uses() {
   const std::scoped_lock lock(mutex_);
+  if (impl_ == nullptr) impl_ = std::make_unique<Impl>(options_);
   const auto now = std::chrono::steady_clock::now();
   if (!kept_.has_value() || now - since_ >= kPlansKept) {
     kept_ = impl_->plan_all();

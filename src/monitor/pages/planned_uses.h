@@ -43,7 +43,8 @@ class UsePlanner {
  private:
   class Impl;
   std::mutex mutex_;
-  const std::unique_ptr<Impl> impl_;            // guarded by mutex_, as all that follows
+  ServiceOptions options_;                       // guarded by mutex_, as all that follows
+  std::unique_ptr<Impl> impl_;                   // made when it is asked first: it opens models
   std::optional<std::vector<PlannedUse>> kept_;
   std::chrono::steady_clock::time_point since_;
 };
