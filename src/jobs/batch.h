@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/stopwatch.h"
 #include "jobs/admission.h"
 #include "jobs/job.h"
 #include "jobs/prepared_job.h"
@@ -15,6 +16,7 @@ struct BatchJob {
   std::shared_ptr<const PreparedJob> prepared;
   int64_t first_picture = 0;  // in the batch
   bool left = false;          // cancelled or ended: nothing more happens to it here
+  Stopwatch since_begun;      // the store has had it as running
 
   int64_t pictures() const { return prepared->request.batch; }
   // Of work that `all` pictures took.

@@ -43,14 +43,14 @@ int64_t next_attempt_ms(const Job& job) {
 }  // namespace
 
 void end_failed(const EngineParts& parts, StopSignal& stop, const Job& job, const Error& error,
-                double seconds) {
+                double seconds, const RunRecord& run) {
   log::warn("job {} failed{}: {}", job.id, error.stage().empty() ? "" : " in stage " + error.stage(),
             error.word());
   const bool again = worth_a_retry(error.code()) && job.state == JobState::kRunning &&
                      job.attempts < parts.options.most_attempts;
   persist(stop, "noting a failure", [&] {
     const auto ended = again ? parts.jobs.retry(job.id, failure_of(error), seconds, next_attempt_ms(job))
-                             : parts.jobs.fail(job.id, failure_of(error), seconds);
+                             : parts.jobs.fail(job.id, failure_of(error), seconds, run);
     if (ended) parts.events.publish({*ended, nullptr});
   });
 }

@@ -51,6 +51,7 @@ void JobRun::run() {
   std::optional<GenerateResult> result;
   std::optional<Error> failure;
   double remake_seconds = 0;
+  if (parts_.options.observer != nullptr) observed_ = parts_.options.observer->run_began();
   try {
     RequestFields fields = ready_.fields;
     fields.memory = parts_.admission.memory_of(fields);
@@ -106,10 +107,14 @@ GenerateOptions JobRun::options(const std::optional<RunCheckpoint>& resume) {
                   [](const BatchJob& job) { return job.job.previews; }))
     options.preview = [this](const HostTensor& latents, int) { preview(latents); };
   options.decoded = [this](const HostTensor& latents, const HostTensor& images) {
+    const Stopwatch watch;
     parts_.previews.learn(*ready_.model, latents, images);
+    learning_seconds_ = watch.seconds();
   };
-  if (parts_.options.observer != nullptr)
-    options.report = [this](const RunReport& report) { parts_.options.observer->run_ended(report); };
+  options.report = [this](const RunReport& report) {
+    report_ = report;
+    if (parts_.options.observer != nullptr) use_ = parts_.options.observer->run_ended(observed_, report);
+  };
   return options;
 }
 
@@ -179,6 +184,7 @@ void JobRun::settle(GenerateResult& result, double seconds) {
       }
       // First, so that who sees the job done and asks again finds it.
       if (result.report.changes.empty()) cache(job, own.pictures);
+      own.run = figures(job);
       end(job, parts_.jobs.finish(job.job.id, own));
     });
   }
@@ -212,7 +218,7 @@ void JobRun::settle(const Error& error, double seconds) {
     if (error.code() == ErrorCode::kCancelled) {
       persist(stop_, "putting a job back", [&] { end(job, parts_.jobs.interrupt(job.job.id, own)); });
     } else {
-      end_failed(parts_, stop_, job.job, error, own);
+      end_failed(parts_, stop_, job.job, error, own, figures(job));
     }
   }
 }
@@ -229,6 +235,13 @@ void JobRun::end(const BatchJob& job, const std::optional<Job>& ended) {
   // It had ended: by a transaction that was done though it failed, of which nobody was told.
   const Job now = parts_.jobs.get(job.job.id);
   if (has_ended(now.state)) parts_.events.publish({now, nullptr});
+}
+
+// What the engine did for the job beside the run is all that the run's own clock does not have.
+RunRecord JobRun::figures(const BatchJob& job) const {
+  if (!report_.has_value()) return {};
+  const double beside = job.since_begun.seconds() - report_->total_seconds;
+  return run_figures(*report_, use_, std::max(0.0, beside) + learning_seconds_);
 }
 
 std::vector<BatchJob> JobRun::jobs_that_stay() {

@@ -14,6 +14,7 @@
 #include "base/stopwatch.h"
 #include "jobs/engine_parts.h"
 #include "jobs/patience.h"
+#include "jobs/run_figures.h"
 #include "jobs/scheduler.h"
 #include "pipeline/generate.h"
 #include "pipeline/run_checkpoint.h"
@@ -50,6 +51,7 @@ class JobRun {
   void cache(const BatchJob& job, const std::vector<JobPicture>& pictures);
   JobPicture stored_picture(const BatchJob& job, size_t index, const std::vector<std::byte>& bytes);
   void end(const BatchJob& job, const std::optional<Job>& ended);
+  RunRecord figures(const BatchJob& job) const;
   std::vector<BatchJob> jobs_that_stay();
 
   const EngineParts parts_;
@@ -58,6 +60,11 @@ class JobRun {
   StopSignal& stop_;
   const Generated generated_;
   ComputeTurn turn_;
+  int64_t observed_ = 0;  // the observer's number of this run
+  // How the run ended; nothing as long as it goes on, or where it never began.
+  std::optional<RunReport> report_;
+  std::optional<MachineUse> use_;
+  double learning_seconds_ = 0;  // inside the run, in none of its stages
   Stopwatch since_checkpoint_;
   double checkpoint_cost_seconds_ = 0;
   std::mutex mutex_;        // of ready_.batch, whose `left` flags change while it runs, and of the next

@@ -13,6 +13,7 @@
 #include "jobs/engine.h"
 #include "jobs/housekeeping.h"
 #include "jobs/result_cache.h"
+#include "jobs/run_figures.h"
 #include "jobs/secret.h"
 #include "jobs/upload_store.h"
 #include "media/decode_picture.h"
@@ -144,6 +145,7 @@ Job LocalService::submit(const Submission& submission) {
   if (!job.idempotency_key.empty()) job.request_digest = sha256_hex(prepared->asked);
   added.prompt = prepared->fields.prompt;
   added.inputs = prepared->inputs;
+  added.record = asked_record(*prepared);
   job.pictures = cached_pictures(*prepared, caches_);
   if (!job.pictures.empty()) {
     job.state = JobState::kDone;

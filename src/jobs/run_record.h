@@ -61,8 +61,7 @@ struct RunRecord {
   // What the machine did meanwhile, measured (machine_use.h has the rest, in `detail`).
   std::optional<double> cpu_percent, other_cpu_percent, process_cpu_seconds;
   std::optional<int64_t> disk_read_bytes, major_faults;
-  std::optional<double> throttled_seconds, memory_pressure_seconds, io_pressure_seconds,
-      cpu_pressure_seconds;
+  std::optional<double> throttled_seconds, memory_pressure_seconds, io_pressure_seconds, cpu_pressure_seconds;
   std::optional<double> temperature_celsius, gpu_utilization_percent;
   std::optional<int64_t> gpu_memory_bytes;
 

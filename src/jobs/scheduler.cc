@@ -68,7 +68,7 @@ std::vector<BatchJob> Scheduler::gather(const std::vector<Job>& ready, bool& mus
     if (stop_.requested()) return {};
     try {
       refuse_what_never_gets_on(job);
-      BatchJob candidate{job, prepare(job)};
+      BatchJob candidate{job, prepare(job), 0, false, {}};
       if (is_being_made(candidate)) {
         must_wait = batch.empty();
         if (must_wait) return {};
@@ -117,7 +117,9 @@ bool Scheduler::answer_from_cache(const BatchJob& job) {
   std::optional<Job> now = begin(id);
   if (now && now->state == JobState::kRunning) {
     persist(stop_, "answering from the cache", [&] {
-      now = parts_.jobs.finish(id, {pictures, {}, 0});
+      JobResult result{pictures, {}, 0};
+      result.run.cached = true;
+      now = parts_.jobs.finish(id, result);
       if (!now) now = parts_.jobs.get(id);
     });
   }
@@ -205,6 +207,7 @@ Reservation Scheduler::reserve(std::vector<BatchJob>& batch, const JobPlan& plan
     if (reservation == Reservation::kNoRoom && begun.empty()) return reservation;
     if (reservation != Reservation::kReserved) continue;
     const std::optional<Job> now = begin(id);
+    job.since_begun = Stopwatch();
     if (!now) continue;
     parts_.events.publish({*now, nullptr});
     if (now->state != JobState::kRunning) continue;

@@ -158,7 +158,8 @@ constexpr std::string_view kMeasuresSql =
     "CASE WHEN spilled_bytes > 0 THEN 'spilled' WHEN streamed_bytes > 0 THEN 'streamed' "
     "WHEN bands > 1 OR passes > 1 THEN 'split' WHEN bands IS NOT NULL THEN 'none' END";
 
-// Where the databases differ: {time MS} is a time as text, {text COLUMN KEY} a member of the JSON in a column.
+// Where the databases differ: {time MS} is a time as text, {text COLUMN KEY} a member of the JSON in a
+// column.
 std::string in_dialect(std::string_view statement, bool postgresql) {
   std::string result;
   for (size_t at = 0; at < statement.size();) {
@@ -172,9 +173,10 @@ std::string in_dialect(std::string_view statement, bool postgresql) {
     if (what == "measures") {
       result += kMeasuresSql;
     } else if (what == "time") {
-      result += postgresql ? fmt::format("to_char(to_timestamp({} / 1000) AT TIME ZONE 'UTC', "
-                                         "'YYYY-MM-DD HH24' || chr(58) || 'MI' || chr(58) || 'SS')",
-                                         column)
+      result += postgresql ? fmt::format(
+                                 "to_char(to_timestamp({} / 1000) AT TIME ZONE 'UTC', "
+                                 "'YYYY-MM-DD HH24' || chr(58) || 'MI' || chr(58) || 'SS')",
+                                 column)
                            : fmt::format("datetime({} / 1000, 'unixepoch')", column);
     } else {
       result += postgresql ? fmt::format("CAST({} AS json) ->> '{}'", column, key)
@@ -201,7 +203,8 @@ void migrate(Sql& sql, bool postgresql) {
         "use the newer program that wrote it");
   }
   for (int64_t version = present; version < newest; ++version) {
-    for (const char* statement : kMigrations.at(static_cast<size_t>(version))) sql.run(in_dialect(statement, postgresql));
+    for (const char* statement : kMigrations.at(static_cast<size_t>(version)))
+      sql.run(in_dialect(statement, postgresql));
     sql.run("INSERT INTO schema_version (version) VALUES (?)", {version + 1});
   }
 }

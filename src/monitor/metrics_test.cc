@@ -152,7 +152,7 @@ INSTANTIATE_TEST_SUITE_P(Databases, MetricsPage, ::testing::ValuesIn(database_ki
 
 TEST_P(MetricsPage, HasAllThatTheListNamesAndNothingElse) {
   metrics();
-  counts_.run_ended(report());
+  counts_.run_ended(1, report());
   service_.receive({ended("a", JobState::kDone), nullptr});
   service_.receive({ended("b", JobState::kFailed), nullptr});
   counts_.request_ended("/api/v1/jobs/{id}", 200, 0.001);
@@ -191,7 +191,7 @@ TEST_P(MetricsPage, HasAllThatTheListNamesAndNothingElse) {
 
 TEST_P(MetricsPage, SaysWhatHappened) {
   metrics();
-  counts_.run_ended(report());
+  counts_.run_ended(1, report());
   service_.receive({ended("a", JobState::kDone), nullptr});
   service_.receive({ended("a", JobState::kDone), nullptr});  // told twice, as by a second cancellation
   service_.receive({ended("b", JobState::kFailed), nullptr});
@@ -288,7 +288,7 @@ TEST_P(MetricsPage, IsThereWhenTheStoreNeverAnswered) {
 // Debian's package prometheus has it.
 TEST_P(MetricsPage, SatisfiesPromtool) {
   if (std::system("command -v promtool >/dev/null 2>&1") != 0) GTEST_SKIP() << "promtool is not here";
-  counts_.run_ended(report());
+  counts_.run_ended(1, report());
   std::ofstream(folder_.path("page.txt")) << metrics().text();
   const std::string command = fmt::format("promtool check metrics < '{}' > '{}' 2>&1",
                                           folder_.path("page.txt"), folder_.path("findings.txt"));

@@ -130,7 +130,7 @@ class RunMetrics::Impl {
 RunMetrics::RunMetrics() : impl_(std::make_unique<Impl>()) {}
 RunMetrics::~RunMetrics() = default;
 
-void RunMetrics::run_ended(const RunReport& report) noexcept {
+std::optional<MachineUse> RunMetrics::run_ended(int64_t, const RunReport& report) noexcept {
   count([&] {
     if (!report.error_code.empty()) return;  // its stages were not all gone through
     impl_->run_seconds.Observe(report.total_seconds);
@@ -151,6 +151,7 @@ void RunMetrics::run_ended(const RunReport& report) noexcept {
                                      static_cast<double>(report.planned_peak_bytes));
     }
   });
+  return std::nullopt;
 }
 
 void RunMetrics::job_ended(const Job& job) noexcept {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -22,7 +23,8 @@ class RunMetrics final : public RunObserver {
   RunMetrics(const RunMetrics&) = delete;
   RunMetrics& operator=(const RunMetrics&) = delete;
 
-  void run_ended(const RunReport& report) noexcept override;
+  // Measures nothing of the machine.
+  std::optional<MachineUse> run_ended(int64_t run, const RunReport& report) noexcept override;
   // Of a job that has ended; a job of which that was told lately is not counted twice.
   void job_ended(const Job& job) noexcept;
   // `route`: the pattern, as in "/api/v1/jobs/{id}"; "-" where there is none.

@@ -72,6 +72,7 @@ class Run {
     if (kept.executor != nullptr)
       kept_elsewhere_bytes_ -= std::min(kept_elsewhere_bytes_, kept.executor->arena().resident_bytes());
     loads_anew_ = kept.executor == nullptr;
+    report.weights_kept = !loads_anew_;
     stage("load", report.load_seconds, [&] {
       if (kept.executor == nullptr) kept.executor = load_weights(run, *model, cancellation_, options_.trace);
     });
@@ -174,17 +175,23 @@ class Run {
     const int64_t began_ns = options_.trace != nullptr ? options_.trace->now_ns() : 0;
     const Stopwatch watch;
     const double others_before = others_seconds();
+    // Also of a stage that ends by an error: a record says where the time went.
     const auto end = [&] {
       seconds += watch.seconds() - (others_seconds() - others_before);
       if (options_.trace != nullptr) options_.trace->stage(name, 0, began_ns);
     };
-    if constexpr (std::is_void_v<std::invoke_result_t<Work>>) {
-      work();
+    try {
+      if constexpr (std::is_void_v<std::invoke_result_t<Work>>) {
+        work();
+        end();
+      } else {
+        auto result = work();
+        end();
+        return result;
+      }
+    } catch (...) {
       end();
-    } else {
-      auto result = work();
-      end();
-      return result;
+      throw;
     }
   }
 

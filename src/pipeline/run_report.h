@@ -43,6 +43,7 @@ struct RunReport {
 
   double plan_seconds = 0, load_seconds = 0, encode_seconds = 0, denoise_seconds = 0, decode_seconds = 0,
          write_seconds = 0, total_seconds = 0;
+  bool weights_kept = false;     // by an earlier run of this process: only what is streamed was read
   double turn_wait_seconds = 0;  // of the total, and of no stage: while other runs of this process computed
   std::vector<double> step_seconds;
   uint64_t read_bytes = 0;     // of weights
