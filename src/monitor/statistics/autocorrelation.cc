@@ -13,6 +13,9 @@ namespace {
 constexpr double kMostCorrelation = 0.95;
 // Correlations of ranks count from this level of significance on, as in Hamed and Rao.
 constexpr double kLagSignificance = 0.05;
+// A shift spoils k differences at lag k; a sixth left out bears three shifts in a series of 72.
+constexpr size_t kLeftOut = 6;
+constexpr size_t kLeastForLag4 = 72;
 
 // Of a centred series.
 double autocorrelation_at(std::span<const double> centred, size_t lag, double sum_of_squares) {
@@ -21,7 +24,7 @@ double autocorrelation_at(std::span<const double> centred, size_t lag, double su
   return sum / sum_of_squares;
 }
 
-// The mean square of differences at `lag`, without the largest tenth.
+// The mean square of differences at `lag`, without the largest sixth.
 double trimmed_square(std::span<const double> values, size_t lag) {
   std::vector<double> squares;
   squares.reserve(values.size());
@@ -29,7 +32,7 @@ double trimmed_square(std::span<const double> values, size_t lag) {
     const double difference = values[i] - values[i - lag];
     squares.push_back(difference * difference);
   }
-  const size_t kept = squares.size() - squares.size() / 10;
+  const size_t kept = squares.size() - squares.size() / kLeftOut;
   std::nth_element(squares.begin(), squares.begin() + kept - 1, squares.end());
   double sum = 0;
   for (size_t i = 0; i < kept; ++i) sum += squares[i];
@@ -64,7 +67,7 @@ double trend_variance_factor(std::span<const double> residuals) {
   if (squares == 0) return 1;
   const double bound = normal_quantile(1 - kLagSignificance / 2) / std::sqrt(n);
   const double first = autocorrelation_at(centred, 1, squares);
-  const double corrected = std::clamp(first + (2 + 4 * first) / n, 0.0, kMostCorrelation);
+  const double corrected = std::clamp(first + (3 + 4 * first) / n, 0.0, kMostCorrelation);
   const double rho = first > bound / 2 ? corrected : 0;
   double measured = 0, modelled = 0, power = 1;
   for (size_t lag = 1; lag + 2 < residuals.size(); ++lag) {
@@ -89,7 +92,7 @@ double level_variance_factor(std::span<const double> values) {
   const double far = d2 > 0 ? std::sqrt(std::max(0.0, d4 / d2 - 1)) : 0;
   const double error = 1 / std::sqrt(static_cast<double>(values.size()));
   double rho = std::max(near, 0.0);
-  if (far * far > 3 * error) rho = std::max(rho, far);
+  if (values.size() >= kLeastForLag4 && far * far > 3 * error) rho = std::max(rho, far);
   rho = std::min(rho + error, kMostCorrelation);
   return (1 + rho) / (1 - rho);
 }

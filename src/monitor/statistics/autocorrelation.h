@@ -17,13 +17,14 @@ std::vector<double> average_ranks(std::span<const double> values);
 // The factor on the variance of Mann and Kendall's S, from residuals about the trend in the order of time:
 // Hamed and Rao (1998), equation 10 with the significant autocorrelations of the residuals' ranks. The sample
 // autocorrelation at lag 1 is too low, by (2 + 4 r) / n about a fitted line (Marriott and Pope 1954, Kendall
-// 1954), and with it the method fires too often (Yue and Wang 2004); it is corrected, and where the series
-// looks like AR(1) the correlations of that model are taken if they weigh more than those measured.
+// 1954), and with it the method fires too often (Yue and Wang 2004); it is corrected, by a little more since
+// the line's slope is a median, and where the series looks like AR(1) the correlations of that model are
+// taken if they weigh more than those measured.
 double trend_variance_factor(std::span<const double> residuals);
 
 // The factor (1 + rho) / (1 - rho) on the variance of a mean, of an AR(1) series whose level may shift now
 // and then: rho is estimated from squares of differences at lags 1, 2 and 4, the largest tenth of them left
-// out, so that neither shifts nor far values count. One standard error is added to rho: too low a factor
+// out, so that neither shifts nor far values count. A standard error is added to rho: too low a factor
 // raises alarms.
 double level_variance_factor(std::span<const double> values);
 
