@@ -134,11 +134,11 @@ ordered_json Performance::status(int64_t hours, const Viewer& viewer) const {
   return json;
 }
 
-ordered_json Performance::analysis(int64_t hours) const {
+ordered_json Performance::analysis(int64_t hours, const Viewer& viewer) const {
   const TimeWindow asked = window(hours);
   const WindowStatistics past = read_window_statistics(sources_.database, in_window(asked));
   const std::optional<Summary> generation = past.generation().summary();
-  const ordered_json found = or_list(sources_.bottlenecks, asked);
+  const ordered_json found = bottleneck_list(asked, viewer);
   const bool is_known = sources_.bottlenecks && past.counts().runs() > 0;
   const auto binds = [&](std::initializer_list<std::string_view> kinds) {
     return is_known ? ordered_json(share_of(found, kinds) >= kBindingShare) : ordered_json();
@@ -167,6 +167,16 @@ ordered_json Performance::analysis(int64_t hours) const {
             {"details", found}}},
           {"optimization_recommendations", std::move(advised)},
           {"performance_trends", performance_trends(sources_.database, asked, past)}};
+}
+
+// What was found is for everybody; in which jobs, for who may name all of them.
+ordered_json Performance::bottleneck_list(const TimeWindow& asked, const Viewer& viewer) const {
+  ordered_json list = or_list(sources_.bottlenecks, asked);
+  if (viewer.owner.empty()) return list;
+  for (ordered_json& item : list) {
+    if (item.contains("evidence") && item["evidence"].is_object()) item["evidence"].erase("worst_runs");
+  }
+  return list;
 }
 
 ordered_json Performance::advice_list(const TimeWindow& asked) const {
@@ -231,7 +241,7 @@ ordered_json Performance::dashboard(int64_t hours, const Viewer& viewer) const {
   json["memory"] = memory_figures(detailed, viewer);
   json["plan_error"] = {{"points", plan_error_points(runs, viewer)}};
   json["plan_error"].update(plan_error_figures(past));
-  json["bottlenecks"] = or_list(sources_.bottlenecks, asked);
+  json["bottlenecks"] = bottleneck_list(asked, viewer);
   json["advice"] = advice_list(asked);
   json["trends"] = or_list(sources_.trends, asked);
   json["alerts"] = or_list(sources_.alerts);
@@ -243,7 +253,7 @@ ordered_json Performance::report(int64_t hours, const Viewer& viewer) const {
   // Of the moment alone, which a report is not about.
   for (const char* const name : {"resources", "active"}) json.erase(name);
   json["plan_error"].erase("points");
-  const ordered_json analysed = analysis(hours);
+  const ordered_json analysed = analysis(hours, viewer);
   json["resource_efficiency"] = analysed["resource_efficiency"];
   json["performance_trends"] = analysed["performance_trends"];
   json["benchmarks"] = benchmarks(hours);

@@ -51,7 +51,7 @@ class Performance {
 
   // Now: the machine, the queue, what is under way; and how the last hours went.
   nlohmann::ordered_json status(int64_t hours, const Viewer& viewer) const;
-  nlohmann::ordered_json analysis(int64_t hours) const;
+  nlohmann::ordered_json analysis(int64_t hours, const Viewer& viewer) const;
   nlohmann::ordered_json metrics(const TaskQuery& query, const Viewer& viewer) const;
   // By category: hardware, configuration, workflow, general.
   nlohmann::ordered_json recommendations(int64_t hours) const;
@@ -72,6 +72,7 @@ class Performance {
   TimeWindow window(int64_t hours) const { return time_window(hours, sources_.database.now_ms()); }
   ResourceReading reading() const;
   nlohmann::ordered_json advice_list(const TimeWindow& window) const;
+  nlohmann::ordered_json bottleneck_list(const TimeWindow& window, const Viewer& viewer) const;
 
   PerformanceSources sources_;
 };

@@ -146,8 +146,8 @@ Reply status(const NativeParts& parts, const HttpRequest& request) {
   });
 }
 Reply analysis(const NativeParts& parts, const HttpRequest& request) {
-  return hours_page(parts, request, [](const Performance& pages, int64_t hours, const Viewer&) {
-    return pages.analysis(hours);
+  return hours_page(parts, request, [](const Performance& pages, int64_t hours, const Viewer& viewer) {
+    return pages.analysis(hours, viewer);
   });
 }
 Reply recommendations(const NativeParts& parts, const HttpRequest& request) {
