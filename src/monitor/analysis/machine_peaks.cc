@@ -2,9 +2,8 @@
 
 #include <thread>
 
-#include <fmt/format.h>
-
 #include "backend/backend.h"
+#include "jobs/run_figures.h"
 #include "pipeline/rates_file.h"
 
 namespace snug {
@@ -13,9 +12,7 @@ MachinePeaks machine_peaks() {
   MachinePeaks peaks;
   peaks.rates = rates_of_machine(cpu_backend());
   peaks.cores = static_cast<int>(std::thread::hardware_concurrency());
-  const RatesKey key = rates_key(cpu_backend());
-  peaks.machine =
-      key.processor.empty() ? key.instruction_set : fmt::format("{}, {}", key.processor, key.instruction_set);
+  peaks.machine = machine_name();
   return peaks;
 }
 
