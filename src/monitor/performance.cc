@@ -37,8 +37,16 @@ RecordQuery in_window(const TimeWindow& window) {
 ordered_json or_list(const std::function<ordered_json()>& source) {
   return source ? source() : ordered_json::array();
 }
-ordered_json or_list(const std::function<ordered_json(const TimeWindow&)>& source, const TimeWindow& window) {
+ordered_json or_list(const WindowSource& source, const TimeWindow& window) {
   return source ? source(window) : ordered_json::array();
+}
+
+// Ids of jobs, wherever they stand.
+void hide_ids(ordered_json& json) {
+  for (auto& [name, value] : json.items()) {
+    if (value.is_structured()) hide_ids(value);
+    if (name == "id" && value.is_string()) value = nullptr;
+  }
 }
 
 // From this share of the time on a kind of finding is told as a bottleneck. Arithmetic always has a share, so
@@ -138,7 +146,7 @@ ordered_json Performance::analysis(int64_t hours, const Viewer& viewer) const {
   const TimeWindow asked = window(hours);
   const WindowStatistics past = read_window_statistics(sources_.database, in_window(asked));
   const std::optional<Summary> generation = past.generation().summary();
-  const ordered_json found = bottleneck_list(asked, viewer);
+  const ordered_json found = findings(sources_.bottlenecks, asked, viewer);
   const bool is_known = sources_.bottlenecks && past.counts().runs() > 0;
   const auto binds = [&](std::initializer_list<std::string_view> kinds) {
     return is_known ? ordered_json(share_of(found, kinds) >= kBindingShare) : ordered_json();
@@ -170,12 +178,10 @@ ordered_json Performance::analysis(int64_t hours, const Viewer& viewer) const {
 }
 
 // What was found is for everybody; in which jobs, for who may name all of them.
-ordered_json Performance::bottleneck_list(const TimeWindow& asked, const Viewer& viewer) const {
-  ordered_json list = or_list(sources_.bottlenecks, asked);
-  if (viewer.owner.empty()) return list;
-  for (ordered_json& item : list) {
-    if (item.contains("evidence") && item["evidence"].is_object()) item["evidence"].erase("worst_runs");
-  }
+ordered_json Performance::findings(const WindowSource& source, const TimeWindow& asked,
+                                   const Viewer& viewer) {
+  ordered_json list = or_list(source, asked);
+  if (!viewer.owner.empty()) hide_ids(list);
   return list;
 }
 
@@ -241,9 +247,9 @@ ordered_json Performance::dashboard(int64_t hours, const Viewer& viewer) const {
   json["memory"] = memory_figures(detailed, viewer);
   json["plan_error"] = {{"points", plan_error_points(runs, viewer)}};
   json["plan_error"].update(plan_error_figures(past));
-  json["bottlenecks"] = bottleneck_list(asked, viewer);
+  json["bottlenecks"] = findings(sources_.bottlenecks, asked, viewer);
   json["advice"] = advice_list(asked);
-  json["trends"] = or_list(sources_.trends, asked);
+  json["trends"] = findings(sources_.trends, asked, viewer);
   json["alerts"] = or_list(sources_.alerts);
   return json;
 }

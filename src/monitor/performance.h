@@ -27,6 +27,9 @@ namespace snug {
 
 class UsePlanner;
 
+// Of a window, an array of objects.
+using WindowSource = std::function<nlohmann::ordered_json(const TimeWindow&)>;
+
 struct PerformanceSources {
   Database& database;
   ActiveSource active = {};         // empty: by the database
@@ -37,9 +40,9 @@ struct PerformanceSources {
   // {"word", "reasons"} and [{kind, level, since_ms, ...}].
   std::function<nlohmann::ordered_json()> status_word = {}, alerts = {};
   // Of the window: findings, trends; as the pages' "bottlenecks" and "trends".
-  std::function<nlohmann::ordered_json(const TimeWindow&)> bottlenecks = {}, trends = {};
+  WindowSource bottlenecks = {}, trends = {};
   // The list of advice; and the execution of one, by its id: {"id", "backup", "check"}. Throws not_found.
-  std::function<nlohmann::ordered_json(const TimeWindow&)> advice = {};
+  WindowSource advice = {};
   std::function<nlohmann::ordered_json(const std::string& id)> apply = {};
 };
 
@@ -72,7 +75,8 @@ class Performance {
   TimeWindow window(int64_t hours) const { return time_window(hours, sources_.database.now_ms()); }
   ResourceReading reading() const;
   nlohmann::ordered_json advice_list(const TimeWindow& window) const;
-  nlohmann::ordered_json bottleneck_list(const TimeWindow& window, const Viewer& viewer) const;
+  static nlohmann::ordered_json findings(const WindowSource& source, const TimeWindow& window,
+                                         const Viewer& viewer);
 
   PerformanceSources sources_;
 };

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "monitor/analysis/trends.h"
 #include "monitor/analysis/window_bottlenecks.h"
 
 namespace snug {
@@ -14,6 +15,9 @@ PerformanceSources OwnSources::sources() {
   sources.uses = &uses_;
   sources.bottlenecks = [&database = parts_.database](const TimeWindow& window) {
     return to_json(read_window_bottlenecks(database, window.from_ms, window.to_ms));
+  };
+  sources.trends = [&database = parts_.database](const TimeWindow& window) {
+    return to_json(read_trends(database, window.from_ms, window.to_ms, {}));
   };
   return sources;
 }

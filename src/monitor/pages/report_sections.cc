@@ -168,7 +168,7 @@ ReportSection alerts_section(const ordered_json& report) {
 ReportSection trends_section(const ordered_json& report) {
   ReportSection section{.title = "Trends", .paragraphs = {}, .table = {}, .hours = {}};
   for (const ordered_json& trend : report.at("trends")) {
-    const ordered_json* const line = member(trend, "text");
+    const ordered_json* const line = member(trend, "description");
     if (line != nullptr && line->is_string()) section.paragraphs.push_back(line->get<std::string>());
   }
   return section;
