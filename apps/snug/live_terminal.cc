@@ -57,7 +57,8 @@ SignalWatch::SignalWatch(bool also_of_terminals) : also_of_terminals_(also_of_te
   const sigset_t set = watched(also_of_terminals_);
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   file_ = ::signalfd(-1, &set, SFD_CLOEXEC);
-  if (file_ < 0) throw Error(ErrorCode::kIoError, "the system refused a file descriptor", "close other programs");
+  if (file_ < 0)
+    throw Error(ErrorCode::kIoError, "the system refused a file descriptor", "close other programs");
 }
 
 SignalWatch::~SignalWatch() {

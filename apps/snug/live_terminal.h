@@ -49,8 +49,8 @@ class LiveTerminal {
   Size size() const;
   // In place of what is there; lines and columns that do not fit are left out.
   void draw(const std::vector<std::string>& lines) const;
-  // kQuit: the key q; kStop: a signal that ends; kRedraw: the window or the job changed. A suspension (Ctrl-Z)
-  // happens in here, with the terminal as it was before.
+  // kQuit: the key q; kStop: a signal that ends; kRedraw: the window or the job changed. A suspension
+  // (Ctrl-Z) happens in here, with the terminal as it was before.
   LiveEvent wait(std::chrono::milliseconds most);
 
  private:

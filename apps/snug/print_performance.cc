@@ -26,7 +26,9 @@ std::string text(const ordered_json& value) {
   return value.is_string() ? printable(value.get<std::string>()) : "-";
 }
 std::string percent(std::optional<double> value) { return value ? fmt::format("{:.0f} %", *value) : "-"; }
-std::string share(std::optional<double> value) { return percent(value ? std::optional(*value * 100) : value); }
+std::string share(std::optional<double> value) {
+  return percent(value ? std::optional(*value * 100) : value);
+}
 std::string seconds(std::optional<double> value) { return value ? format_seconds(*value) : "-"; }
 std::string megabytes(std::optional<double> value) {
   return value ? format_bytes(static_cast<uint64_t>(std::max(0.0, *value) * kMebibyte)) : "-";
@@ -97,7 +99,8 @@ std::vector<std::string> machine_lines(const ordered_json& status, size_t column
   };
   std::vector<std::string> lines = {
       machine_line("cpu", hundredth(cpu),
-                   percent(cpu) + (celsius ? fmt::format(", {:.0f} degrees Celsius", *celsius) : ""), columns),
+                   percent(cpu) + (celsius ? fmt::format(", {:.0f} degrees Celsius", *celsius) : ""),
+                   columns),
       machine_line("memory", part_of(used, available),
                    fmt::format("{} used, {} available", megabytes(used), megabytes(available)), columns),
       machine_line("disk", hundredth(disk), percent(disk), columns)};
@@ -132,10 +135,9 @@ std::vector<std::string> active_lines(const ordered_json& status) {
   for (const ordered_json& job : status["active"]) {
     const auto steps = number(job, "steps"), step = number(job, "step");
     const auto part = steps && step && *steps > 0 ? std::optional(*step / *steps) : std::nullopt;
-    const std::string size =
-        job["width"].is_number()
-            ? fmt::format(" {}x{}", job["width"].get<int64_t>(), job["height"].get<int64_t>())
-            : "";
+    const std::string size = job["width"].is_number() ? fmt::format(" {}x{}", job["width"].get<int64_t>(),
+                                                                    job["height"].get<int64_t>())
+                                                      : "";
     lines.push_back(fmt::format("{} {} {} {}{}", text(job["id"]), bar(part, 12), progress(job),
                                 text(job["model"]), size));
   }
@@ -154,8 +156,8 @@ std::vector<std::string> alert_lines(const ordered_json& status) {
 std::vector<std::string> task_lines(const ordered_json& records) {
   constexpr const char* kRow = "{:<19}  {:<26}  {:<9}  {:>5}  {:<9}  {:>9}  {:>9}  {}";
   std::vector<std::string> lines;
-  lines.push_back(fmt::format(kRow, "ended (UTC)", "job", "size", "steps", "state", "took", "peak",
-                              "model, measures"));
+  lines.push_back(
+      fmt::format(kRow, "ended (UTC)", "job", "size", "steps", "state", "took", "peak", "model, measures"));
   for (const ordered_json& task : records) {
     const bool done = task["success"].get<bool>();
     lines.push_back(trimmed_end(fmt::format(
@@ -177,12 +179,11 @@ std::string status_line(const ordered_json& status) {
 
 std::string one_line(const ordered_json& status) {
   const ordered_json& queue = status["queue"];
-  std::string line =
-      fmt::format("{} cpu {}, memory {} used, {} available, {} queued, {} running", text(status["timestamp"]),
-                  percent(number(status, "cpu_usage_percent")), megabytes(number(status, "ram_usage_mb")),
-                  megabytes(number(status, "ram_available_mb")),
-                  queue["queued"].get<int64_t>() + queue["planned"].get<int64_t>(),
-                  queue["running"].get<int64_t>());
+  std::string line = fmt::format(
+      "{} cpu {}, memory {} used, {} available, {} queued, {} running", text(status["timestamp"]),
+      percent(number(status, "cpu_usage_percent")), megabytes(number(status, "ram_usage_mb")),
+      megabytes(number(status, "ram_available_mb")),
+      queue["queued"].get<int64_t>() + queue["planned"].get<int64_t>(), queue["running"].get<int64_t>());
   for (const ordered_json& job : status["active"]) {
     if (job["state"] == "running") line += fmt::format("; {} {}", text(job["id"]), progress(job));
   }

@@ -8,8 +8,8 @@
 // end in their unit, but for those that older systems gave; times are RFC 3339 or, in names that end in _ms,
 // milliseconds since 1970, UTC.
 //
-// Every function throws Error: invalid_argument for what was asked wrongly, and what Database throws. Threads:
-// all may be called from any. The sources must outlive this.
+// Every function throws Error: invalid_argument for what was asked wrongly, and what Database throws.
+// Threads: all may be called from any. The sources must outlive this.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +32,8 @@ using WindowSource = std::function<nlohmann::ordered_json(const TimeWindow&)>;
 
 struct PerformanceSources {
   Database& database;
-  ActiveSource active = {};         // empty: by the database
-  UsePlanner* uses = nullptr;       // null: benchmarks has only what was asked for
+  ActiveSource active = {};    // empty: by the database
+  UsePlanner* uses = nullptr;  // null: benchmarks has only what was asked for
   std::function<ResourceReading()> resources = {};
   // Between two times, in at most so many points; as the page's "resource_history".
   std::function<nlohmann::ordered_json(int64_t from_ms, int64_t to_ms, int64_t most_points)> history = {};

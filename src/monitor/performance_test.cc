@@ -120,9 +120,9 @@ TEST_P(PerformancePagesTest, ATaskHasTheNamesOfTheApiAndNullForWhatIsNotKnown) {
   EXPECT_EQ(task["error_category"], "cancelled");
   EXPECT_EQ(task["success"], false);
   EXPECT_EQ(task["end_time"], "2026-11-22T00:00:00.000Z");
-  for (const char* const name :
-       {"peak_vram_usage_mb", "average_vram_usage_mb", "generation_time_seconds", "start_time", "offload_used",
-        "optimizations_applied", "average_cpu_usage_percent", "peak_ram_usage_mb", "quantization_used"}) {
+  for (const char* const name : {"peak_vram_usage_mb", "average_vram_usage_mb", "generation_time_seconds",
+                                 "start_time", "offload_used", "optimizations_applied",
+                                 "average_cpu_usage_percent", "peak_ram_usage_mb", "quantization_used"}) {
     EXPECT_TRUE(task[name].is_null()) << name;
   }
 }
@@ -132,7 +132,8 @@ TEST_P(PerformancePagesTest, AWindowIsOneHourToAWeek) {
     EXPECT_EQ(error_of([&] { performance().status(hours, {}); }).code(), ErrorCode::kInvalidArgument);
     EXPECT_EQ(error_of([&] { performance().dashboard(hours, {}); }).code(), ErrorCode::kInvalidArgument);
   }
-  for (const char* const size : {"512", "x", "512x", "0x64", "-8x64", "64x64x64", "64 x64", "99999999999999999999x8"})
+  for (const char* const size :
+       {"512", "x", "512x", "0x64", "-8x64", "64x64x64", "64 x64", "99999999999999999999x8"})
     EXPECT_EQ(error_of([&] { parse_resolution(size); }).code(), ErrorCode::kInvalidArgument) << size;
 }
 
@@ -158,7 +159,8 @@ TEST_P(PerformancePagesTest, AnalysisIsWhatTheRecordsSay) {
   double seconds = 0;
   int runs = 0, done = 0, failed = 0;
   for (const RunRecord& record : records) {
-    if (!record.finished_ms || *record.finished_ms <= kStartMs - 24 * kHourMs || *record.finished_ms > kStartMs)
+    if (!record.finished_ms || *record.finished_ms <= kStartMs - 24 * kHourMs ||
+        *record.finished_ms > kStartMs)
       continue;
     done += record.state == "done" ? 1 : 0;
     failed += record.state == "failed" ? 1 : 0;

@@ -41,7 +41,8 @@ class RealServer {
     tokens_.emplace(*database_);
     access_ = use_token_store(*tokens_);
     service_ = make_local_service(options(), *database_);
-    sources_.emplace(OwnSourcesParts{.database = *database_, .options = options(), .service = service_.get()});
+    sources_.emplace(
+        OwnSourcesParts{.database = *database_, .options = options(), .service = service_.get()});
     performance_.emplace(sources_->sources());
     start();
   }

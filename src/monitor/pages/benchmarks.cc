@@ -59,8 +59,7 @@ ordered_json target_json(const PlannedUse& use, const Seen* seen) {
   const auto times = [&](double multiple) {
     return use.planned_seconds.has_value() ? ordered_json(*use.planned_seconds * multiple) : ordered_json();
   };
-  const auto median =
-      seen == nullptr ? std::nullopt : quantile(std::span<const double>(seen->seconds), 0.5);
+  const auto median = seen == nullptr ? std::nullopt : quantile(std::span<const double>(seen->seconds), 0.5);
   const bool is_known = median.has_value() && use.planned_seconds.has_value();
   ordered_json json;
   json["use"] = use.use;
@@ -92,8 +91,9 @@ std::vector<PlannedUse> frequent_uses(const std::map<Work, Seen>& all, std::span
     });
     if (!is_preset) frequent.emplace_back(work, &seen);
   }
-  std::ranges::stable_sort(
-      frequent, [](const auto& a, const auto& b) { return a.second->seconds.size() > b.second->seconds.size(); });
+  std::ranges::stable_sort(frequent, [](const auto& a, const auto& b) {
+    return a.second->seconds.size() > b.second->seconds.size();
+  });
   frequent.resize(std::min(frequent.size(), kMostFrequent));
   std::vector<PlannedUse> uses;
   for (const auto& [work, seen] : frequent) {
@@ -117,12 +117,13 @@ ordered_json benchmarks(std::span<const RunRecord> ended, std::span<const Planne
   };
   std::ranges::for_each(uses, add);
   std::ranges::for_each(frequent_uses(all, uses), add);
-  return {{"basis",
-           "multiples, configured, of the time planned from this machine's measured rates; current values are "
-           "measured"},
-          {"multiples",
-           {{"optimal", kOptimalMultiple}, {"acceptable", kAcceptableMultiple}, {"maximum", kMaximumMultiple}}},
-          {"targets", std::move(targets)}};
+  return {
+      {"basis",
+       "multiples, configured, of the time planned from this machine's measured rates; current values are "
+       "measured"},
+      {"multiples",
+       {{"optimal", kOptimalMultiple}, {"acceptable", kAcceptableMultiple}, {"maximum", kMaximumMultiple}}},
+      {"targets", std::move(targets)}};
 }
 
 }  // namespace snug

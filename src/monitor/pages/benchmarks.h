@@ -1,8 +1,8 @@
 // The page benchmarks: what is to be expected of this machine for its usual requests, beside what it does.
 //
-// A target is a multiple, configured here, of the time that is planned from this machine's own measured rates:
-// a faster machine has stricter ones. The uses are the presets (planned_uses.h), and what was asked for most
-// in the window, whose planned time is what was planned for those jobs. Pure.
+// A target is a multiple, configured here, of the time that is planned from this machine's own measured
+// rates: a faster machine has stricter ones. The uses are the presets (planned_uses.h), and what was asked
+// for most in the window, whose planned time is what was planned for those jobs. Pure.
 #pragma once
 
 #include <span>

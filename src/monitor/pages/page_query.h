@@ -29,11 +29,11 @@ struct Viewer {
 // Which records `metrics` and `snug history` list.
 struct TaskQuery {
   int64_t window_hours = kUsualWindowHours;
-  std::string model_type;    // an architecture, or a model's name; empty: any
-  std::string resolution;    // "512x768"; empty: any
+  std::string model_type;  // an architecture, or a model's name; empty: any
+  std::string resolution;  // "512x768"; empty: any
   bool success_only = false;
-  std::string before;        // id; only jobs that were asked for earlier
-  int64_t limit = 500;       // 1 .. kMostTasks
+  std::string before;   // id; only jobs that were asked for earlier
+  int64_t limit = 500;  // 1 .. kMostTasks
 };
 inline constexpr int64_t kMostTasks = 10'000;
 

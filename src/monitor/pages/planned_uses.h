@@ -43,8 +43,8 @@ class UsePlanner {
  private:
   class Impl;
   std::mutex mutex_;
-  ServiceOptions options_;                       // guarded by mutex_, as all that follows
-  std::unique_ptr<Impl> impl_;                   // made when it is asked first: it opens models
+  ServiceOptions options_;      // guarded by mutex_, as all that follows
+  std::unique_ptr<Impl> impl_;  // made when it is asked first: it opens models
   std::optional<std::vector<PlannedUse>> kept_;
   std::chrono::steady_clock::time_point since_;
 };

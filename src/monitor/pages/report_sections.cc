@@ -43,12 +43,13 @@ ReportSection jobs_section(const ordered_json& report) {
   const ordered_json& jobs = report.at("jobs");
   const ordered_json& totals = jobs.at("totals");
   ReportSection section{.title = "Jobs", .paragraphs = {}, .table = {}, .hours = {}};
-  section.paragraphs.push_back(fmt::format(
-      "{} jobs ended: {} done, {} of these from the cache and {} with weights that were in memory, {} failed, {} "
-      "cancelled; {} pictures. Success rate (done of done and failed) {}.",
-      text(totals, "ended"), text(totals, "done"), text(totals, "cached"), text(totals, "kept"),
-      text(totals, "failed"), text(totals, "cancelled"), text(totals, "pictures"),
-      percent(jobs, "success_rate")));
+  section.paragraphs.push_back(
+      fmt::format("{} jobs ended: {} done, {} of these from the cache and {} with weights that were in "
+                  "memory, {} failed, {} "
+                  "cancelled; {} pictures. Success rate (done of done and failed) {}.",
+                  text(totals, "ended"), text(totals, "done"), text(totals, "cached"), text(totals, "kept"),
+                  text(totals, "failed"), text(totals, "cancelled"), text(totals, "pictures"),
+                  percent(jobs, "success_rate")));
   if (const auto efficiency = number(report, "resource_efficiency"))
     section.paragraphs.push_back(
         fmt::format("Kernels computed in {:.0f} % of the generation time, measured.", *efficiency * 100));
@@ -68,7 +69,8 @@ ReportSection durations_section(const ordered_json& report) {
   const ordered_json& durations = report.at("durations");
   ReportSection section{.title = "Durations", .paragraphs = {}, .table = {}, .hours = {}};
   section.paragraphs.emplace_back(
-      "Measured. Generation is from a job's turn to its end; of runs to the end, without answers from the cache.");
+      "Measured. Generation is from a job's turn to its end; of runs to the end, without answers from the "
+      "cache.");
   section.table.heads = {"", "count", "mean", "p50", "p75", "p90", "p95", "p99"};
   const auto row = [&](const std::string& name, const ordered_json& of) {
     section.table.rows.push_back({name, text(of, "count"), seconds(of, "mean_seconds"),
@@ -84,10 +86,9 @@ ReportSection models_section(const ordered_json& report) {
   ReportSection section{.title = "Models and sizes", .paragraphs = {}, .table = {}, .hours = {}};
   section.table.heads = {"model", "size", "jobs", "p50", "p95", "success"};
   for (const ordered_json& group : report.at("durations").at("by_model")) {
-    section.table.rows.push_back({text(group, "model"),
-                                  text(group, "width") + "x" + text(group, "height"), text(group, "count"),
-                                  seconds(group, "p50_seconds"), seconds(group, "p95_seconds"),
-                                  percent(group, "success_rate")});
+    section.table.rows.push_back({text(group, "model"), text(group, "width") + "x" + text(group, "height"),
+                                  text(group, "count"), seconds(group, "p50_seconds"),
+                                  seconds(group, "p95_seconds"), percent(group, "success_rate")});
   }
   return section;
 }
@@ -105,7 +106,8 @@ ReportSection stages_section(const ordered_json& report) {
 ReportSection plan_section(const ordered_json& report) {
   ReportSection section{.title = "Plan and actual", .paragraphs = {}, .table = {}, .hours = {}};
   section.table.heads = {"", "runs", "measured / predicted, median", "off by at most, nine of ten"};
-  for (const auto& [name, title] : {std::pair("seconds", "time of the phases"), std::pair("peak", "peak memory")}) {
+  for (const auto& [name, title] :
+       {std::pair("seconds", "time of the phases"), std::pair("peak", "peak memory")}) {
     const ordered_json& error = report.at("plan_error").at(name);
     const auto ratio = number(error, "median_ratio");
     section.table.rows.push_back({title, text(error, "count"), ratio ? fmt::format("{:.3f}", *ratio) : "-",
@@ -123,7 +125,8 @@ ReportSection benchmarks_section(const ordered_json& report) {
   const ordered_json& benchmarks = report.at("benchmarks");
   ReportSection section{.title = "Targets", .paragraphs = {}, .table = {}, .hours = {}};
   section.paragraphs.push_back("Basis: " + text(benchmarks, "basis") + ".");
-  section.table.heads = {"use", "model", "size", "steps", "planned", "acceptable", "median", "runs", "verdict"};
+  section.table.heads = {"use",        "model",  "size", "steps",  "planned",
+                         "acceptable", "median", "runs", "verdict"};
   for (const ordered_json& target : benchmarks.at("targets")) {
     const ordered_json& current = target.at("current");
     section.table.rows.push_back({text(target, "use"), text(target, "model"), text(target, "resolution"),
@@ -149,7 +152,8 @@ ReportSection advice_section(const ordered_json& report) {
   ReportSection section{.title = "Advice", .paragraphs = {}, .table = {}, .hours = {}};
   section.table.heads = {"", "advice", "setting", "from", "to"};
   for (const ordered_json& item : report.at("advice")) {
-    const ordered_json action = member(item, "action") == nullptr ? ordered_json::object() : item.at("action");
+    const ordered_json action =
+        member(item, "action") == nullptr ? ordered_json::object() : item.at("action");
     section.table.rows.push_back({text(item, "category"), text(item, "title"), text(action, "key"),
                                   text(action, "from"), text(action, "to")});
   }
@@ -180,9 +184,9 @@ ReportDocument report_document(const ordered_json& report) {
   ReportDocument document;
   document.title = fmt::format("Snug, the last {} hours", report.at("time_window_hours").get<int64_t>());
   document.time = report.at("time").get<std::string>();
-  for (const auto make : {jobs_section, durations_section, models_section, stages_section, plan_section,
-                          bottlenecks_section, trends_section, benchmarks_section, advice_section,
-                          alerts_section}) {
+  for (const auto make :
+       {jobs_section, durations_section, models_section, stages_section, plan_section, bottlenecks_section,
+        trends_section, benchmarks_section, advice_section, alerts_section}) {
     ReportSection section = make(report);
     // A table without rows says nothing.
     if (section.table.rows.empty()) section.table.heads.clear();

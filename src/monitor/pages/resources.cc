@@ -89,9 +89,9 @@ ordered_json resources_json(const ResourceReading& reading) {
 ordered_json status_resources(const ResourceReading& reading) {
   const auto value = [&](Field field) { return value_of(reading, field); };
   const std::optional<double> disk_total = value(Field::kDiskTotal), disk_free = value(Field::kDiskFree);
-  const std::optional<double> disk_used =
-      disk_total && disk_free && *disk_total > 0 ? std::optional(100 * (1 - *disk_free / *disk_total))
-                                                 : std::nullopt;
+  const std::optional<double> disk_used = disk_total && disk_free && *disk_total > 0
+                                              ? std::optional(100 * (1 - *disk_free / *disk_total))
+                                              : std::nullopt;
   const std::array members = {
       StatusMember{"cpu_usage_percent", value(Field::kCpuPercent), Field::kCpuPercent},
       StatusMember{"ram_usage_mb", in_mb(less(value(Field::kMemoryTotal), value(Field::kMemoryAvailable))),
@@ -100,7 +100,8 @@ ordered_json status_resources(const ResourceReading& reading) {
       StatusMember{"disk_usage_percent", disk_used, Field::kDiskFree},
       StatusMember{"gpu_usage_percent", value(Field::kGpuUtilizationPercent), Field::kGpuUtilizationPercent},
       StatusMember{"vram_usage_mb", in_mb(value(Field::kGpuMemoryUsed)), Field::kGpuMemoryUsed},
-      StatusMember{"vram_available_mb", in_mb(less(value(Field::kGpuMemoryTotal), value(Field::kGpuMemoryUsed))),
+      StatusMember{"vram_available_mb",
+                   in_mb(less(value(Field::kGpuMemoryTotal), value(Field::kGpuMemoryUsed))),
                    Field::kGpuMemoryTotal},
       StatusMember{"temperature_celsius", value(Field::kTemperature), Field::kTemperature},
   };

@@ -27,8 +27,8 @@ struct ResourceReading {
 nlohmann::ordered_json resources_json(const ResourceReading& reading);
 
 // The members of status that come from a sample: cpu_usage_percent, ram_usage_mb, ram_available_mb,
-// disk_usage_percent, gpu_usage_percent, vram_usage_mb, vram_available_mb, temperature_celsius, gpu_available,
-// gpus, reasons. MiB. ram_usage is what the machine cannot give away: total less available.
+// disk_usage_percent, gpu_usage_percent, vram_usage_mb, vram_available_mb, temperature_celsius,
+// gpu_available, gpus, reasons. MiB. ram_usage is what the machine cannot give away: total less available.
 nlohmann::ordered_json status_resources(const ResourceReading& reading);
 
 }  // namespace snug

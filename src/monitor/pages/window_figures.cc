@@ -116,12 +116,8 @@ ordered_json memory_figures(std::span<const RunRecord> newest_first, const Viewe
             {"peak_bytes", or_null(record.peak_bytes)},
             {"budget_bytes", or_null(record.budget_bytes)}};
   }
-  return {{"last_run", nullptr},
-          {"finished_ms", nullptr},
-          {"peak_kinds", ordered_json::object()},
-          {"planned_peak_bytes", nullptr},
-          {"peak_bytes", nullptr},
-          {"budget_bytes", nullptr}};
+  return {{"last_run", nullptr},           {"finished_ms", nullptr}, {"peak_kinds", ordered_json::object()},
+          {"planned_peak_bytes", nullptr}, {"peak_bytes", nullptr},  {"budget_bytes", nullptr}};
 }
 
 }  // namespace snug

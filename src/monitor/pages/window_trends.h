@@ -10,8 +10,8 @@
 
 namespace snug {
 
-// Of the generation time of all runs to the end, the share in which kernels computed: not loading, waiting for
-// weights or other runs, encoding files. Measured; null where no run told.
+// Of the generation time of all runs to the end, the share in which kernels computed: not loading, waiting
+// for weights or other runs, encoding files. Measured; null where no run told.
 nlohmann::ordered_json resource_efficiency(Database& database, const TimeWindow& window);
 
 // {"hours_ms", "generation_times", "success_rates", "vram_usage", "cpu_usage"}: one value an hour, all of the

@@ -176,10 +176,11 @@ Reply report(const NativeParts& parts, const HttpRequest& request) {
 std::vector<Route> performance_routes(const NativeParts& parts) {
   std::vector<Route> routes;
   const auto add = [&](std::string_view method, std::string_view path, Scope scope, Handler handle) {
-    routes.push_back({.method = std::string(method),
-                      .path = "/api/v1/performance/" + std::string(path),
-                      .scope = scope,
-                      .handle = [parts, handle](const HttpRequest& request) { return handle(parts, request); }});
+    routes.push_back(
+        {.method = std::string(method),
+         .path = "/api/v1/performance/" + std::string(path),
+         .scope = scope,
+         .handle = [parts, handle](const HttpRequest& request) { return handle(parts, request); }});
   };
   add("GET", "status", Scope::kRead, status);
   add("GET", "analysis", Scope::kRead, analysis);

@@ -89,8 +89,8 @@ class PerformanceRoutes : public ::testing::Test {
   }
 
   // Also holds the answer against the document.
-  json ask(const std::string& method, const std::string& page, int status, const std::string& secret = "admin",
-           const std::string& path = {}) {
+  json ask(const std::string& method, const std::string& page, int status,
+           const std::string& secret = "admin", const std::string& path = {}) {
     const RawResponse response =
         server_->ask(method, kUnder + page, {}, "Authorization: Bearer " + secret + "\r\n");
     EXPECT_EQ(response.status, status) << page << " " << response.body;
@@ -111,8 +111,9 @@ class PerformanceRoutes : public ::testing::Test {
 };
 
 TEST_F(PerformanceRoutes, AnswerInTheFormOfTheDocument) {
-  for (const char* const page : {"status", "analysis", "metrics", "recommendations", "benchmarks", "dashboard",
-                                 "report", "resources/current", "resources/history", "operations/active"}) {
+  for (const char* const page :
+       {"status", "analysis", "metrics", "recommendations", "benchmarks", "dashboard", "report",
+        "resources/current", "resources/history", "operations/active"}) {
     ask("GET", page, 200);
   }
   ask("POST", "export", 200);
@@ -151,8 +152,8 @@ TEST_F(PerformanceRoutes, ListOnlyTheTokensOwnJobs) {
 }
 
 TEST_F(PerformanceRoutes, RefuseWhatIsNotInTheDocument) {
-  for (const char* const page : {"status", "analysis", "metrics", "recommendations", "benchmarks", "dashboard",
-                                 "report", "resources/history"}) {
+  for (const char* const page : {"status", "analysis", "metrics", "recommendations", "benchmarks",
+                                 "dashboard", "report", "resources/history"}) {
     for (const char* const hours : {"0", "169", "-1", "x", "", "1.5", "99999999999999999999"}) {
       const json body = ask("GET", std::string(page) + "?time_window_hours=" + hours, 422);
       EXPECT_EQ(body["error"]["field"], "time_window_hours") << page;
@@ -179,9 +180,9 @@ TEST_F(PerformanceRoutes, ChangeNothingWithoutTheScopeAdmin) {
 }
 
 TEST_F(PerformanceRoutes, SendCsvAsAFileToWhoAcceptsOne) {
-  const RawResponse response = server_->ask(
-      "POST", std::string(kUnder) + "export?format=csv", {},
-      "Authorization: Bearer admin\r\nAccept: text/csv;q=0.9, application/json\r\n");
+  const RawResponse response =
+      server_->ask("POST", std::string(kUnder) + "export?format=csv", {},
+                   "Authorization: Bearer admin\r\nAccept: text/csv;q=0.9, application/json\r\n");
   EXPECT_EQ(response.status, 200);
   EXPECT_TRUE(response.header("Content-Type").starts_with("text/csv"));
   EXPECT_TRUE(response.body.starts_with("task_id,model_type,resolution,steps,start_time,end_time,"));
