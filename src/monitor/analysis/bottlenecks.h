@@ -1,12 +1,13 @@
-// Which limit bound a run: findings for the whole job, most avoidable time first, and for each phase the limit
-// that took most of it. Called by run_analyst.h for every job that ends, by pages and reports for one run.
+// Which limit bound a run: findings for the whole job, most avoidable time first, and for each phase the
+// limit that took most of it. Called by run_analyst.h for every job that ends, by pages and reports for one
+// run.
 //
-// Order: what could be avoided and took 10 % of the job's time or more, by its seconds; then compute and memory
-// bandwidth, by theirs; then the rest. So the first finding is what to change, and compute is named first only
-// where nothing else is worth it. How seconds are attributed, and what from, is time_shares.h.
+// Order: what could be avoided and took 10 % of the job's time or more, by its seconds; then compute and
+// memory bandwidth, by theirs; then the rest. So the first finding is what to change, and compute is named
+// first only where nothing else is worth it. How seconds are attributed, and what from, is time_shares.h.
 //
-// Pure; any thread. A record without a detail, of a failed job or of a cached one has fewer findings, and says
-// what is undecided and why.
+// Pure; any thread. A record without a detail, of a failed job or of a cached one has fewer findings, and
+// says what is undecided and why.
 #pragma once
 
 #include <vector>

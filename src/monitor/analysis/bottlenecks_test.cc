@@ -194,8 +194,8 @@ MadeUpRun random_run(std::mt19937_64& random) {
     if (uniform(random) < 0.4) stress(run, 30 * std::pow(uniform(random), 3));
   RunRecord& r = run.record;
   for (auto* number : {&r.queue_seconds, &r.turn_wait_seconds, &r.load_seconds, &r.other_cpu_percent,
-                       &r.throttled_seconds, &r.memory_pressure_seconds, &r.io_pressure_seconds, &r.cpu_percent,
-                       &r.phases_seconds, &r.waiting_seconds}) {
+                       &r.throttled_seconds, &r.memory_pressure_seconds, &r.io_pressure_seconds,
+                       &r.cpu_percent, &r.phases_seconds, &r.waiting_seconds}) {
     if (!often()) number->reset();
     if (uniform(random) < 0.1) *number = 1000 * uniform(random);
   }
@@ -241,7 +241,8 @@ TEST(BottlenecksTest, SharesAddUpToNoMoreThanThereIs) {
 // 0: first. Not found: behind all.
 size_t rank_of(Kind kind, const MadeUpRun& run) {
   const std::vector<Bottleneck> found = bottlenecks_of(run.finished(), made_up_peaks());
-  const auto place = std::find_if(found.begin(), found.end(), [&](const Bottleneck& b) { return b.kind == kind; });
+  const auto place =
+      std::find_if(found.begin(), found.end(), [&](const Bottleneck& b) { return b.kind == kind; });
   return place == found.end() ? kBottleneckKinds : static_cast<size_t>(place - found.begin());
 }
 
@@ -255,7 +256,8 @@ TEST(BottlenecksTest, MoreOfAStressNeverLowersItsRank) {
     for (const auto& [kind, stress] : stresses()) {
       MadeUpRun more = run;
       stress(more, 0.1 + 10 * uniform(random));
-      ASSERT_LE(rank_of(kind, more), rank_of(kind, run)) << bottleneck_kind_name(kind) << " in trial " << trial;
+      ASSERT_LE(rank_of(kind, more), rank_of(kind, run))
+          << bottleneck_kind_name(kind) << " in trial " << trial;
     }
   }
 }

@@ -11,7 +11,7 @@ namespace {
 constexpr double kHourSeconds = 3600;
 // A day; a shorter history is asked for as much as it can tell.
 constexpr size_t kMostHoursAhead = 24;
-constexpr int64_t kMostWaits = 5000;
+constexpr int64_t kMostWaits = 3000;
 
 std::vector<double> seconds_since(const History& history, int64_t from_ms) {
   std::vector<double> seconds;
@@ -61,8 +61,8 @@ MachineOutlook look_ahead(const MachineHistory& history, int64_t now_ms) {
     const size_t ahead = std::min(kMostHoursAhead, hours->size() / kValuesPerStepAhead);
     if (ahead > 0) outlook.disk_free_bytes = forecast(*hours, kHourSeconds, ahead);
   }
-  outlook.queue_seconds = forecast_queue_wait(seconds_since(history.queue_seconds, now_ms),
-                                              history.queue_seconds.values, 0);
+  outlook.queue_seconds =
+      forecast_queue_wait(seconds_since(history.queue_seconds, now_ms), history.queue_seconds.values, 0);
   return outlook;
 }
 

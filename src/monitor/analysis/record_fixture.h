@@ -1,13 +1,13 @@
-// For the tests of this folder: the record of a run that nothing held back, to put a stress on, and records of
-// real runs, by the way the service takes but for the queue.
+// For the tests of this folder: the record of a run that nothing held back, to put a stress on, and records
+// of real runs, by the way the service takes but for the queue.
 #pragma once
 
 #include <string>
 
 #include <nlohmann/json.hpp>
 
-#include "monitor/analysis/machine_peaks.h"
 #include "jobs/run_record.h"
+#include "monitor/analysis/machine_peaks.h"
 
 namespace snug::testing {
 
@@ -68,9 +68,10 @@ struct MadeUpRun {
     record.other_cpu_percent = 0.5;
     record.throttled_seconds = record.memory_pressure_seconds = record.io_pressure_seconds = 0;
     record.cpu_pressure_seconds = 0.1;
-    detail["phases"] = {made_up_phase("encode_text", "encode", 1, 0.2), made_up_phase("step", "denoise", 20, 8.8),
-                        made_up_phase("decode", "decode", 1, 1)};
-    detail["machine"] = {{"frequency_hertz", 2.9e9}, {"frequency_limit_hertz", 3.0e9}, {"thermal_throttles", 0}};
+    detail["phases"] = {made_up_phase("encode_text", "encode", 1, 0.2),
+                        made_up_phase("step", "denoise", 20, 8.8), made_up_phase("decode", "decode", 1, 1)};
+    detail["machine"] = {
+        {"frequency_hertz", 2.9e9}, {"frequency_limit_hertz", 3.0e9}, {"thermal_throttles", 0}};
   }
 
   nlohmann::ordered_json& phase(size_t number) { return detail["phases"][number]; }

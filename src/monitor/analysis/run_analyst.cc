@@ -24,8 +24,9 @@ void keep(Sql& sql, const RunRecord& record, const std::vector<Bottleneck>& foun
     sql.run(
         "INSERT INTO bottleneck (run, number, at_ms, kind, severity, share, description, recommendation, "
         "evidence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        {record.id, number++, record.finished_ms.value_or(now_ms), std::string(bottleneck_kind_name(bottleneck.kind)),
-         bottleneck.severity, bottleneck.share, bottleneck.description, bottleneck.recommendation,
+        {record.id, number++, record.finished_ms.value_or(now_ms),
+         std::string(bottleneck_kind_name(bottleneck.kind)), bottleneck.severity, bottleneck.share,
+         bottleneck.description, bottleneck.recommendation,
          bottleneck.evidence.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)});
   }
   sql.run("UPDATE run_record SET analysed_ms = ? WHERE id = ?", {now_ms, record.id});
@@ -36,9 +37,10 @@ void keep(Sql& sql, const RunRecord& record, const std::vector<Bottleneck>& foun
 int64_t analyse_ended_runs(Database& database, const MachinePeaks& peaks, int64_t most) {
   const std::vector<std::string> ids = database.read([&](Sql& sql) {
     std::vector<std::string> ids;
-    for (SqlRow& row : sql.rows("SELECT id FROM run_record WHERE analysed_ms IS NULL AND finished_ms IS NOT NULL "
-                                "ORDER BY finished_ms LIMIT ?",
-                                1, {most}))
+    for (SqlRow& row :
+         sql.rows("SELECT id FROM run_record WHERE analysed_ms IS NULL AND finished_ms IS NOT NULL "
+                  "ORDER BY finished_ms LIMIT ?",
+                  1, {most}))
       ids.push_back(row.text());
     return ids;
   });

@@ -1,10 +1,11 @@
 // Looks at every job that has ended, once: finds its bottlenecks (bottlenecks.h) and puts them into the table
-// `bottleneck`, a row for each finding of the whole job. A thread of its own, which works after runs, never in
-// one: it is woken when a job has ended, lets the machine be while one runs (Options::is_busy), and takes few
-// records at a time. Started by the service beside the sampler.
+// `bottleneck`, a row for each finding of the whole job. A thread of its own, which works after runs, never
+// in one: it is woken when a job has ended, lets the machine be while one runs (Options::is_busy), and takes
+// few records at a time. Started by the service beside the sampler.
 //
-// A record's findings and its analysed_ms are one transaction: a stop between two loses nothing, and nothing is
-// found twice. Who runs `analyse` by hand beside the thread does no harm: the rows of a record are replaced.
+// A record's findings and its analysed_ms are one transaction: a stop between two loses nothing, and nothing
+// is found twice. Who runs `analyse` by hand beside the thread does no harm: the rows of a record are
+// replaced.
 //
 // Threads: all methods may be called from any. Errors of the database are waited out.
 #pragma once
@@ -26,10 +27,11 @@ int64_t analyse_ended_runs(Database& database, const MachinePeaks& peaks, int64_
 
 struct AnalystOptions {
   std::function<MachinePeaks()> peaks = machine_peaks;  // asked for each batch: rates are refined by runs
-  std::function<bool()> is_busy;  // a run is under way; empty: never
-  double look_seconds = 30;       // even when nobody woke it
-  double most_wait_seconds = 300; // for a machine that is always busy: then records are looked at all the same
-  int64_t batch = 50;             // records at a time
+  std::function<bool()> is_busy;                        // a run is under way; empty: never
+  double look_seconds = 30;                             // even when nobody woke it
+  double most_wait_seconds =
+      300;             // for a machine that is always busy: then records are looked at all the same
+  int64_t batch = 50;  // records at a time
 };
 
 class RunAnalyst {

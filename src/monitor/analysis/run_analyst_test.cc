@@ -28,6 +28,8 @@ class RunAnalystTest : public StoreTest {
       MadeUpRun run;
       run.record.id = "run-" + std::to_string(i);
       run.record.finished_ms = kStartMs + 1000 * i;
+      run.grow(1, "seconds", 0.01 * i);
+      run.longer(0.01 * i);
       if (i % 3 == 0) {
         run.record.queue_seconds = 20 + i;
         run.longer(20 + i);
@@ -70,9 +72,10 @@ TEST_P(RunAnalystTest, KeepsWhatBottlenecksOfFindsAndDoesItOnce) {
   for (const RunRecord& record : records) {
     const std::vector<Bottleneck> expected = bottlenecks_of(record, made_up_peaks());
     auto rows = database().read([&](Sql& sql) {
-      return sql.rows("SELECT kind, severity, description, recommendation, evidence, at_ms FROM bottleneck "
-                      "WHERE run = ? ORDER BY number",
-                      6, {record.id});
+      return sql.rows(
+          "SELECT kind, severity, description, recommendation, evidence, at_ms FROM bottleneck "
+          "WHERE run = ? ORDER BY number",
+          6, {record.id});
     });
     ASSERT_EQ(rows.size(), expected.size()) << record.id;
     for (size_t i = 0; i < rows.size(); ++i) {
@@ -110,7 +113,8 @@ TEST_P(RunAnalystTest, TheTableGivesTheWindowThatTheRecordsGive) {
     EXPECT_EQ(is.total.recommendation, should.total.recommendation);
     EXPECT_EQ(is.total.severity, should.total.severity);
     ASSERT_EQ(is.worst.size(), should.worst.size());
-    for (size_t j = 0; j < is.worst.size(); ++j) EXPECT_EQ(is.worst[j].description, should.worst[j].description);
+    for (size_t j = 0; j < is.worst.size(); ++j)
+      EXPECT_EQ(is.worst[j].description, should.worst[j].description);
   }
 }
 

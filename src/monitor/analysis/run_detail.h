@@ -15,9 +15,9 @@ struct RunPhase {
   double predicted_seconds = 0, seconds = 0;
   double predicted_waiting_seconds = 0, waiting_seconds = 0;  // kernels for weights
   double read_bytes = 0;
-  double flops = 0, bytes = 0;                    // nominal, of all runs
-  double streamed_bytes = 0, spilled_bytes = 0;   // planned, of one run
-  int64_t passes = 1, bands = 1;                  // planned
+  double flops = 0, bytes = 0;                   // nominal, of all runs
+  double streamed_bytes = 0, spilled_bytes = 0;  // planned, of one run
+  int64_t passes = 1, bands = 1;                 // planned
 };
 
 struct RunDetail {
@@ -26,8 +26,8 @@ struct RunDetail {
   std::optional<double> frequency_hertz, frequency_limit_hertz, thermal_throttles;
 };
 
-// Nothing for a text that is empty or no such JSON. Numbers that are missing or none that a run has (negative,
-// not finite) count as 0, or as absent.
+// Nothing for a text that is empty or no such JSON. Numbers that are missing or none that a run has
+// (negative, not finite) count as 0, or as absent.
 std::optional<RunDetail> read_run_detail(const std::string& detail);
 
 }  // namespace snug

@@ -13,8 +13,8 @@ bool is_whole_run(const RunRecord& record) {
 }
 
 SeriesKey key_of(const RunRecord& r) {
-  return {r.model, r.machine, r.kind,  r.sampler,           r.precision,            r.width,
-          r.height, r.frames, r.steps, r.batch.value_or(1), r.threads.value_or(0), r.kept};
+  return {r.model,  r.machine, r.kind,  r.sampler,           r.precision,           r.width,
+          r.height, r.frames,  r.steps, r.batch.value_or(1), r.threads.value_or(0), r.kept};
 }
 
 SeriesPoint point_of(const RunRecord& r) {
@@ -39,9 +39,8 @@ std::vector<RunSeries> sorted(std::map<SeriesKey, std::vector<SeriesPoint>> grou
     });
     all.push_back({key, std::move(points)});
   }
-  std::stable_sort(all.begin(), all.end(), [](const RunSeries& a, const RunSeries& b) {
-    return a.points.size() > b.points.size();
-  });
+  std::stable_sort(all.begin(), all.end(),
+                   [](const RunSeries& a, const RunSeries& b) { return a.points.size() > b.points.size(); });
   return all;
 }
 
@@ -75,7 +74,8 @@ RunRecord read_row(SqlRow& row) {
 }  // namespace
 
 std::string_view series_metric_name(SeriesMetric metric) {
-  constexpr std::array<std::string_view, kSeriesMetrics> kNames = {"generation_seconds", "peak_bytes", "plan_ratio"};
+  constexpr std::array<std::string_view, kSeriesMetrics> kNames = {"generation_seconds", "peak_bytes",
+                                                                   "plan_ratio"};
   return kNames.at(static_cast<size_t>(metric));
 }
 
@@ -94,13 +94,14 @@ std::vector<RunSeries> make_run_series(const std::vector<RunRecord>& records) {
 std::vector<RunSeries> read_run_series(Database& database, int64_t from_ms, int64_t to_ms, int64_t most) {
   std::map<SeriesKey, std::vector<SeriesPoint>> groups;
   database.read([&](Sql& sql) {
-    for (SqlRow& row : sql.rows("SELECT id, finished_ms, model, machine, kind, sampler, precision, width, height, "
-                                "frames, steps, batch, threads, kept, total_seconds, queue_seconds, "
-                                "earlier_seconds, turn_wait_seconds, peak_bytes, phases_seconds, "
-                                "predicted_seconds FROM run_record WHERE finished_ms >= ? AND finished_ms < ? "
-                                "AND state = 'done' AND cached = 0 AND total_seconds IS NOT NULL "
-                                "ORDER BY finished_ms DESC LIMIT ?",
-                                21, {from_ms, to_ms, most})) {
+    for (SqlRow& row :
+         sql.rows("SELECT id, finished_ms, model, machine, kind, sampler, precision, width, height, "
+                  "frames, steps, batch, threads, kept, total_seconds, queue_seconds, "
+                  "earlier_seconds, turn_wait_seconds, peak_bytes, phases_seconds, "
+                  "predicted_seconds FROM run_record WHERE finished_ms >= ? AND finished_ms < ? "
+                  "AND state = 'done' AND cached = 0 AND total_seconds IS NOT NULL "
+                  "ORDER BY finished_ms DESC LIMIT ?",
+                  21, {from_ms, to_ms, most})) {
       const RunRecord record = read_row(row);
       groups[key_of(record)].push_back(point_of(record));
     }

@@ -1,9 +1,9 @@
 // The history of like runs as series: one for each model, size and machine, and for all else that makes runs
-// take different times (steps, sampler, precision, batch, threads, whether the weights were in memory). Called
-// by trends.h, which looks for what changes in them.
+// take different times (steps, sampler, precision, batch, threads, whether the weights were in memory).
+// Called by trends.h, which looks for what changes in them.
 //
-// Only runs that came to their end are in a series. Times are milliseconds since 1970, UTC. Reading throws what
-// Database does. Pure otherwise; any thread.
+// Only runs that came to their end are in a series. Times are milliseconds since 1970, UTC. Reading throws
+// what Database does. Pure otherwise; any thread.
 #pragma once
 
 #include <array>
@@ -25,7 +25,8 @@ struct SeriesKey {
   bool kept = false;
 
   auto as_tuple() const {
-    return std::tie(model, machine, kind, sampler, precision, width, height, frames, steps, batch, threads, kept);
+    return std::tie(model, machine, kind, sampler, precision, width, height, frames, steps, batch, threads,
+                    kept);
   }
   bool operator<(const SeriesKey& other) const { return as_tuple() < other.as_tuple(); }
 };
@@ -55,7 +56,7 @@ struct RunSeries {
 std::vector<RunSeries> make_run_series(const std::vector<RunRecord>& records);
 
 // Of jobs that ended in [from_ms, to_ms): the newest `most` of them.
-inline constexpr int64_t kMostSeriesRuns = 5000;
+inline constexpr int64_t kMostSeriesRuns = 2000;  // some 50 ms to read
 std::vector<RunSeries> read_run_series(Database& database, int64_t from_ms, int64_t to_ms,
                                        int64_t most = kMostSeriesRuns);
 

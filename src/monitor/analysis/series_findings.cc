@@ -28,7 +28,8 @@ Values values_of(const RunSeries& series, SeriesMetric metric, size_t most) {
   if (read.points.size() > most)
     read.points.erase(read.points.begin(), read.points.end() - static_cast<ptrdiff_t>(most));
   for (const SeriesPoint* point : read.points) {
-    read.times_seconds.push_back(static_cast<double>(point->finished_ms - read.points.front()->finished_ms) / 1000);
+    read.times_seconds.push_back(static_cast<double>(point->finished_ms - read.points.front()->finished_ms) /
+                                 1000);
     read.values.push_back(*point->values[static_cast<size_t>(metric)]);
   }
   return read;

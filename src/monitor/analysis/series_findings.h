@@ -10,11 +10,11 @@
 // `least_change` of the median, an outlier twice that away.
 //
 // Many series are looked at, and chance would raise an alarm in some of them each day. So the level of
-// significance is shared out over all tests of one call (Bonferroni): `false_alarms` is the most, by the tests'
-// own p-values, that one call in which nothing has changed raises any trend or shift.
+// significance is shared out over all tests of one call (Bonferroni): `false_alarms` is the most, by the
+// tests' own p-values, that one call in which nothing has changed raises any trend or shift.
 //
-// An alarm is what got worse: longer, larger, farther above the plan. What got better is a finding without one.
-// Outliers are listed and never alarms: one slow run is an anecdote. Pure; any thread.
+// An alarm is what got worse: longer, larger, farther above the plan. What got better is a finding without
+// one. Outliers are listed and never alarms: one slow run is an anecdote. Pure; any thread.
 #pragma once
 
 #include <cstdint>
@@ -34,13 +34,13 @@ inline constexpr size_t kLeastRuns = 30;  // fewer do not show how runs in a row
 struct SeriesOptions {
   double false_alarms = 0.02;
   double least_change = 0.05;  // of the median
-  size_t most_points = 500;    // the newest of a series: what was long ago is no news
+  size_t most_points = 200;    // the newest of a series: what was long ago is no news
 };
 
 struct Shift {
   ChangePoint change;
-  int64_t since_ms = 0;     // the end of the first run at the new level
-  double relative = 0;      // level after / before - 1
+  int64_t since_ms = 0;  // the end of the first run at the new level
+  double relative = 0;   // level after / before - 1
   bool is_worse = false;
 };
 
@@ -59,10 +59,10 @@ struct SeriesFinding {
   double significance = 0;         // of each test, after sharing out
   std::optional<Trend> trend;      // significant and large enough
   int64_t trend_from_ms = 0;
-  double trend_relative = 0;       // what it comes to over its time, of the median
+  double trend_relative = 0;  // what it comes to over its time, of the median
   std::vector<Shift> shifts;
   std::vector<FarRun> far;
-  double far_threshold = 0;        // in deviations
+  double far_threshold = 0;  // in deviations
 
   bool alarm() const;  // a trend or the last shift got worse
 };
@@ -70,8 +70,8 @@ struct SeriesFinding {
 // Those in which something was found, and how many series were looked at.
 struct SeriesFindings {
   std::vector<SeriesFinding> found;
-  size_t looked_at = 0;       // numbers of series with enough runs
-  size_t too_short = 0;       // series that had fewer than kLeastRuns
+  size_t looked_at = 0;  // numbers of series with enough runs
+  size_t too_short = 0;  // series that had fewer than kLeastRuns
 };
 
 SeriesFindings find_in_series(const std::vector<RunSeries>& series, const SeriesOptions& options = {});

@@ -70,8 +70,8 @@ class Sharing {
       const double factor = shares_.total_seconds / parts;
       for (double* part : {&queue_, &load_, &earlier_, &phases}) *part *= factor;
       for (PhaseShare& share : shares_.phases) {
-        for (double* time : {&share.phase.seconds, &share.phase.waiting_seconds,
-                             &share.phase.predicted_waiting_seconds})
+        for (double* time :
+             {&share.phase.seconds, &share.phase.waiting_seconds, &share.phase.predicted_waiting_seconds})
           *time *= factor;
       }
     }
@@ -112,8 +112,8 @@ class Sharing {
   }
 
   void settle_disk() {
-    const double read = known(record_.read_bytes ? std::optional(static_cast<double>(*record_.read_bytes))
-                                                 : std::nullopt);
+    const double read =
+        known(record_.read_bytes ? std::optional(static_cast<double>(*record_.read_bytes)) : std::nullopt);
     const bool knows = record_.disk_read_bytes.has_value() && record_.io_pressure_seconds.has_value();
     const bool bytes = record_.disk_read_bytes && read > 0 &&
                        static_cast<double>(*record_.disk_read_bytes) >= kLeastDiskSign * read;
@@ -125,8 +125,8 @@ class Sharing {
   }
 
   void claim_waiting(const RunPhase& phase, KindSeconds& claims) {
-    const double reread =
-        std::min(phase.read_bytes, phase.streamed_bytes * static_cast<double>(std::max<int64_t>(0, phase.runs - 1)));
+    const double reread = std::min(
+        phase.read_bytes, phase.streamed_bytes * static_cast<double>(std::max<int64_t>(0, phase.runs - 1)));
     // A kept run reads nothing but what is streamed.
     const double streamed = record_.kept ? phase.read_bytes : reread;
     shares_.reread_bytes += streamed;
@@ -175,8 +175,8 @@ class Sharing {
       shares_.unattributed_seconds += left;
       return;
     }
-    const Kind kind = part.ideal_compute_seconds >= part.ideal_memory_seconds ? Kind::kCompute
-                                                                              : Kind::kMemoryBandwidth;
+    const Kind kind =
+        part.ideal_compute_seconds >= part.ideal_memory_seconds ? Kind::kCompute : Kind::kMemoryBandwidth;
     of(part.seconds, kind) += left;
     of(shares_.seconds, kind) += left;
   }
@@ -202,11 +202,11 @@ class Sharing {
   }
 
   void claim_rest() {
+    // A claim like the others: were it what they leave, more of it would be theirs alone.
     KindSeconds loading = {};
+    if (!record_.kept) of(loading, Kind::kLoad) = load_;
     claim_machine(load_, loading);
-    const double left = settle(load_, loading);
-    of(shares_.seconds, Kind::kLoad) += record_.kept ? 0 : left;
-    if (record_.kept) shares_.unattributed_seconds += left;
+    shares_.unattributed_seconds += settle(load_, loading);
     KindSeconds rest = {};
     claim_machine(rest_, rest);
     shares_.unattributed_seconds += settle(rest_, rest) + earlier_;
@@ -218,7 +218,8 @@ class Sharing {
     if (peaks_.has_gpu) undecide(Kind::kTransfer, "the run's record has no transfer times");
     if (!record_.queue_seconds) undecide(Kind::kQueue, "queue_seconds is not known");
     if (!record_.load_seconds && !record_.kept) undecide(Kind::kLoad, "load_seconds is not known");
-    if (!record_.throttled_seconds) undecide(Kind::kThrottling, unmeasured + "throttled_seconds is not known");
+    if (!record_.throttled_seconds)
+      undecide(Kind::kThrottling, unmeasured + "throttled_seconds is not known");
     if (!detail_ || !detail_->frequency_hertz)
       undecide(Kind::kThrottling, unmeasured + "the cores' frequency is not known");
     if (!record_.other_cpu_percent || peaks_.cores <= 0)

@@ -31,9 +31,9 @@ inline constexpr double kDiskAlarmSeconds = 7 * 86400.0;
 Trends read_trends(Database& database, int64_t from_ms, int64_t to_ms, MachineHistory history,
                    const SeriesOptions& options = {});
 
-// [{"kind": "trend" | "shift" | "outliers" | "leak" | "disk" | "queue", "alarm", "metric", "unit", the series'
-// key, numbers by name with unit, "method", "p_value", "interval", "description", "recommendation"}], alarms
-// first. Leak, disk and queue are always there, if only to say that there is too little data.
+// [{"kind": "trend" | "shift" | "outliers" | "leak" | "disk" | "queue", "alarm", "metric", "unit", the
+// series' key, numbers by name with unit, "method", "p_value", "interval", "description", "recommendation"}],
+// alarms first. Leak, disk and queue are always there, if only to say that there is too little data.
 nlohmann::ordered_json to_json(const Trends& trends);
 
 }  // namespace snug

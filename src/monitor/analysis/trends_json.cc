@@ -13,7 +13,9 @@ namespace {
 
 using nlohmann::ordered_json;
 
-ordered_json json_of(const std::optional<double>& value) { return value ? ordered_json(*value) : ordered_json(); }
+ordered_json json_of(const std::optional<double>& value) {
+  return value ? ordered_json(*value) : ordered_json();
+}
 
 std::string value_text(SeriesMetric metric, double value) {
   switch (metric) {
@@ -36,8 +38,10 @@ std::string advice_of(SeriesMetric metric, bool worse) {
   if (!worse) return "Nothing is to be done.";
   switch (metric) {
     case SeriesMetric::kGenerationSeconds:
-      return "Compare the bottlenecks of runs before and after: other programs, heat and a slower disk show there.";
-    case SeriesMetric::kPeakBytes: return "Compare the plans of runs before and after, and what else the process keeps.";
+      return "Compare the bottlenecks of runs before and after: other programs, heat and a slower disk show "
+             "there.";
+    case SeriesMetric::kPeakBytes:
+      return "Compare the plans of runs before and after, and what else the process keeps.";
     case SeriesMetric::kPlanRatio: return "Measure this machine's rates again with `snug calibrate`.";
   }
   return {};
@@ -72,16 +76,17 @@ ordered_json trend_json(const SeriesFinding& finding) {
   ordered_json json = head("trend", worse, finding);
   json["since_ms"] = finding.trend_from_ms;
   json["slope_per_hour"] = trend.slope * kHour;
-  json["interval"] = {{"low_per_hour", trend.slope_low * kHour}, {"high_per_hour", trend.slope_high * kHour},
+  json["interval"] = {{"low_per_hour", trend.slope_low * kHour},
+                      {"high_per_hour", trend.slope_high * kHour},
                       {"confidence", TrendOptions().confidence}};
   json["change_percent"] = 100 * finding.trend_relative;
   json["p_value"] = trend.p_value;
   json["significance"] = finding.significance;
   json["method"] = "Theil-Sen slope; Mann-Kendall test with Hamed and Rao's variance";
-  json["description"] = fmt::format("{} {} by {:.0f} % of its median of {} since {} runs ago.", what_of(finding),
-                                    finding.trend_relative > 0 ? "rose" : "fell",
-                                    100 * std::abs(finding.trend_relative),
-                                    value_text(finding.metric, finding.median), trend.count);
+  json["description"] =
+      fmt::format("{} {} by {:.0f} % of its median of {} since {} runs ago.", what_of(finding),
+                  finding.trend_relative > 0 ? "rose" : "fell", 100 * std::abs(finding.trend_relative),
+                  value_text(finding.metric, finding.median), trend.count);
   json["recommendation"] = advice_of(finding.metric, worse);
   return json;
 }
@@ -97,10 +102,10 @@ ordered_json shift_json(const SeriesFinding& finding, const Shift& shift) {
   json["significance"] = finding.significance;
   json["interval"] = nullptr;
   json["method"] = "binary segmentation with CUSUM; Mann-Whitney between the stretches";
-  json["description"] = fmt::format("{} went from {} to {}, and has been there for {} runs.", what_of(finding),
-                                    value_text(finding.metric, shift.change.level_before),
-                                    value_text(finding.metric, shift.change.level_after),
-                                    finding.count - shift.change.index);
+  json["description"] =
+      fmt::format("{} went from {} to {}, and has been there for {} runs.", what_of(finding),
+                  value_text(finding.metric, shift.change.level_before),
+                  value_text(finding.metric, shift.change.level_after), finding.count - shift.change.index);
   json["recommendation"] = advice_of(finding.metric, shift.is_worse);
   return json;
 }
@@ -110,18 +115,21 @@ ordered_json far_json(const SeriesFinding& finding) {
   json["runs_far"] = ordered_json::array();
   const FarRun* farthest = &finding.far.front();
   for (const FarRun& run : finding.far) {
-    json["runs_far"].push_back(
-        {{"id", run.id}, {"finished_ms", run.finished_ms}, {"value", run.value}, {"deviations", run.deviations}});
+    json["runs_far"].push_back({{"id", run.id},
+                                {"finished_ms", run.finished_ms},
+                                {"value", run.value},
+                                {"deviations", run.deviations}});
     if (std::abs(run.deviations) > std::abs(farthest->deviations)) farthest = &run;
   }
   json["threshold_deviations"] = finding.far_threshold;
   json["p_value"] = nullptr;
   json["interval"] = nullptr;
-  json["method"] = "distance from the median in MAD x 1.4826; threshold 3.5 or what the series' own tail explains";
-  json["description"] = fmt::format("{}: {} of {} runs are far from the median of {}; the farthest took {}.",
-                                    what_of(finding), finding.far.size(), finding.count,
-                                    value_text(finding.metric, finding.median),
-                                    value_text(finding.metric, farthest->value));
+  json["method"] =
+      "distance from the median in MAD x 1.4826; threshold 3.5 or what the series' own tail explains";
+  json["description"] =
+      fmt::format("{}: {} of {} runs are far from the median of {}; the farthest took {}.", what_of(finding),
+                  finding.far.size(), finding.count, value_text(finding.metric, finding.median),
+                  value_text(finding.metric, farthest->value));
   json["recommendation"] = "Look at the bottlenecks of these runs.";
   return json;
 }
@@ -176,22 +184,23 @@ ordered_json disk_json(const MachineOutlook& machine) {
   const TimeToLimit& full = machine.disk_full;
   const bool soon = full.outlook == LimitOutlook::kReached ||
                     (full.outlook == LimitOutlook::kReaches && *full.seconds < kDiskAlarmSeconds);
-  ordered_json json = {{"kind", "disk"},
-                       {"alarm", soon},
-                       {"metric", "disk_free_bytes"},
-                       {"unit", "bytes"},
-                       {"outlook", limit_outlook_word(full.outlook)},
-                       {"full_in_seconds", json_of(full.seconds)},
-                       {"used_bytes_per_hour", full.outlook == LimitOutlook::kTooLittleData
-                                                   ? ordered_json()
-                                                   : ordered_json(full.slope * 3600)},
-                       {"p_value", nullptr},
-                       {"method", "Theil-Sen slope with the walk about it"}};
+  ordered_json json = {
+      {"kind", "disk"},
+      {"alarm", soon},
+      {"metric", "disk_free_bytes"},
+      {"unit", "bytes"},
+      {"outlook", limit_outlook_word(full.outlook)},
+      {"full_in_seconds", json_of(full.seconds)},
+      {"used_bytes_per_hour",
+       full.outlook == LimitOutlook::kTooLittleData ? ordered_json() : ordered_json(full.slope * 3600)},
+      {"p_value", nullptr},
+      {"method", "Theil-Sen slope with the walk about it"}};
   json["interval"] = full.seconds ? ordered_json{{"earliest_seconds", json_of(full.earliest_seconds)},
                                                  {"latest_seconds", json_of(full.latest_seconds)},
                                                  {"confidence", 0.9}}
                                   : ordered_json();
-  json["forecast"] = machine.disk_free_bytes ? points_json(*machine.disk_free_bytes, "bytes") : ordered_json();
+  json["forecast"] =
+      machine.disk_free_bytes ? points_json(*machine.disk_free_bytes, "bytes") : ordered_json();
   switch (full.outlook) {
     case LimitOutlook::kReaches:
       json["description"] = fmt::format("At the present pace the disk is full in {}, in {} at the earliest.",
@@ -229,8 +238,8 @@ ordered_json queue_json(const QueueForecast& queue) {
         {"low_seconds", last.low}, {"high_seconds", last.high}, {"confidence", queue.forecast->coverage}};
     json["forecast"] = points_json(*queue.forecast, "seconds");
     json["description"] =
-        fmt::format("In an hour a job is predicted to wait {}, between {} and {}.", format_seconds(last.value),
-                    format_seconds(last.low), format_seconds(last.high));
+        fmt::format("In an hour a job is predicted to wait {}, between {} and {}.",
+                    format_seconds(last.value), format_seconds(last.low), format_seconds(last.high));
   } else {
     json["description"] = queue.outlook == QueueOutlook::kTooManyGaps
                               ? "Jobs come too seldom to say how long they will wait."
@@ -252,7 +261,8 @@ ordered_json to_json(const Trends& trends) {
   list.push_back(leak_json(trends.machine.leak));
   list.push_back(disk_json(trends.machine));
   list.push_back(queue_json(trends.machine.queue_seconds));
-  std::stable_partition(list.begin(), list.end(), [](const ordered_json& one) { return one["alarm"].get<bool>(); });
+  std::stable_partition(list.begin(), list.end(),
+                        [](const ordered_json& one) { return one["alarm"].get<bool>(); });
   return list;
 }
 

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ctime>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "jobs/run_record_rows.h"
 #include "jobs/store_fixture.h"
+#include "monitor/records/history_fixture.h"
 #include "monitor/statistics/simulated_series.h"
 
 namespace snug {
@@ -17,8 +19,8 @@ using testing::Noise;
 
 constexpr int64_t kStartMs = 1'795'305'600'000, kMinuteMs = 60'000;
 
-// A history of three series of runs, taking turns, minutes apart. Noise is 3 % of each number, at times of the
-// kind in which a run's neighbours are like it, at times with far values.
+// A history of three series of runs, taking turns, minutes apart. Noise is 3 % of each number, at times of
+// the kind in which a run's neighbours are like it, at times with far values.
 struct Simulated {
   std::vector<RunRecord> records;
 
@@ -62,7 +64,9 @@ struct Simulated {
   }
 };
 
-SeriesFindings findings_of(const Simulated& simulated) { return find_in_series(make_run_series(simulated.records)); }
+SeriesFindings findings_of(const Simulated& simulated) {
+  return find_in_series(make_run_series(simulated.records));
+}
 
 const SeriesFinding* finding_of(const SeriesFindings& findings, int64_t width) {
   for (const SeriesFinding& finding : findings.found) {
@@ -84,9 +88,10 @@ TEST(TrendsTest, RaiseFewerThanFiveOfAHundredFalseAlarms) {
     alarms += alarm ? 1 : 0;
     findings += found ? 1 : 0;
   }
-  std::printf("  of %d histories without any change: %d with a trend or shift, %d with an alarm; outliers in %d "
-              "of %d series\n",
-              kHistories, findings, alarms, listed, 9 * kHistories);
+  std::printf(
+      "  of %d histories without any change: %d with a trend or shift, %d with an alarm; outliers in %d "
+      "of %d series\n",
+      kHistories, findings, alarms, listed, 9 * kHistories);
   EXPECT_LT(findings, 0.05 * kHistories);
   EXPECT_LT(listed, 0.05 * 9 * kHistories);
 }
@@ -106,7 +111,8 @@ TEST(TrendsTest, FindAPlantedShiftAndWhenItWas) {
     const double runs_off = static_cast<double>(shift.since_ms - kStartMs) / (3.0 * kMinuteMs) - 70;
     if (std::abs(runs_off) <= 4 && std::abs(shift.relative - 0.25) < 0.06) ++in_time;
   }
-  std::printf("  of %d shifts by 25 %%: %d found, %d of them within four runs and 6 %%\n", kHistories, found, in_time);
+  std::printf("  of %d shifts by 25 %%: %d found, %d of them within four runs and 6 %%\n", kHistories, found,
+              in_time);
   EXPECT_GE(found, 95);
   EXPECT_GE(in_time, 85);
 }
@@ -155,6 +161,34 @@ TEST(TrendsTest, KeepRunsApartThatAreNotAlike) {
 }
 
 class StoredTrendsTest : public StoreTest {};
+
+// Of this thread, in which SQLite works too: what else the machine does is not in it.
+double thread_cpu_seconds() {
+  timespec time = {};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr double kMostSeconds = 2;
+#else
+constexpr double kMostSeconds = 0.2;
+#endif
+
+TEST_P(StoredTrendsTest, AnswerAtOnceHoweverLongTheHistoryIs) {
+  constexpr int64_t kDayMs = 24 * 60 * kMinuteMs;
+  testing::make_history(database(), {20'000, kStartMs, kStartMs + 73 * kDayMs, "machine"});
+  double best = 1e9;  // of two: the first also reads the file
+  for (int i = 0; i < 2; ++i) {
+    const double before = thread_cpu_seconds();
+    const Trends trends = read_trends(database(), kStartMs, kStartMs + 73 * kDayMs, {});
+    EXPECT_GT(trends.series.looked_at, 20U);
+    best = std::min(best, thread_cpu_seconds() - before);
+  }
+  std::printf("  trends of the newest %ld runs: %.1f ms of processor time\n",
+              static_cast<long>(kMostSeriesRuns), best * 1e3);
+  EXPECT_LT(best, kMostSeconds);
+}
 
 TEST_P(StoredTrendsTest, ReadWhatTheRecordsGiveAndTellItInSentences) {
   Simulated simulated(5, 80);

@@ -31,8 +31,9 @@ class Adding {
     ++own.runs;
     if (own.worst.empty() || run.seconds > own.worst.front().seconds)
       own.total.recommendation = std::move(recommendation);
-    const auto place = std::upper_bound(own.worst.begin(), own.worst.end(), run,
-                                        [](const WorstRun& a, const WorstRun& b) { return a.seconds > b.seconds; });
+    const auto place =
+        std::upper_bound(own.worst.begin(), own.worst.end(), run,
+                         [](const WorstRun& a, const WorstRun& b) { return a.seconds > b.seconds; });
     own.worst.insert(place, std::move(run));
     if (own.worst.size() > kWorst) own.worst.pop_back();
   }
@@ -57,18 +58,18 @@ class Adding {
       total.share = std::clamp(total.seconds / window_.total_seconds, 0.0, 1.0);
       if (total.share < kLeastShare) continue;
       total.severity = severity_of(total.kind, total.share);
-      total.description = fmt::format("{} took {} of the {} of {} jobs, {:.0f} %; it was found in {} of them. "
-                                      "Most of it: {}",
-                                      bottleneck_kind_name(total.kind), format_seconds(total.seconds),
-                                      format_seconds(window_.total_seconds), window_.analysed, 100 * total.share,
-                                      own.runs, own.worst.front().description);
+      total.description = fmt::format(
+          "{} took {} of the {} of {} jobs, {:.0f} %; it was found in {} of them. "
+          "Most of it: {}",
+          bottleneck_kind_name(total.kind), format_seconds(total.seconds),
+          format_seconds(window_.total_seconds), window_.analysed, 100 * total.share, own.runs,
+          own.worst.front().description);
       total.evidence = evidence(own);
       window_.found.push_back(std::move(own));
     }
-    std::stable_sort(window_.found.begin(), window_.found.end(),
-                     [](const WindowBottleneck& a, const WindowBottleneck& b) {
-                       return stands_before(a.total, b.total);
-                     });
+    std::stable_sort(
+        window_.found.begin(), window_.found.end(),
+        [](const WindowBottleneck& a, const WindowBottleneck& b) { return stands_before(a.total, b.total); });
     return std::move(window_);
   }
 
@@ -78,10 +79,8 @@ class Adding {
   ordered_json evidence(const WindowBottleneck& own) const {
     ordered_json worst = ordered_json::array();
     for (const WorstRun& run : own.worst) {
-      worst.push_back({{"id", run.id},
-                       {"share", run.share},
-                       {"seconds", run.seconds},
-                       {"description", run.description}});
+      worst.push_back(
+          {{"id", run.id}, {"share", run.share}, {"seconds", run.seconds}, {"description", run.description}});
     }
     return {{"analysed_runs", window_.analysed},
             {"total_seconds", window_.total_seconds},
@@ -93,7 +92,8 @@ class Adding {
 
 std::optional<BottleneckKind> kind_of(const std::string& name) {
   for (size_t kind = 0; kind < kBottleneckKinds; ++kind)
-    if (name == bottleneck_kind_name(static_cast<BottleneckKind>(kind))) return static_cast<BottleneckKind>(kind);
+    if (name == bottleneck_kind_name(static_cast<BottleneckKind>(kind)))
+      return static_cast<BottleneckKind>(kind);
   return std::nullopt;  // of a later program
 }
 
@@ -114,12 +114,11 @@ WindowBottlenecks window_bottlenecks(const std::vector<RunRecord>& records, cons
 WindowBottlenecks read_window_bottlenecks(Database& database, int64_t from_ms, int64_t to_ms) {
   Adding adding;
   database.read([&](Sql& sql) {
-    if (auto row = sql.row(
-            "SELECT SUM(CASE WHEN analysed_ms IS NULL THEN 0 ELSE 1 END), "
-            "SUM(CASE WHEN analysed_ms IS NULL THEN 1 ELSE 0 END), "
-            "SUM(CASE WHEN analysed_ms IS NULL THEN 0 ELSE total_seconds END) FROM run_record "
-            "WHERE finished_ms >= ? AND finished_ms < ? AND cached = 0 AND total_seconds > 0",
-            3, {from_ms, to_ms})) {
+    if (auto row = sql.row("SELECT SUM(CASE WHEN analysed_ms IS NULL THEN 0 ELSE 1 END), "
+                           "SUM(CASE WHEN analysed_ms IS NULL THEN 1 ELSE 0 END), "
+                           "SUM(CASE WHEN analysed_ms IS NULL THEN 0 ELSE total_seconds END) FROM run_record "
+                           "WHERE finished_ms >= ? AND finished_ms < ? AND cached = 0 AND total_seconds > 0",
+                           3, {from_ms, to_ms})) {
       adding.window_.analysed = row->integer();
       adding.window_.not_analysed = row->integer();
       adding.window_.total_seconds = row->real();
@@ -127,7 +126,7 @@ WindowBottlenecks read_window_bottlenecks(Database& database, int64_t from_ms, i
     // Sums are of all; texts only of those that could be among the worst: a week may have 100 000 findings.
     for (SqlRow& row : sql.rows("SELECT b.run, b.kind, b.share, b.share * r.total_seconds FROM bottleneck b "
                                 "JOIN run_record r ON r.id = b.run WHERE b.at_ms >= ? AND b.at_ms < ? "
-                                "AND r.cached = 0 AND r.total_seconds > 0",
+                                "AND r.cached = 0 AND r.total_seconds > 0 ORDER BY b.at_ms, b.run",
                                 4, {from_ms, to_ms})) {
       WorstRun run;
       run.id = row.text();

@@ -26,7 +26,7 @@ nlohmann::ordered_json distribution_json(const Distribution& distribution, std::
   const std::optional<Summary> summary = distribution.summary();
   nlohmann::ordered_json json;
   json["count"] = summary ? summary->count : 0;
-  const auto put = [&](const char* name, double Summary::* member) {
+  const auto put = [&](const char* name, double Summary::*member) {
     std::string key = name;
     if (!unit.empty()) key += "_" + std::string(unit);
     json[key] = summary ? nlohmann::ordered_json((*summary).*member) : nlohmann::ordered_json();

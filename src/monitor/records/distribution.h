@@ -33,8 +33,8 @@ class Distribution {
   std::optional<TDigest> digest_;
 };
 
-// {"count", "mean_UNIT", "minimum_UNIT", "p50_UNIT", ... "p99_UNIT", "maximum_UNIT", "method"}; without values
-// all but the count and the method are null. An empty unit adds nothing to the names.
+// {"count", "mean_UNIT", "minimum_UNIT", "p50_UNIT", ... "p99_UNIT", "maximum_UNIT", "method"}; without
+// values all but the count and the method are null. An empty unit adds nothing to the names.
 nlohmann::ordered_json distribution_json(const Distribution& distribution, std::string_view unit);
 
 }  // namespace snug

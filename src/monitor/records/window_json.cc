@@ -7,15 +7,13 @@ namespace {
 
 using nlohmann::ordered_json;
 
-ordered_json json_of(const std::optional<double>& value) { return value ? ordered_json(*value) : ordered_json(); }
+ordered_json json_of(const std::optional<double>& value) {
+  return value ? ordered_json(*value) : ordered_json();
+}
 
 ordered_json counts_json(const EndCounts& counts) {
-  return {{"ended", counts.ended()},
-          {"done", counts.done},
-          {"failed", counts.failed},
-          {"cancelled", counts.cancelled},
-          {"cached", counts.cached},
-          {"kept", counts.kept},
+  return {{"ended", counts.ended()},       {"done", counts.done},     {"failed", counts.failed},
+          {"cancelled", counts.cancelled}, {"cached", counts.cached}, {"kept", counts.kept},
           {"pictures", counts.pictures}};
 }
 
@@ -69,24 +67,25 @@ ordered_json stages_json(const WindowStatistics& statistics) {
 ordered_json to_json(const WindowStatistics& statistics) {
   ordered_json failures = ordered_json::array();
   for (const auto& [code, count] : statistics.failures())
-    failures.push_back({{"error_code", code.empty() ? ordered_json() : ordered_json(code)}, {"count", count}});
+    failures.push_back(
+        {{"error_code", code.empty() ? ordered_json() : ordered_json(code)}, {"count", count}});
   const EndCounts& counts = statistics.counts();
-  return {{"from_ms", statistics.from_ms()},
-          {"to_ms", statistics.to_ms()},
-          {"totals", counts_json(counts)},
-          {"success_rate", json_of(counts.success_rate())},
-          {"cache_rate", json_of(counts.cache_rate())},
-          {"kept_rate", json_of(counts.kept_rate())},
-          {"failures", std::move(failures)},
-          {"total", distribution_json(statistics.total(), "seconds")},
-          {"generation", distribution_json(statistics.generation(), "seconds")},
-          {"queue", distribution_json(statistics.queue(), "seconds")},
-          {"stages", stages_json(statistics)},
-          {"per_hour", hours_json(statistics)},
-          {"by_model", groups_json(statistics)},
-          {"plan_error",
-           {{"seconds", error_json(statistics.seconds_error())},
-            {"peak", error_json(statistics.peak_error())}}}};
+  return {
+      {"from_ms", statistics.from_ms()},
+      {"to_ms", statistics.to_ms()},
+      {"totals", counts_json(counts)},
+      {"success_rate", json_of(counts.success_rate())},
+      {"cache_rate", json_of(counts.cache_rate())},
+      {"kept_rate", json_of(counts.kept_rate())},
+      {"failures", std::move(failures)},
+      {"total", distribution_json(statistics.total(), "seconds")},
+      {"generation", distribution_json(statistics.generation(), "seconds")},
+      {"queue", distribution_json(statistics.queue(), "seconds")},
+      {"stages", stages_json(statistics)},
+      {"per_hour", hours_json(statistics)},
+      {"by_model", groups_json(statistics)},
+      {"plan_error",
+       {{"seconds", error_json(statistics.seconds_error())}, {"peak", error_json(statistics.peak_error())}}}};
 }
 
 }  // namespace snug

@@ -15,7 +15,7 @@ constexpr int64_t kHourMs = 3'600'000;
 
 struct StageColumn {
   std::string_view stage;
-  std::optional<double> RunRecord::* seconds;
+  std::optional<double> RunRecord::*seconds;
 };
 constexpr std::array kStageColumns = {
     StageColumn{"queue", &RunRecord::queue_seconds},
@@ -118,8 +118,9 @@ void WindowStatistics::add(const WindowRow& row) {
   const auto key = std::tuple(row.model, row.width, row.height);
   auto place = groups_.find(key);
   if (place == groups_.end()) {
-    place = groups_.emplace(key, GroupStatistics{row.model, row.width, row.height, {}, Distribution(most_exact_)})
-                .first;
+    place =
+        groups_.emplace(key, GroupStatistics{row.model, row.width, row.height, {}, Distribution(most_exact_)})
+            .first;
   }
   count(counts_, row);
   count(hour.counts, row);

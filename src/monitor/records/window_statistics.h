@@ -1,18 +1,19 @@
-// What happened in a span of time, of the jobs that ended in it: how many, how long, of which models and sizes,
-// how often from the cache, how far from the plan. Called by the API's pages, reports and advice, on records in
-// the store (read_window_statistics) or in hand (add each).
+// What happened in a span of time, of the jobs that ended in it: how many, how long, of which models and
+// sizes, how often from the cache, how far from the plan. Called by the API's pages, reports and advice, on
+// records in the store (read_window_statistics) or in hand (add each).
 //
 // Which records count where: totals, hours and success all that ended; durations, stages and plan error those
-// that ran to the end (done, and not from the cache), because the rest has no time of its own. Success rate is
-// done of done + failed: who cancels judges nothing. Rates are null where nothing is to divide by.
+// that ran to the end (done, and not from the cache), because the rest has no time of its own. Success rate
+// is done of done + failed: who cancels judges nothing. Rates are null where nothing is to divide by.
 //
-// generation is total - queue: from the job's turn to its end. A stage's share is its seconds of all seconds of
-// the same jobs; the stages of run_record.h add up to 1. Plan error compares what the phases took with their
-// prediction, and the process's peak with the planned one: the median ratio (above 1: it took more), and the
-// 90 % quantile of |ratio - 1|.
+// generation is total - queue: from the job's turn to its end. A stage's share is its seconds of all seconds
+// of the same jobs; the stages of run_record.h add up to 1. Plan error compares what the phases took with
+// their prediction, and the process's peak with the planned one: the median ratio (above 1: it took more),
+// and the 90 % quantile of |ratio - 1|.
 //
-// Quantiles are exact up to Distribution::kMostExact runs in a window, of a t-digest beyond; "method" says which.
-// Times are milliseconds since 1970, UTC. Values: one thread at a time. Reading throws what Database does.
+// Quantiles are exact up to Distribution::kMostExact runs in a window, of a t-digest beyond; "method" says
+// which. Times are milliseconds since 1970, UTC. Values: one thread at a time. Reading throws what Database
+// does.
 #pragma once
 
 #include <array>

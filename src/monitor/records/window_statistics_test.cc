@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ctime>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -34,12 +35,13 @@ Records random_records(std::mt19937_64& random) {
     r.model = random() % 2 == 0 ? "a" : "b";
     r.width = r.height = random() % 2 == 0 ? 64 : 128;
     r.pictures = 1 + static_cast<int64_t>(random() % 3);
-    if (r.state != "running") r.finished_ms = kFromMs - kHourMs + static_cast<int64_t>(random() % (7 * kHourMs));
+    if (r.state != "running")
+      r.finished_ms = kFromMs - kHourMs + static_cast<int64_t>(random() % (7 * kHourMs));
     r.cached = random() % 4 == 0;
     r.kept = random() % 2 == 0;
     if (r.state == "failed") r.error_code = random() % 2 == 0 ? "disk_full" : "io_error";
-    for (auto* place : {&r.total_seconds, &r.queue_seconds, &r.plan_seconds, &r.load_seconds, &r.denoise_seconds,
-                        &r.turn_wait_seconds, &r.predicted_seconds, &r.phases_seconds})
+    for (auto* place : {&r.total_seconds, &r.queue_seconds, &r.plan_seconds, &r.load_seconds,
+                        &r.denoise_seconds, &r.turn_wait_seconds, &r.predicted_seconds, &r.phases_seconds})
       maybe(*place);
     if (random() % 3 != 0) r.planned_peak_bytes = 1 + static_cast<int64_t>(random() % 1000);
     if (random() % 3 != 0) r.peak_bytes = static_cast<int64_t>(random() % 1000);
@@ -59,9 +61,9 @@ double quantile_by_sorting(std::vector<double> values, double fraction) {
 void expect_distribution(const ordered_json& json, const std::vector<double>& values) {
   ASSERT_EQ(json["count"], values.size());
   EXPECT_EQ(json["method"], "exact");
-  const std::map<std::string, double> quantiles = {{"p50_seconds", .5}, {"p75_seconds", .75}, {"p90_seconds", .9},
-                                                   {"p95_seconds", .95}, {"p99_seconds", .99},
-                                                   {"minimum_seconds", 0}, {"maximum_seconds", 1}};
+  const std::map<std::string, double> quantiles = {
+      {"p50_seconds", .5},  {"p75_seconds", .75},   {"p90_seconds", .9},   {"p95_seconds", .95},
+      {"p99_seconds", .99}, {"minimum_seconds", 0}, {"maximum_seconds", 1}};
   for (const auto& [name, fraction] : quantiles) {
     if (values.empty()) {
       EXPECT_TRUE(json[name].is_null()) << name;
@@ -120,7 +122,8 @@ void expect_reference(const ordered_json& json, const Records& window) {
   EXPECT_EQ(json["totals"]["failed"], failed);
   expect_rate(json["success_rate"], done, done + failed);
   expect_rate(json["cache_rate"], done - runs, done);
-  expect_rate(json["kept_rate"], count_if(window, [](const RunRecord& r) { return is_run(r) && r.kept; }), runs);
+  expect_rate(json["kept_rate"], count_if(window, [](const RunRecord& r) { return is_run(r) && r.kept; }),
+              runs);
   expect_distribution(json["generation"], values_of(window, generation_of));
   expect_distribution(json["total"], values_of(window, [](const RunRecord& r) { return r.total_seconds; }));
   expect_distribution(json["queue"], values_of(window, [](const RunRecord& r) { return r.queue_seconds; }));
@@ -141,7 +144,9 @@ void expect_reference(const ordered_json& json, const Records& window) {
   for (const ordered_json& hour : json["per_hour"]) {
     const int64_t at = hour["hour_ms"];
     EXPECT_EQ(at % kHourMs, 0);
-    const auto in_hour = [&](const RunRecord& r) { return r.finished_ms >= at && r.finished_ms < at + kHourMs; };
+    const auto in_hour = [&](const RunRecord& r) {
+      return r.finished_ms >= at && r.finished_ms < at + kHourMs;
+    };
     EXPECT_EQ(hour["ended"], count_if(window, in_hour));
     in_hours += hour["ended"].get<int64_t>();
   }
@@ -232,7 +237,14 @@ constexpr double kSlowdown = 10;
 constexpr double kSlowdown = 1;
 #endif
 
-// A page's 200 ms, with room for a machine that does something else as well.
+// Of this thread, in which SQLite works too: what else the machine does is not in it.
+double thread_cpu_seconds() {
+  timespec time = {};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
+// A page's 200 ms.
 TEST(HistoryOfAYearTest, AnswersEveryWindowAndPageAtOnce) {
   const TemporaryFolder folder;
   DatabaseOptions options;
@@ -247,9 +259,9 @@ TEST(HistoryOfAYearTest, AnswersEveryWindowAndPageAtOnce) {
   const auto timed = [&](const std::string& what, const auto& work) {
     double best = 1e9;  // of two: the first also reads the file
     for (int i = 0; i < 2; ++i) {
-      const Stopwatch watch;
+      const double before = thread_cpu_seconds();
       work();
-      best = std::min(best, watch.seconds());
+      best = std::min(best, thread_cpu_seconds() - before);
     }
     std::printf("  %-42s %6.1f ms\n", what.c_str(), best * 1e3);
     slowest = std::max(slowest, best);
@@ -258,9 +270,8 @@ TEST(HistoryOfAYearTest, AnswersEveryWindowAndPageAtOnce) {
     RecordQuery query;
     query.from_ms = kNowMs - hours * kHourMs;
     query.to_ms = kNowMs + 1;
-    timed("statistics of " + std::to_string(hours) + " h", [&] {
-      EXPECT_GT(read_window_statistics(database, query).counts().ended(), 0);
-    });
+    timed("statistics of " + std::to_string(hours) + " h",
+          [&] { EXPECT_GT(read_window_statistics(database, query).counts().ended(), 0); });
     timed("records of " + std::to_string(hours) + " h", [&] { EXPECT_FALSE(store.records(query).empty()); });
   }
   RecordQuery page;
@@ -279,6 +290,8 @@ TEST(HistoryOfAYearTest, AnswersEveryWindowAndPageAtOnce) {
   page.only_ended = false;
   page.state = "queued";
   timed("page of what waits", [&] { EXPECT_TRUE(store.records(page).empty()); });
+  page.state.clear();
+  timed("newest page, also of what waits", [&] { EXPECT_EQ(store.records(page).size(), 100U); });
   timed("one record", [&] { EXPECT_TRUE(store.find("made-77777").has_value()); });
   timed("groups", [&] { EXPECT_EQ(store.groups({}).size(), 12U); });
   timed("count", [&] { EXPECT_EQ(store.count({}), 100'000); });
