@@ -42,11 +42,15 @@ std::unique_ptr<Command> make_choose_command();
 std::unique_ptr<Command> make_export_command();
 std::unique_ptr<Command> make_config_command();
 std::unique_ptr<Command> make_generate_command();
+std::unique_ptr<Command> make_history_command();
 std::unique_ptr<Command> make_inspect_command();
 std::unique_ptr<Command> make_models_command();
+std::unique_ptr<Command> make_monitor_command();
 std::unique_ptr<Command> make_plan_command();
 std::unique_ptr<Command> make_profile_command();
+std::unique_ptr<Command> make_report_command();
 std::unique_ptr<Command> make_serve_command();
+std::unique_ptr<Command> make_status_command();
 std::unique_ptr<Command> make_system_command();
 std::unique_ptr<Command> make_token_command();
 std::unique_ptr<Command> make_tune_command();
@@ -105,6 +109,19 @@ inline constexpr std::string_view kConfigExamples =
     "snug config set model_folders ~/models:/srv/models\n"
     "snug config restore\n"
     "snug config backups --json\n";
+inline constexpr std::string_view kStatusExamples =
+    "snug status\nsnug status --data-folder /var/lib/snug --json\n";
+inline constexpr std::string_view kHistoryExamples =
+    "snug history\n"
+    "snug history --hours 168 --model tiny-landscapes --size 128x128 --done\n"
+    "snug history --limit 20 --before 01JD0000000000000000000000 --json\n";
+inline constexpr std::string_view kReportExamples =
+    "snug report --hours 168\nsnug report --output week.html --hours 168\nsnug report --json\n";
+inline constexpr std::string_view kMonitorExamples =
+    "snug monitor\n"
+    "snug monitor --interval 500ms\n"
+    "snug monitor --once\n"
+    "snug monitor --json --interval 10s >> moments.jsonl\n";
 inline constexpr std::string_view kSystemExamples = "snug system\nsnug system --json\n";
 inline constexpr std::string_view kTuneExamples =
     "snug tune\nsnug tune --seconds 4 --dry-run\nsnug tune --json\n";

@@ -17,6 +17,8 @@
 #include "jobs/token_store.h"
 #include "monitor/metrics.h"
 #include "monitor/notify_systemd.h"
+#include "monitor/performance.h"
+#include "monitor/performance_sources.h"
 #include "monitor/readiness.h"
 #include "monitor/run_metrics.h"
 #include "server/a1111/a1111_routes.h"
@@ -93,6 +95,8 @@ class ServeCommand final : public Command {
                          .data_folder = service_setup.data_folder,
                          .least_free_bytes = least_free_bytes,
                          .most_queued = service_setup.most_queued});
+    OwnSources sources({.database = *database, .options = service_setup, .service = service.get()});
+    const Performance performance(sources.sources());
     const SystemFacts facts = system_facts(threads, configuration);
     const NativeParts parts = {
         .service = *service,
@@ -101,6 +105,7 @@ class ServeCommand final : public Command {
         .system_json = [facts] { return facts_now(facts); },
         .metrics_text = [&metrics] { return metrics.text(); },
         .unready = [&readiness] { return readiness.why_not(); },
+        .performance = &performance,
     };
     HttpServer server(options, access.get(), routes(parts), [&counts](const RequestRecord& record) {
       log_request(record);
