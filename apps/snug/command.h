@@ -36,6 +36,7 @@ struct CommandInfo {
 };
 
 // The subcommands, one in each file *_command.cc.
+std::unique_ptr<Command> make_advise_command();
 std::unique_ptr<Command> make_cache_command();
 std::unique_ptr<Command> make_calibrate_command();
 std::unique_ptr<Command> make_choose_command();
@@ -46,6 +47,7 @@ std::unique_ptr<Command> make_history_command();
 std::unique_ptr<Command> make_inspect_command();
 std::unique_ptr<Command> make_models_command();
 std::unique_ptr<Command> make_monitor_command();
+std::unique_ptr<Command> make_optimize_command();
 std::unique_ptr<Command> make_plan_command();
 std::unique_ptr<Command> make_profile_command();
 std::unique_ptr<Command> make_report_command();
@@ -122,6 +124,15 @@ inline constexpr std::string_view kMonitorExamples =
     "snug monitor --interval 500ms\n"
     "snug monitor --once\n"
     "snug monitor --json --interval 10s >> moments.jsonl\n";
+inline constexpr std::string_view kAdviseExamples =
+    "snug advise\n"
+    "snug advise --hours 168 --json\n"
+    "snug advise --apply threads-2\n";
+inline constexpr std::string_view kOptimizeExamples =
+    "snug optimize --analyze\n"
+    "snug optimize --benchmark --time-limit 60\n"
+    "snug optimize --optimize --weights time=0.5,memory=0.5\n"
+    "snug optimize --full-report report.html\n";
 inline constexpr std::string_view kSystemExamples = "snug system\nsnug system --json\n";
 inline constexpr std::string_view kTuneExamples =
     "snug tune\nsnug tune --seconds 4 --dry-run\nsnug tune --json\n";

@@ -25,6 +25,8 @@ struct Configuration {
   std::vector<std::string> model_folders;  // where names of models are looked up
   std::string tokenizer;                   // folder, for single-file checkpoints
   std::string precision = "f32";
+  int64_t default_steps = 0;    // of requests that state none; 0: what suits the model
+  std::string default_sampler;  // likewise; empty: what suits the model
   int64_t threads = 0;         // 0: as many as `snug tune` found best, else one for each physical core
   bool pin = false;            // threads to cores, also where `snug tune` has not found it faster
   std::string memory;          // "700MiB": most that the process may hold; empty: what is free
@@ -43,6 +45,7 @@ struct Configuration {
   int64_t checkpoint_seconds = 10;
   std::string result_cache = "1GiB", conditioning_cache = "64MiB";
   int64_t result_cache_seconds = 0;  // 0: as long as there is room
+  int64_t models_share = 50;         // percent of the memory, for what is loaded and not in use
   std::string most_body = "32MiB";
   int64_t most_connections_per_address = 64;
   int64_t keep_jobs_days = 0;  // after their end; 0: for ever
