@@ -3,6 +3,8 @@ import { expect, test } from '@playwright/test';
 
 import { expectAccessible, expectDone, expectNoSidewaysScroll, generate, openPage, ownPrompt } from './page';
 
+test.setTimeout(90_000); // axe takes its time where processors are busy
+
 for (const colorScheme of ['light', 'dark'] as const) {
   test(`axe finds nothing serious, ${colorScheme}`, async ({ page }) => {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });

@@ -7,7 +7,7 @@ import { expectAccessible, expectNoSidewaysScroll } from './page';
 // The dashboard asks on; the last question may be under way when a test ends.
 test.afterEach(({ page }) => page.unrouteAll({ behavior: 'ignoreErrors' }));
 
-test.setTimeout(60_000); // axe takes its time
+test.setTimeout(90_000); // axe takes its time where processors are busy
 
 const EFFECT = { metric: 'mean_job_seconds', unit: 'seconds' };
 const ADVICE = {
