@@ -138,7 +138,7 @@ void ProfileCommand::tell(const Outcome& outcome) const {
     return;
   }
   fmt::print(
-      "{}\n{}\n{}{}", describe_report(outcome.report), describe_times(outcome.times),
+      "{}\n{}{}{}", describe_report(outcome.report), describe_times(outcome.times),
       describe_memory(*outcome.memory, outcome.report),
       describe_profile(outcome.profile, by_ == "node" ? ProfileBy::kNode : ProfileBy::kOperator, top()));
   if (!outcome.trace) return;
