@@ -36,6 +36,7 @@ struct CommandInfo {
 std::unique_ptr<Command> make_cache_command();
 std::unique_ptr<Command> make_calibrate_command();
 std::unique_ptr<Command> make_choose_command();
+std::unique_ptr<Command> make_export_command();
 std::unique_ptr<Command> make_generate_command();
 std::unique_ptr<Command> make_history_command();
 std::unique_ptr<Command> make_inspect_command();
@@ -93,6 +94,11 @@ inline constexpr std::string_view kTokenExamples =
     "snug token list --json\n"
     "snug token revoke 01JD0000000000000000000000\n";
 inline constexpr std::string_view kCacheExamples = "snug cache stats\nsnug cache clear results\n";
+inline constexpr std::string_view kExportExamples =
+    "snug export --format csv --output runs.csv\n"
+    "snug export --hours 168 --details\n"
+    "snug export --format influx --hours 1 --output -\n"
+    "snug export --format otlp --output traces.jsonl\n";
 inline constexpr std::string_view kStatusExamples =
     "snug status\nsnug status --data-folder /var/lib/snug --json\n";
 inline constexpr std::string_view kHistoryExamples =

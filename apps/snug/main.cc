@@ -41,6 +41,8 @@ constexpr std::array kCommands = {
                 make_token_command},
     CommandInfo{"cache", "ACTION", "show and clear what the service keeps of earlier requests",
                 kCacheExamples, make_cache_command},
+    CommandInfo{"export", "", "write the history of jobs for other programs", kExportExamples,
+                make_export_command},
     CommandInfo{"status", "", "show the machine, the queue and what is under way", kStatusExamples,
                 make_status_command},
     CommandInfo{"history", "", "list the service's jobs of the last hours or days", kHistoryExamples,

@@ -50,6 +50,7 @@ std::vector<std::string> own_arguments() {
 }  // namespace
 
 std::unique_ptr<Command> make_cache_command() { become_service_program(); }
+std::unique_ptr<Command> make_export_command() { become_service_program(); }
 std::unique_ptr<Command> make_history_command() { become_service_program(); }
 std::unique_ptr<Command> make_monitor_command() { become_service_program(); }
 std::unique_ptr<Command> make_report_command() { become_service_program(); }

@@ -153,6 +153,21 @@ constexpr std::array kVersion3 = {
       FROM run_record r LEFT JOIN job ON job.id = r.id)",
 };
 
+// What the machine did (monitor/samples), and which alerts there were (monitor/alerts). `resolution` is the
+// milliseconds that a row stands for, 0 of a single sample.
+constexpr std::array kVersion4 = {
+    "CREATE TABLE sample_layout (id BIGINT PRIMARY KEY, names TEXT NOT NULL UNIQUE)",
+    R"(CREATE TABLE sample (
+      resolution BIGINT NOT NULL, start_ms BIGINT NOT NULL, samples BIGINT NOT NULL,
+      layout BIGINT NOT NULL REFERENCES sample_layout (id), figures TEXT NOT NULL,
+      PRIMARY KEY (resolution, start_ms)))",
+    R"(CREATE TABLE alert_event (
+      id BIGINT PRIMARY KEY, time_ms BIGINT NOT NULL, kind TEXT NOT NULL, level TEXT NOT NULL,
+      change TEXT NOT NULL, value DOUBLE PRECISION, threshold DOUBLE PRECISION NOT NULL))",
+    R"(CREATE TABLE alert_state (
+      kind TEXT NOT NULL, level TEXT NOT NULL, since_ms BIGINT NOT NULL, PRIMARY KEY (kind, level)))",
+};
+
 // What a run did to get along with its budget, as one word.
 constexpr std::string_view kMeasuresSql =
     "CASE WHEN spilled_bytes > 0 THEN 'spilled' WHEN streamed_bytes > 0 THEN 'streamed' "
@@ -188,7 +203,8 @@ std::string in_dialect(std::string_view statement, bool postgresql) {
 }
 
 using Migration = std::span<const char* const>;
-const std::array kMigrations = {Migration(kVersion1), Migration(kVersion2), Migration(kVersion3)};
+const std::array kMigrations = {Migration(kVersion1), Migration(kVersion2), Migration(kVersion3),
+                                Migration(kVersion4)};
 
 }  // namespace
 
