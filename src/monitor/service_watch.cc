@@ -39,8 +39,8 @@ AlertValues values_of_jobs(Database& database) {
   return values;
 }
 
-SamplerOptions sampler_options(const WatchOptions& options) {
-  SamplerOptions of;
+MachineSamplerOptions sampler_options(const WatchOptions& options) {
+  MachineSamplerOptions of;
   of.interval = options.interval;
   of.counters.data_folder = options.data_folder;
   return of;

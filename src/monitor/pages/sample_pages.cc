@@ -33,7 +33,8 @@ const AlertEvent* event_of(const ActiveAlert& alert, std::span<const AlertEvent>
 
 std::string text_of(const ActiveAlert& alert, const AlertEvent* event) {
   if (event != nullptr) return alert_text(*event);
-  return fmt::format("{} is at the level {}", alert_kind_info(alert.kind).name, alert_level_name(alert.level));
+  return fmt::format("{} is at the level {}", alert_kind_info(alert.kind).name,
+                     alert_level_name(alert.level));
 }
 
 }  // namespace

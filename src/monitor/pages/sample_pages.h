@@ -13,8 +13,8 @@
 
 namespace snug {
 
-// {"fields": [names], "times_ms": [...], "mean": {field: [...]}, "max": {field: [...]}, "resolution_seconds"}:
-// fields that were there at all; a moment at which one was not has null.
+// {"fields": [names], "times_ms": [...], "mean": {field: [...]}, "max": {field: [...]},
+// "resolution_seconds"}: fields that were there at all; a moment at which one was not has null.
 nlohmann::ordered_json sample_history_json(const SampleHistory& history);
 
 // What trends.h looks at, of the time since from_ms: resident memory of this process alone where it began
@@ -25,6 +25,7 @@ MachineHistory machine_history(SampleStore& samples, int64_t from_ms, int64_t to
 // fired, found in `events` (newest first), null where that is too long ago.
 nlohmann::ordered_json alerts_json(std::span<const ActiveAlert> active, std::span<const AlertEvent> events);
 // {"word", "reasons": [text]}.
-nlohmann::ordered_json status_word_json(std::span<const ActiveAlert> active, std::span<const AlertEvent> events);
+nlohmann::ordered_json status_word_json(std::span<const ActiveAlert> active,
+                                        std::span<const AlertEvent> events);
 
 }  // namespace snug
