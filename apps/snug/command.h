@@ -21,6 +21,9 @@ class Command {
 
   // Called once, before run; the options write into this object.
   virtual void add_options(CLI::App& app) = 0;
+  // What run is given; `file` as --config names it, else empty. `snug config` alone does without: it is there
+  // for a file with mistakes as well.
+  virtual Configuration read_configuration(const std::string& file) { return load_configuration(file); }
   virtual int run(const Configuration& configuration) = 0;
 };
 
@@ -33,15 +36,18 @@ struct CommandInfo {
 };
 
 // The subcommands, one in each file *_command.cc.
+std::unique_ptr<Command> make_advise_command();
 std::unique_ptr<Command> make_cache_command();
 std::unique_ptr<Command> make_calibrate_command();
 std::unique_ptr<Command> make_choose_command();
 std::unique_ptr<Command> make_export_command();
+std::unique_ptr<Command> make_config_command();
 std::unique_ptr<Command> make_generate_command();
 std::unique_ptr<Command> make_history_command();
 std::unique_ptr<Command> make_inspect_command();
 std::unique_ptr<Command> make_models_command();
 std::unique_ptr<Command> make_monitor_command();
+std::unique_ptr<Command> make_optimize_command();
 std::unique_ptr<Command> make_plan_command();
 std::unique_ptr<Command> make_profile_command();
 std::unique_ptr<Command> make_report_command();
@@ -99,6 +105,12 @@ inline constexpr std::string_view kExportExamples =
     "snug export --hours 168 --details\n"
     "snug export --format influx --hours 1 --output -\n"
     "snug export --format otlp --output traces.jsonl\n";
+inline constexpr std::string_view kConfigExamples =
+    "snug config\n"
+    "snug config set threads 8 memory 2GiB\n"
+    "snug config set model_folders ~/models:/srv/models\n"
+    "snug config restore\n"
+    "snug config backups --json\n";
 inline constexpr std::string_view kStatusExamples =
     "snug status\nsnug status --data-folder /var/lib/snug --json\n";
 inline constexpr std::string_view kHistoryExamples =
@@ -112,6 +124,15 @@ inline constexpr std::string_view kMonitorExamples =
     "snug monitor --interval 500ms\n"
     "snug monitor --once\n"
     "snug monitor --json --interval 10s >> moments.jsonl\n";
+inline constexpr std::string_view kAdviseExamples =
+    "snug advise\n"
+    "snug advise --hours 168 --json\n"
+    "snug advise --apply threads-2\n";
+inline constexpr std::string_view kOptimizeExamples =
+    "snug optimize --analyze\n"
+    "snug optimize --benchmark --time-limit 60\n"
+    "snug optimize --optimize --weights time=0.5,memory=0.5\n"
+    "snug optimize --full-report report.html\n";
 inline constexpr std::string_view kSystemExamples = "snug system\nsnug system --json\n";
 inline constexpr std::string_view kTuneExamples =
     "snug tune\nsnug tune --seconds 4 --dry-run\nsnug tune --json\n";

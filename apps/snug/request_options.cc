@@ -219,6 +219,7 @@ void RequestOptions::fill_from(const Configuration& configuration, RequestFields
     fields.tokenizer = configuration.tokenizer;
   }
   if (!fields.precision.has_value()) fields.precision = configuration.precision;
+  fill_in_defaults(configuration, fields);
   if (!fields.memory.has_value() && !configuration.memory.empty()) fields.memory = configuration.memory;
   fields.direct_reads = fields.direct_reads || configuration.direct_reads;
   if (fields.scratch_folder.empty()) fields.scratch_folder = configuration.scratch_folder;

@@ -87,6 +87,7 @@ ServiceOptions service_options(const Configuration& configuration) {
     if (!fields.vae.empty()) fields.vae = path_of(fields.vae, configuration);
     if (fields.tokenizer.empty()) fields.tokenizer = configuration.tokenizer;
     if (!fields.precision.has_value()) fields.precision = configuration.precision;
+    fill_in_defaults(configuration, fields);
     fields.scratch_folder = configuration.scratch_folder;
     fields.direct_reads = configuration.direct_reads;
   };
@@ -101,6 +102,7 @@ ServiceOptions service_options(const Configuration& configuration) {
     options.results.ttl_seconds = static_cast<double>(configuration.result_cache_seconds);
   options.conditioning.bytes =
       static_cast<int64_t>(parse_bytes(configuration.conditioning_cache, "conditioning_cache"));
+  options.models_share = static_cast<double>(configuration.models_share) / 100;
   const auto seconds_of_days = [](int64_t days) {
     return days > 0 ? std::optional(static_cast<double>(days) * 86'400) : std::nullopt;
   };

@@ -1,7 +1,7 @@
 // The user's defaults: a TOML file, overridden by the environment, overridden by flags (the command line does
 // the last). configuration_settings() is the one visible list of what can be set; reading, checking and
 // docs/configuration.md (through `snug help configuration`) come from it. To add a setting: a member here, a
-// row in configuration_list.cc.
+// row in configuration_list.cc. configuration_edit.h changes the file.
 //
 // Called once by main. What a value means is for whoever takes it: whether a folder exists is found out when
 // it is used.
@@ -25,6 +25,8 @@ struct Configuration {
   std::vector<std::string> model_folders;  // where names of models are looked up
   std::string tokenizer;                   // folder, for single-file checkpoints
   std::string precision = "f32";
+  int64_t default_steps = 0;    // of requests that state none; 0: what suits the model
+  std::string default_sampler;  // likewise; empty: what suits the model
   int64_t threads = 0;         // 0: as many as `snug tune` found best, else one for each physical core
   bool pin = false;            // threads to cores, also where `snug tune` has not found it faster
   std::string memory;          // "700MiB": most that the process may hold; empty: what is free
@@ -43,6 +45,7 @@ struct Configuration {
   int64_t checkpoint_seconds = 10;
   std::string result_cache = "1GiB", conditioning_cache = "64MiB";
   int64_t result_cache_seconds = 0;  // 0: as long as there is room
+  int64_t models_share = 50;         // percent of the memory, for what is loaded and not in use
   std::string most_body = "32MiB";
   int64_t most_connections_per_address = 64;
   int64_t keep_jobs_days = 0;  // after their end; 0: for ever
@@ -74,6 +77,7 @@ struct Setting {
 };
 
 std::span<const Setting> configuration_settings();
+const Setting* find_setting(std::string_view key);  // null: there is none
 // "text", "list of texts", "integer", "truth value".
 std::string_view type_name(const Setting& setting);
 
@@ -84,6 +88,14 @@ std::string configuration_path();
 // SNUG_CONFIG's. Throws not_found, io_error, too_large, bad_config (malformed TOML, an unknown key, a wrong
 // type or value; naming file, line and key), invalid_argument (an environment variable's value).
 Configuration load_configuration(const std::string& path = {});
+
+// What load_configuration reads of a file. Throws as it does.
+std::string read_configuration_text(const std::string& path);
+// What a file with this text sets, over the defaults; variables are not looked at. `name` is for messages.
+// Throws bad_config.
+Configuration parse_configuration(const std::string& text, const std::string& name);
+// And with what variables say in its place. Throws invalid_argument.
+Configuration with_environment(Configuration configuration);
 
 // The list as a Markdown table, for `snug help configuration` and docs/configuration.md.
 std::string describe_settings();

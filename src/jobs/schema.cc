@@ -153,7 +153,8 @@ constexpr std::array kVersion3 = {
       FROM run_record r LEFT JOIN job ON job.id = r.id)",
 };
 
-// What the machine did (monitor/samples), and which alerts there were (monitor/alerts). `resolution` is the
+// What the machine did (monitor/samples), which alerts there were (monitor/alerts), and which advice was
+// applied, predicted beside measured (monitor/advice). `resolution` is the
 // milliseconds that a row stands for, 0 of a single sample.
 constexpr std::array kVersion4 = {
     "CREATE TABLE sample_layout (id BIGINT PRIMARY KEY, names TEXT NOT NULL UNIQUE)",
@@ -166,6 +167,15 @@ constexpr std::array kVersion4 = {
       change TEXT NOT NULL, value DOUBLE PRECISION, threshold DOUBLE PRECISION NOT NULL))",
     R"(CREATE TABLE alert_state (
       kind TEXT NOT NULL, level TEXT NOT NULL, since_ms BIGINT NOT NULL, PRIMARY KEY (kind, level)))",
+    R"(CREATE TABLE advice (
+      id TEXT NOT NULL, at_ms BIGINT NOT NULL, category TEXT NOT NULL, title TEXT NOT NULL,
+      setting TEXT NOT NULL, old_value TEXT NOT NULL, new_value TEXT NOT NULL, figure TEXT NOT NULL,
+      jobs BIGINT NOT NULL, pairs BIGINT NOT NULL,
+      predicted_before DOUBLE PRECISION NOT NULL, predicted_after DOUBLE PRECISION NOT NULL,
+      measured_before DOUBLE PRECISION NOT NULL, measured_after DOUBLE PRECISION NOT NULL,
+      ratio DOUBLE PRECISION NOT NULL, low_ratio DOUBLE PRECISION NOT NULL,
+      high_ratio DOUBLE PRECISION NOT NULL, kept BIGINT NOT NULL, backup TEXT NOT NULL, basis TEXT NOT NULL,
+      PRIMARY KEY (id, at_ms)))",
 };
 
 // What a run did to get along with its budget, as one word.

@@ -7,6 +7,8 @@ import { expectAccessible, expectNoSidewaysScroll } from './page';
 // The dashboard asks on; the last question may be under way when a test ends.
 test.afterEach(({ page }) => page.unrouteAll({ behavior: 'ignoreErrors' }));
 
+test.setTimeout(60_000); // axe takes its time
+
 const EFFECT = { metric: 'mean_job_seconds', unit: 'seconds' };
 const ADVICE = {
   id: 'keep-2', category: 'configuration', title: 'keep two models in memory', action: { key: 'keep_models', from: '1', to: '2' },

@@ -2,24 +2,18 @@
 // one that this server may not have, it is put into the server's answer.
 import { expect, test, type Locator, type Page } from '@playwright/test';
 
-import { expectAccessible, expectNoSidewaysScroll, openPage, ownPrompt } from './page';
+import { expectAccessible, expectNoSidewaysScroll, openPage, ownPrompt, startJob } from './page';
 
 const ANSWER = '**/api/v1/performance/dashboard?*';
 
 // The dashboard asks on; the last question may be under way when a test ends.
 test.afterEach(({ page }) => page.unrouteAll({ behavior: 'ignoreErrors' }));
 
+test.setTimeout(60_000);
+
 async function openDashboard(page: Page): Promise<void> {
   await page.goto('./#/dashboard');
   await expect(page.getByTestId('fresh')).toHaveText(/^Updated/);
-}
-
-// Without waiting for it, so that it runs while the dashboard is looked at.
-async function startJob(page: Page, steps: number): Promise<string> {
-  const prompt = ownPrompt();
-  const response = await page.request.post('./api/v1/jobs', { data: { prompt, steps }, headers: { 'Idempotency-Key': prompt } });
-  expect(response.ok()).toBe(true);
-  return prompt;
 }
 
 // The figure that stands under `label`.
@@ -50,7 +44,8 @@ test('a job that runs while the dashboard is open is seen to run, and then count
   test.setTimeout(90_000);
   await openDashboard(page);
   const before = (await figure(page, 'Jobs done').textContent())?.trim() === 'not known' ? 0 : await numberIn(figure(page, 'Jobs done'));
-  const prompt = await startJob(page, 250);
+  const prompt = ownPrompt();
+  await startJob(page, prompt, 250);
   const row = page.getByTestId('active-job').filter({ hasText: prompt });
   await expect(row).toContainText(/[Ss]tep \d+ of 250/);
   const first = await row.getByRole('progressbar').getAttribute('value');

@@ -20,6 +20,20 @@ export async function generate(page: Page, prompt: string, steps?: number): Prom
   await page.getByLabel('Prompt', { exact: true }).press('Control+Enter');
 }
 
+// Behind the page's back, and without waiting for it.
+export async function startJob(page: Page, prompt: string, steps: number): Promise<void> {
+  const response = await page.request.post('./api/v1/jobs', { data: { prompt, steps }, headers: { 'Idempotency-Key': ownPrompt('job') } });
+  expect(response.ok()).toBe(true);
+}
+
+// Whatever runs or waits, also of earlier tests.
+export async function cancelJobs(page: Page): Promise<void> {
+  for (const state of ['queued', 'planned', 'running']) {
+    const { jobs } = (await (await page.request.get(`./api/v1/jobs?state=${state}&limit=100`)).json()) as { jobs: { id: string }[] };
+    for (const { id } of jobs) await page.request.delete(`./api/v1/jobs/${id}`);
+  }
+}
+
 export async function expectDone(page: Page): Promise<void> {
   await expect(page.getByTestId('progress-text')).toHaveText(/^Done/, { timeout: 25_000 });
 }

@@ -36,13 +36,13 @@ void keep(Sql& sql, const RunRecord& record, const std::vector<Bottleneck>& foun
 
 int64_t analyse_ended_runs(Database& database, const MachinePeaks& peaks, int64_t most) {
   const std::vector<std::string> ids = database.read([&](Sql& sql) {
-    std::vector<std::string> found;
+    std::vector<std::string> oldest;
     for (SqlRow& row :
          sql.rows("SELECT id FROM run_record WHERE analysed_ms IS NULL AND finished_ms IS NOT NULL "
                   "ORDER BY finished_ms LIMIT ?",
                   1, {most}))
-      found.push_back(row.text());
-    return found;
+      oldest.push_back(row.text());
+    return oldest;
   });
   int64_t analysed = 0;
   for (const std::string& id : ids) {

@@ -17,11 +17,12 @@ using nlohmann::ordered_json;
 constexpr size_t kWorst = 3;
 
 // Adds findings up by kind.
+// NOLINTNEXTLINE(bugprone-exception-escape): as Bottleneck
 class Adding {
  public:
   void add_job(double total_seconds) {
-    ++window_.analysed;
-    window_.total_seconds += total_seconds;
+    ++window.analysed;
+    window.total_seconds += total_seconds;
   }
 
   void add(BottleneckKind kind, WorstRun run, std::string recommendation) {
@@ -53,27 +54,27 @@ class Adding {
 
   WindowBottlenecks finish() {
     for (WindowBottleneck& own : kinds_) {
-      if (own.runs == 0 || window_.total_seconds <= 0) continue;
+      if (own.runs == 0 || window.total_seconds <= 0) continue;
       Bottleneck& total = own.total;
-      total.share = std::clamp(total.seconds / window_.total_seconds, 0.0, 1.0);
+      total.share = std::clamp(total.seconds / window.total_seconds, 0.0, 1.0);
       if (total.share < kLeastShare) continue;
       total.severity = severity_of(total.kind, total.share);
       total.description = fmt::format(
           "{} took {} of the {} of {} jobs, {:.0f} %; it was found in {} of them. "
           "Most of it: {}",
           bottleneck_kind_name(total.kind), format_seconds(total.seconds),
-          format_seconds(window_.total_seconds), window_.analysed, 100 * total.share, own.runs,
+          format_seconds(window.total_seconds), window.analysed, 100 * total.share, own.runs,
           own.worst.front().description);
       total.evidence = evidence(own);
-      window_.found.push_back(std::move(own));
+      window.found.push_back(std::move(own));
     }
     std::stable_sort(
-        window_.found.begin(), window_.found.end(),
+        window.found.begin(), window.found.end(),
         [](const WindowBottleneck& a, const WindowBottleneck& b) { return stands_before(a.total, b.total); });
-    return std::move(window_);
+    return std::move(window);
   }
 
-  WindowBottlenecks window_;
+  WindowBottlenecks window;
 
  private:
   ordered_json evidence(const WindowBottleneck& own) const {
@@ -82,8 +83,8 @@ class Adding {
       worst.push_back(
           {{"id", run.id}, {"share", run.share}, {"seconds", run.seconds}, {"description", run.description}});
     }
-    return {{"analysed_runs", window_.analysed},
-            {"total_seconds", window_.total_seconds},
+    return {{"analysed_runs", window.analysed},
+            {"total_seconds", window.total_seconds},
             {"worst_runs", std::move(worst)}};
   }
 
@@ -119,9 +120,9 @@ WindowBottlenecks read_window_bottlenecks(Database& database, int64_t from_ms, i
                            "SUM(CASE WHEN analysed_ms IS NULL THEN 0 ELSE total_seconds END) FROM run_record "
                            "WHERE finished_ms >= ? AND finished_ms < ? AND cached = 0 AND total_seconds > 0",
                            3, {from_ms, to_ms})) {
-      adding.window_.analysed = row->integer();
-      adding.window_.not_analysed = row->integer();
-      adding.window_.total_seconds = row->real();
+      adding.window.analysed = row->integer();
+      adding.window.not_analysed = row->integer();
+      adding.window.total_seconds = row->real();
     }
     // Sums are of all; texts only of those that could be among the worst: a week may have 100 000 findings.
     for (SqlRow& row : sql.rows("SELECT b.run, b.kind, b.share, b.share * r.total_seconds FROM bottleneck b "

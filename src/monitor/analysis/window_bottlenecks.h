@@ -21,6 +21,7 @@ struct WorstRun {
   std::string description;
 };
 
+// NOLINTNEXTLINE(bugprone-exception-escape): as Bottleneck
 struct WindowBottleneck {
   Bottleneck total;             // seconds and share of all; its recommendation is that of the worst run
   int64_t runs = 0;             // in which it was found

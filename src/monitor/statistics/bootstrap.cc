@@ -38,7 +38,7 @@ std::vector<double> resampled_ratios(std::span<const double> base, std::span<con
 
 }  // namespace
 
-std::optional<Interval> median_interval(std::span<const double> values, double confidence) {
+std::optional<EstimatedInterval> median_interval(std::span<const double> values, double confidence) {
   SNUG_CHECK(confidence > 0 && confidence < 1, "a confidence between 0 and 1");
   const size_t n = values.size();
   // Between the (k+1)-th least and the (k+1)-th largest lies the median unless at most k values are below it,
@@ -54,7 +54,7 @@ std::optional<Interval> median_interval(std::span<const double> values, double c
   }
   if (!rank) return std::nullopt;
   const std::vector<double> sorted = ascending_copy(values);
-  return Interval{.value = sorted_quantile(sorted, 0.5),
+  return EstimatedInterval{.value = sorted_quantile(sorted, 0.5),
                   .low = sorted[*rank],
                   .high = sorted[n - 1 - *rank],
                   .confidence = 1 - left};
@@ -65,7 +65,7 @@ std::optional<PairedComparison> compare_pairs(std::span<const double> base, std:
   SNUG_CHECK(base.size() == candidate.size() && options.resamples > 0, "pairs");
   std::vector<double> differences;
   for (size_t i = 0; i < base.size(); ++i) differences.push_back(candidate[i] - base[i]);
-  const std::optional<Interval> difference = median_interval(differences, options.confidence);
+  const std::optional<EstimatedInterval> difference = median_interval(differences, options.confidence);
   if (!difference) return std::nullopt;
   const double base_median = *quantile(base, 0.5);
   if (base_median <= 0) return std::nullopt;

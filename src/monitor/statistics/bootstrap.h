@@ -18,18 +18,18 @@
 
 namespace snug {
 
-struct Interval {
+struct EstimatedInterval {
   double value = 0;
   double low = 0, high = 0;
   double confidence = 0;  // that it has: of median_interval at least what was asked for
 };
 
 // Nothing if so few values cannot have the confidence whatever they are: fewer than 6 at 0.95, 5 at 0.9.
-std::optional<Interval> median_interval(std::span<const double> values, double confidence = 0.95);
+std::optional<EstimatedInterval> median_interval(std::span<const double> values, double confidence = 0.95);
 
 struct PairedComparison {
-  Interval difference;     // median of candidate - base within pairs, exact
-  Interval ratio;          // median of candidate / median of base, bootstrap
+  EstimatedInterval difference;     // median of candidate - base within pairs, exact
+  EstimatedInterval ratio;          // median of candidate / median of base, bootstrap
   bool different = false;  // the difference's interval leaves 0 out
 };
 

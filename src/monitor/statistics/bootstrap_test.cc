@@ -15,7 +15,7 @@ TEST(MedianInterval, HasTheRanksOfTheTables) {
   std::vector<double> values;
   for (int i = 1; i <= 20; ++i) values.push_back(i);
   // n = 20 at 95 %: the 6th and the 15th, confidence 0.9586.
-  const Interval interval = *median_interval(values);
+  const EstimatedInterval interval = *median_interval(values);
   EXPECT_EQ(interval.low, 6);
   EXPECT_EQ(interval.high, 15);
   EXPECT_EQ(interval.value, 10.5);
@@ -35,7 +35,7 @@ TEST(MedianInterval, HoldsTheMedianAsOftenAsItSays) {
     for (int i = 0; i < kSeries; ++i) {
       std::vector<double> values(count);
       for (double& value : values) value = std::exp(random.normal());  // median 1, skewed
-      const Interval interval = *median_interval(values);
+      const EstimatedInterval interval = *median_interval(values);
       inside += interval.low <= 1 && 1 <= interval.high;
       says = interval.confidence;
     }
