@@ -38,7 +38,7 @@ class MonitorCommand final : public Command {
       return draw(terminal, given, interval);
     }
     const SignalWatch signals(/*also_of_terminals=*/false);
-    const PerformancePages pages(store_.over(given));
+    const PerformancePages pages(store_.over(given), /*samples=*/true);
     do {
       print(pages.performance().status(hours_, {}));
       finish_output();
@@ -63,7 +63,7 @@ class MonitorCommand final : public Command {
   }
 
   int draw(LiveTerminal& terminal, const Configuration& given, std::chrono::milliseconds interval) const {
-    const PerformancePages pages(store_.over(given));
+    const PerformancePages pages(store_.over(given), /*samples=*/true);
     ordered_json status = pages.performance().status(hours_, {});
     for (;;) {
       terminal.draw(screen(status, terminal.size()));

@@ -19,12 +19,14 @@ namespace snug::cli {
 
 class PerformancePages {
  public:
-  // Throws what opening the database throws.
-  explicit PerformancePages(const Configuration& configuration);
+  // With `samples`, takes samples of the machine here, and waits for the first, half a second at most. Throws
+  // what opening the database throws.
+  explicit PerformancePages(const Configuration& configuration, bool samples = false);
   const Performance& performance() const { return performance_; }
 
  private:
   std::unique_ptr<Database> database_;
+  std::unique_ptr<MachineSampler> sampler_;  // null: none
   OwnSources sources_;
   Performance performance_;
 };

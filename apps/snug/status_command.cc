@@ -23,7 +23,7 @@ class StatusCommand final : public Command {
   }
 
   int run(const Configuration& given) override {
-    const PerformancePages pages(store_.over(given));
+    const PerformancePages pages(store_.over(given), /*samples=*/true);
     const ordered_json status = pages.performance().status(hours_, {});
     if (store_.json) {
       fmt::print("{}\n", page_text(status));

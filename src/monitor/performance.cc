@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "monitor/exports/export_row.h"
 #include "monitor/pages/benchmarks.h"
 #include "monitor/pages/page_json.h"
 #include "monitor/pages/page_parts.h"
@@ -29,7 +30,7 @@ ResourceReading Performance::reading() const {
 ordered_json Performance::resources_current() const {
   const ResourceReading now = reading();
   ordered_json json;
-  json["time"] = now.sample.has_value() ? ordered_json(page_time(now.sample->time_ms)) : ordered_json();
+  json["time"] = now.sample.has_value() ? ordered_json(iso_time(now.sample->time_ms)) : ordered_json();
   json.update(resources_json(now));
   return json;
 }
@@ -83,7 +84,7 @@ ordered_json Performance::status(int64_t hours, const Viewer& viewer) const {
   last.window_hours = hours;
   last.limit = kLastJobs;
   ordered_json json;
-  json["timestamp"] = page_time(sources_.database.now_ms());
+  json["timestamp"] = iso_time(sources_.database.now_ms());
   ordered_json resources = status_resources(reading());
   json.update(resources);
   json["active_tasks"] = active["queue"]["running"];

@@ -2,6 +2,7 @@
 #include <utility>
 #include <vector>
 
+#include "monitor/exports/export_row.h"
 #include "monitor/pages/page_json.h"
 #include "monitor/pages/page_parts.h"
 #include "monitor/pages/window_figures.h"
@@ -30,7 +31,7 @@ ordered_json Performance::dashboard(int64_t hours, const Viewer& viewer) const {
   const std::vector<RunRecord> detailed = records.records(newest);
   const ordered_json active = operations_active(viewer);
   ordered_json json;
-  json["time"] = page_time(sources_.database.now_ms());
+  json["time"] = iso_time(sources_.database.now_ms());
   json["time_window_hours"] = hours;
   json["status"] = sources_.status_word ? sources_.status_word() : ordered_json();
   json["resources"] = resources_json(reading());

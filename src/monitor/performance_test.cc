@@ -134,7 +134,7 @@ TEST_P(PerformancePagesTest, AWindowIsOneHourToAWeek) {
   }
   for (const char* const size :
        {"512", "x", "512x", "0x64", "-8x64", "64x64x64", "64 x64", "99999999999999999999x8"})
-    EXPECT_EQ(error_of([&] { parse_resolution(size); }).code(), ErrorCode::kInvalidArgument) << size;
+    EXPECT_EQ(error_of([&] { parse_asked_size(size); }).code(), ErrorCode::kInvalidArgument) << size;
 }
 
 TEST_P(PerformancePagesTest, AnOwnerSeesNoJobsOfOthers) {

@@ -21,7 +21,6 @@ inline nlohmann::ordered_json or_null(const std::string& text) {
 nlohmann::ordered_json mb_json(const std::optional<int64_t>& bytes);
 
 // "2026-11-21T19:19:22.123Z".
-std::string page_time(int64_t ms_since_1970);
 nlohmann::ordered_json page_time_json(const std::optional<int64_t>& ms_since_1970);
 
 }  // namespace snug

@@ -31,10 +31,10 @@ TimeWindow time_window(int64_t hours, int64_t now_ms) {
   return {.hours = hours, .from_ms = now_ms + 1 - hours * kHourMs, .to_ms = now_ms + 1};
 }
 
-PictureSize parse_resolution(std::string_view text) {
+AskedSize parse_asked_size(std::string_view text) {
   const size_t x = text.find('x');
   if (x != std::string_view::npos) {
-    const PictureSize found{edge_of(text.substr(0, x)), edge_of(text.substr(x + 1))};
+    const AskedSize found{edge_of(text.substr(0, x)), edge_of(text.substr(x + 1))};
     if (found.width > 0 && found.height > 0) return found;
   }
   throw Error(ErrorCode::kInvalidArgument, "a resolution is two whole numbers of pixels, as in 512x768",

@@ -37,10 +37,10 @@ struct TaskQuery {
 };
 inline constexpr int64_t kMostTasks = 10'000;
 
-struct PictureSize {
+struct AskedSize {
   int64_t width = 0, height = 0;  // pixels
 };
 // "512x768".
-PictureSize parse_resolution(std::string_view text);
+AskedSize parse_asked_size(std::string_view text);
 
 }  // namespace snug

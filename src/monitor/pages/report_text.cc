@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "monitor/exports/export_row.h"
 #include "monitor/pages/page_json.h"
 #include "monitor/pages/report_sections.h"
 
@@ -59,7 +60,7 @@ std::string markdown_hours(const ReportHours& hours) {
   std::string text;
   for (size_t i = 0; i < hours.hours_ms.size(); ++i) {
     if (hours.done[i] == 0 && hours.failed[i] == 0) continue;
-    text += markdown_row({page_time(hours.hours_ms[i]).substr(0, 16), std::to_string(hours.done[i]),
+    text += markdown_row({iso_time(hours.hours_ms[i]).substr(0, 16), std::to_string(hours.done[i]),
                           std::to_string(hours.failed[i])});
   }
   return text.empty() ? text : "\n| hour (UTC) | done | failed |\n|---|---|---|\n" + text;

@@ -32,7 +32,7 @@ Condition condition_of(const TaskQuery& query, const Viewer& viewer, int64_t now
   if (!query.model_type.empty())
     condition.add("(architecture = ? OR model = ?)", {query.model_type, query.model_type});
   if (!query.resolution.empty()) {
-    const PictureSize size = parse_resolution(query.resolution);
+    const AskedSize size = parse_asked_size(query.resolution);
     condition.add("width = ? AND height = ?", {size.width, size.height});
   }
   if (query.success_only) condition.add("state = 'done'", {});

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "monitor/exports/csv.h"
 #include "monitor/pages/page_json.h"
 
 namespace snug {
@@ -55,10 +56,9 @@ std::string cell(const ordered_json& value) {
   } else {
     text = value.is_string() ? value.get<std::string>() : value.dump();
   }
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
+  std::string quoted;
+  append_csv_field(text, quoted);
+  return quoted;
 }
 
 }  // namespace

@@ -70,7 +70,7 @@ Reply metrics(const NativeParts& parts, const HttpRequest& request) {
   query.finish();
   if (!wanted.resolution.empty()) {
     try {
-      parse_resolution(wanted.resolution);
+      parse_asked_size(wanted.resolution);
     } catch (const Error& error) {
       throw invalid_field("resolution", error.problem(), error.fix());
     }
