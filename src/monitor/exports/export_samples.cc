@@ -13,6 +13,14 @@
 namespace snug {
 namespace {
 
+void add(ExportRow& row, const FieldSummary& field, double number) {
+  if (field.count > 0) {
+    row.values.emplace_back(number);
+  } else {
+    row.values.emplace_back();
+  }
+}
+
 // So short that single samples of the shortest useful interval are within kMostHistoryRows.
 constexpr int64_t kPageMs = 3'600'000;
 
@@ -47,11 +55,11 @@ ExportRow row_of(const SampleSummary& summary, Resolution resolution, bool with_
                 .time_ms = summary.start_ms,
                 .values = {summary.start_ms, name, summary.samples}};
   for (const FieldSummary& field : summary.fields)
-    row.values.push_back(field.count > 0 ? ExportValue(field.mean) : ExportValue());
+    add(row, field, field.mean);
   if (!with_extremes) return row;
   for (const FieldSummary& field : summary.fields) {
-    row.values.push_back(field.count > 0 ? ExportValue(field.least) : ExportValue());
-    row.values.push_back(field.count > 0 ? ExportValue(field.most) : ExportValue());
+    add(row, field, field.least);
+    add(row, field, field.most);
   }
   return row;
 }
