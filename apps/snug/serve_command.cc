@@ -8,6 +8,7 @@
 
 #include "apps/snug/command.h"
 #include "apps/snug/print_error.h"
+#include "apps/snug/serve_advice.h"
 #include "apps/snug/service_setup.h"
 #include "apps/snug/system_facts.h"
 #include "apps/snug/thread_options.h"
@@ -106,7 +107,8 @@ class ServeCommand final : public Command {
                         .service = service.get(),
                         .sampler = watch != nullptr ? &watch->sampler() : nullptr,
                         .alerts = watch != nullptr ? &watch->alerts() : nullptr});
-    const Performance performance(sources.sources());
+    ServeAdvice advice(*database, configuration);
+    const Performance performance(with_advice(sources.sources(), advice));
     const SystemFacts facts = system_facts(threads, configuration);
     const NativeParts parts = {
         .service = *service,
@@ -160,6 +162,12 @@ class ServeCommand final : public Command {
                      .alert_webhook = configuration.alert_webhook,
                      .data_folder = options.data_folder},
         counts);
+  }
+
+  static PerformanceSources with_advice(PerformanceSources sources, ServeAdvice& advice) {
+    sources.advice = [&advice](const TimeWindow& window) { return advice.list(window); };
+    sources.apply = [&advice](const std::string& id) { return advice.apply(id); };
+    return sources;
   }
 
   static std::unique_ptr<Service> make_service(ServiceOptions options, Database& database,

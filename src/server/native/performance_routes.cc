@@ -1,5 +1,6 @@
 // /api/v1/performance: the pages of monitor/performance.h, in the form {"success": true, "data": ...}.
 #include <algorithm>
+#include <memory>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -8,6 +9,7 @@
 #include "monitor/performance.h"
 #include "server/http_error.h"
 #include "server/json_body.h"
+#include "server/native/long_pages.h"
 #include "server/native/native_json.h"
 #include "server/native/native_routes.h"
 
@@ -103,7 +105,7 @@ Reply export_tasks(const NativeParts& parts, const HttpRequest& request) {
   return page(std::move(data));
 }
 
-Reply optimize(const NativeParts& parts, const HttpRequest& request) {
+Reply optimize(const NativeParts& parts, const HttpRequest& request, LongPages& long_pages) {
   QueryFields query(request.query);
   const int64_t hours = window_of(query);
   const bool apply = truth_of(query, "auto_apply");
@@ -112,7 +114,9 @@ Reply optimize(const NativeParts& parts, const HttpRequest& request) {
     throw HttpError(403, "forbidden", "the token does not have the scope 'admin'",
                     "use a token that has it, or leave auto_apply out");
   }
-  return page(pages_of(parts).optimize(hours, apply));
+  const Performance& pages = pages_of(parts);
+  if (!apply) return page(pages.optimize(hours, false));
+  return long_pages.later([&pages, hours] { return page(pages.optimize(hours, true)); });
 }
 
 Reply resources_history(const NativeParts& parts, const HttpRequest& request) {
@@ -133,9 +137,10 @@ Reply operations_active(const NativeParts& parts, const HttpRequest& request) {
   return page(pages_of(parts).operations_active(viewer_of(request)));
 }
 
-Reply apply_advice(const NativeParts& parts, const HttpRequest& request) {
+Reply apply_advice(const NativeParts& parts, const HttpRequest& request, LongPages& long_pages) {
   QueryFields(request.query).finish();
-  return page(pages_of(parts).apply_advice(request.parameter("id")));
+  const Performance& pages = pages_of(parts);
+  return long_pages.later([&pages, id = request.parameter("id")] { return page(pages.apply_advice(id)); });
 }
 
 using Handler = Reply (*)(const NativeParts&, const HttpRequest&);
@@ -193,9 +198,18 @@ std::vector<Route> performance_routes(const NativeParts& parts) {
   add("GET", "resources/history", Scope::kRead, resources_history);
   add("GET", "operations/active", Scope::kRead, operations_active);
   add("POST", "export", Scope::kRead, export_tasks);
+  const auto long_pages = std::make_shared<LongPages>();
+  const auto add_long = [&](std::string_view path, Scope scope, auto handle) {
+    routes.push_back({.method = "POST",
+                      .path = "/api/v1/performance/" + std::string(path),
+                      .scope = scope,
+                      .handle = [parts, long_pages, handle](const HttpRequest& request) {
+                        return handle(parts, request, *long_pages);
+                      }});
+  };
   // With auto_apply it asks for more itself.
-  add("POST", "optimize", Scope::kRead, optimize);
-  add("POST", "advice/{id}/apply", Scope::kAdmin, apply_advice);
+  add_long("optimize", Scope::kRead, optimize);
+  add_long("advice/{id}/apply", Scope::kAdmin, apply_advice);
   return routes;
 }
 
