@@ -59,7 +59,8 @@ ordered_json target_json(const PlannedUse& use, const Seen* seen) {
   const auto times = [&](double multiple) {
     return use.planned_seconds.has_value() ? ordered_json(*use.planned_seconds * multiple) : ordered_json();
   };
-  const auto median = seen == nullptr ? std::nullopt : quantile(std::span<const double>(seen->seconds), 0.5);
+  std::optional<double> median;
+  if (seen != nullptr) median = quantile(std::span<const double>(seen->seconds), 0.5);
   const bool is_known = median.has_value() && use.planned_seconds.has_value();
   ordered_json json;
   json["use"] = use.use;
