@@ -41,7 +41,7 @@ class ReportCommand final : public Command {
     if (store_.json) {
       fmt::print("{}\n", page_text(report));
     } else if (output_.empty()) {
-      fmt::print("{}", report_markdown(report));
+      fmt::print("{}", performance_markdown(report));
     }
     finish_output();
     return 0;
@@ -56,7 +56,7 @@ class ReportCommand final : public Command {
       Writer write;
     };
     constexpr std::array kForms = {
-        Form{".md", report_markdown}, Form{".html", report_html},
+        Form{".md", performance_markdown}, Form{".html", performance_html},
         Form{".json", [](const ordered_json& report) { return page_text(report) + "\n"; }}};
     if (output_.empty()) return nullptr;
     const std::string extension = std::filesystem::path(output_).extension().string();

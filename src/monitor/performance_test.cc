@@ -200,7 +200,7 @@ TEST_P(PerformancePagesTest, AnEmptyHistoryHasNoRatesAndNoVerdicts) {
   EXPECT_TRUE(analysis["average_generation_time"].is_null());
   EXPECT_TRUE(analysis["resource_efficiency"].is_null());
   EXPECT_EQ(performance().benchmarks(24)["targets"].size(), 0U);
-  EXPECT_NE(report_markdown(performance().report(24, {})).find("0 jobs ended"), std::string::npos);
+  EXPECT_NE(performance_markdown(performance().report(24, {})).find("0 jobs ended"), std::string::npos);
 }
 
 TEST_P(PerformancePagesTest, NamesInReportsAreNoMarkup) {
@@ -214,9 +214,9 @@ TEST_P(PerformancePagesTest, NamesInReportsAreNoMarkup) {
   record.queue_seconds = 1;
   put(records);
   const ordered_json report = performance().report(24, {});
-  EXPECT_EQ(report_html(report).find("<script>"), std::string::npos);
-  EXPECT_NE(report_html(report).find("&lt;script&gt;a|b*"), std::string::npos);
-  EXPECT_NE(report_markdown(report).find("\\<script>a\\|b\\*"), std::string::npos);
+  EXPECT_EQ(performance_html(report).find("<script>"), std::string::npos);
+  EXPECT_NE(performance_html(report).find("&lt;script&gt;a|b*"), std::string::npos);
+  EXPECT_NE(performance_markdown(report).find("\\<script>a\\|b\\*"), std::string::npos);
 }
 
 TEST_P(PerformancePagesTest, OperationsShowsWhatRunsAndWhatWaits) {

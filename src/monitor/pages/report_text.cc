@@ -105,7 +105,7 @@ std::string html_table(const ReportTable& table) {
 
 }  // namespace
 
-std::string report_markdown(const ordered_json& report) {
+std::string performance_markdown(const ordered_json& report) {
   const ReportDocument document = report_document(report);
   std::string text = fmt::format("# {}\n\nMade {}.\n", document.title, document.time);
   for (const ReportSection& section : document.sections) {
@@ -121,7 +121,7 @@ std::string report_markdown(const ordered_json& report) {
   return text;
 }
 
-std::string report_html(const ordered_json& report) {
+std::string performance_html(const ordered_json& report) {
   const ReportDocument document = report_document(report);
   std::string text = fmt::format(
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}</title><style>{1}</style>"

@@ -8,7 +8,7 @@
 
 namespace snug {
 
-std::string report_markdown(const nlohmann::ordered_json& report);
-std::string report_html(const nlohmann::ordered_json& report);
+std::string performance_markdown(const nlohmann::ordered_json& report);
+std::string performance_html(const nlohmann::ordered_json& report);
 
 }  // namespace snug
