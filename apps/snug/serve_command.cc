@@ -96,7 +96,8 @@ class ServeCommand final : public Command {
     const auto ends = service->subscribe("", "", [watch = watch.get()](const JobEvent& event) {
       if (watch != nullptr && has_ended(event.job.state)) watch->job_ended();
     });
-    Metrics metrics(counts, *service, *database, service_setup.data_folder);
+    Metrics metrics(counts, *service, *database, service_setup.data_folder,
+                    watch != nullptr ? watch->metric_sources() : MetricSources());
     Readiness readiness({.service = *service,
                          .database = *database,
                          .data_folder = service_setup.data_folder,

@@ -1,5 +1,5 @@
 // A figure that another part of Snug has at hand when /metrics is asked for: what the sampler saw last, which
-// alerts fire. Metrics (metrics.h) asks for them at each scrape; sample_metrics.h and alert_metrics.h make
+// alerts fire. Metrics (metrics.h) asks for them at each scrape; service_watch.h has
 // them.
 #pragma once
 

@@ -1,6 +1,8 @@
 #include "monitor/service_watch.h"
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -10,6 +12,7 @@
 #include "jobs/job_store.h"
 #include "monitor/analysis/run_analyst.h"
 #include "monitor/records/window_statistics.h"
+#include "monitor/sample_metrics.h"
 #include "monitor/samples/sample_store.h"
 #include "monitor/samples/sample_writer.h"
 #include "monitor/samples/use_meter.h"
@@ -37,6 +40,32 @@ AlertValues values_of_jobs(Database& database) {
   if (const auto error = past.seconds_error().error.summary())
     set(values, AlertKind::kPlanError, 100 * error->p50);
   return values;
+}
+
+std::optional<std::vector<MetricFigure>> machine_figures(const MachineSampler& sampler) {
+  using std::chrono::system_clock;
+  const std::optional<Sample> sample = sampler.latest();
+  if (!sample.has_value()) return std::nullopt;
+  const auto now =
+      std::chrono::duration_cast<std::chrono::milliseconds>(system_clock::now().time_since_epoch());
+  return sample_figures(*sample, now.count());
+}
+
+// Every kind and level that there is, so that a query of one that does not fire has an answer.
+std::vector<MetricFigure> alert_figures(const std::vector<ActiveAlert>& active) {
+  std::vector<MetricFigure> figures;
+  for (const AlertKindInfo& info : alert_kinds()) {
+    for (const AlertLevel level : {AlertLevel::kWarning, AlertLevel::kCritical}) {
+      const bool fires = std::any_of(active.begin(), active.end(), [&](const ActiveAlert& alert) {
+        return alert.kind == info.kind && alert.level == level;
+      });
+      figures.push_back(
+          {Metric::kAlerts,
+           fires ? 1.0 : 0.0,
+           {{"kind", std::string(info.name)}, {"level", std::string(alert_level_name(level))}}});
+    }
+  }
+  return figures;
 }
 
 MachineSamplerOptions sampler_options(const WatchOptions& options) {
@@ -124,5 +153,10 @@ std::optional<MachineUse> ServiceWatch::run_ended(int64_t run, const RunReport& 
 void ServiceWatch::job_ended() noexcept { impl_->analyst_.wake(); }
 MachineSampler& ServiceWatch::sampler() { return impl_->sampler_; }
 Alerts& ServiceWatch::alerts() { return impl_->alerts_; }
+
+MetricSources ServiceWatch::metric_sources() {
+  return {.machine = [this] { return machine_figures(impl_->sampler_); },
+          .alerts = [this] { return alert_figures(impl_->alerts_.active()); }};
+}
 
 }  // namespace snug

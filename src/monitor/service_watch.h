@@ -16,6 +16,7 @@
 #include "jobs/database.h"
 #include "jobs/run_observer.h"
 #include "monitor/alerts/alerts.h"
+#include "monitor/metric_figure.h"
 #include "monitor/samples/sampler.h"
 
 namespace snug {
@@ -43,6 +44,8 @@ class ServiceWatch final : public RunObserver {
 
   MachineSampler& sampler();
   Alerts& alerts();
+  // For /metrics (metrics.h); must not outlive this.
+  MetricSources metric_sources();
 
  private:
   class Impl;
