@@ -80,7 +80,8 @@ std::string least_memory(const std::vector<PastJob>& jobs, const Configuration& 
     const int64_t middle = (low + high) / 2;
     (fits(middle) ? high : low) = middle;
   }
-  return fmt::format("{}MiB", high + 1);
+  // The service's process is larger by then than this one.
+  return fmt::format("{}MiB", high + high / 8 + 4);
 }
 
 }  // namespace

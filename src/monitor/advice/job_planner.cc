@@ -5,7 +5,6 @@
 
 #include "backend/backend.h"
 #include "base/error.h"
-#include "base/stopwatch.h"
 #include "pipeline/choose_precision.h"
 #include "pipeline/fit_time.h"
 #include "pipeline/kept_run.h"
@@ -123,10 +122,8 @@ RunCost JobPlanner::plan(const Shape& shape, int64_t pictures) const {
   RunCost cost;
   RequestFields fields = shape.fields;
   fields.batch = pictures;
-  const Stopwatch watch;
   try {
     const FittedRun fitted = admission_.fit(fields, *shape.model);
-    cost.plan_seconds = watch.seconds();
     const Plan& plan = fitted.run.plan;
     const PlanFigures figures = plan_figures(plan, nullptr, options_.rates);
     for (size_t p = 0; p < plan.phases.size(); ++p) add_phase(cost, plan, plan.phases[p], figures.phases[p]);

@@ -1,8 +1,8 @@
 // What past jobs would take under a configuration: each planned anew with it (pipeline/fit_request.h) by the
 // rates that this machine has for its number of threads. Called by predicted_effect.cc, once a configuration.
 //
-// Everything but plan_seconds, which is the time that this planning took, is predicted; how far predictions
-// have been off is past_errors.h's. Nothing is read but the headers of models' files. Not safe from several
+// Everything is predicted; how far predictions have been off, and how long planning itself takes, is
+// past_errors.h's. Nothing is read but the headers of models' files. Not safe from several
 // threads: planning looks at the process's memory.
 #pragma once
 

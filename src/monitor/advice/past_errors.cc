@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "monitor/statistics/outliers.h"
 #include "monitor/statistics/quantiles.h"
 #include "pipeline/prediction_history.h"
 
@@ -54,7 +55,7 @@ double median_or(std::vector<double> values, double otherwise) {
 double median_of(std::vector<double> values) { return median_in_place(values); }
 
 struct Collected {
-  std::vector<double> kernels, waiting, opening, around, cached;
+  std::vector<double> kernels, waiting, planning, opening, around, cached;
 };
 
 void collect(const RunRecord& record, Collected& all) {
@@ -66,6 +67,7 @@ void collect(const RunRecord& record, Collected& all) {
   const RunErrors errors = errors_of(record.detail, record.kept);
   if (const auto ratio = errors.kernels.ratio()) all.kernels.push_back(*ratio);
   if (const auto ratio = errors.waiting.ratio()) all.waiting.push_back(*ratio);
+  if (!record.kept && record.plan_seconds) all.planning.push_back(*record.plan_seconds);
   if (!record.kept && record.load_seconds) all.opening.push_back(*record.load_seconds);
   if (record.total_seconds && record.phases_seconds && record.earlier_seconds.value_or(0) == 0) {
     const double inside = record.queue_seconds.value_or(0) + record.plan_seconds.value_or(0) +
@@ -91,6 +93,7 @@ PastErrors past_errors(const std::vector<PastJob>& jobs, int threads) {
   errors.runs = static_cast<int>(ratios.kernels.size());
   if (!ratios.kernels.empty()) errors.kernel_ratios = ratios.kernels;
   if (!ratios.waiting.empty()) errors.waiting_ratios = ratios.waiting;
+  errors.planning_seconds = median_or(any.planning, 0);
   errors.opening_seconds = median_or(any.opening, 0);
   errors.around_seconds = median_or(any.around, 0);
   errors.cached_seconds = median_or(any.cached, errors.around_seconds);
@@ -107,8 +110,11 @@ double drawn_ratio(const std::vector<double>& ratios, int runs, RepeatableRandom
 }
 
 double drawn_error(const PastErrors& errors, RepeatableRandom& random) {
-  if (errors.runs == 0) return drawn_ratio({1}, 0, random);
-  return std::exp(random.normal() * std::log(errors.kernel_ratio()));
+  std::vector<double> logarithms;
+  for (const double ratio : errors.kernel_ratios) logarithms.push_back(std::log(ratio));
+  const auto scatter = spread(logarithms);
+  const double guessed = std::log(PredictionError().most_ratio) / 2;
+  return std::exp(random.normal() * std::hypot(guessed, scatter ? scatter->deviation : 0));
 }
 
 }  // namespace snug

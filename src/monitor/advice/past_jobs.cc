@@ -152,7 +152,10 @@ std::vector<PastJob> newest_within(const std::vector<PastJob>& jobs, double most
   size_t begin = jobs.size();
   while (begin > 0) {
     const RunRecord& record = jobs[begin - 1].record;
-    const double own = record.total_seconds.value_or(0) - record.queue_seconds.value_or(0);
+    // A run that several jobs shared is in each of their records.
+    const double share = static_cast<double>(record.pictures) /
+                         static_cast<double>(std::max<int64_t>(record.pictures, record.batch.value_or(1)));
+    const double own = (record.total_seconds.value_or(0) - record.queue_seconds.value_or(0)) * share;
     if (begin < jobs.size() && seconds + own > most_seconds) break;
     seconds += own;
     --begin;

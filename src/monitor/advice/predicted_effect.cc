@@ -45,6 +45,7 @@ ReplayFigures replay_with(PlannedJobs& planned, const PastErrors& errors, const 
   limits.cached_seconds = errors.cached_seconds;
   return replay(planned.jobs, limits, [&](int shape, int64_t pictures) {
     RunCost cost = planned.planner->cost(shape, pictures);
+    cost.plan_seconds = errors.planning_seconds;
     cost.encode_seconds *= ratios.kernels;
     cost.compute_seconds *= ratios.kernels;
     cost.waiting_seconds *= ratios.waiting;
