@@ -9,6 +9,8 @@ endif()
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 # Where systemd looks for the units of packages; started by whoever enables it.
 install(FILES packaging/snug.service DESTINATION lib/systemd/system)
+# For who has Prometheus and Grafana: the dashboard to import.
+install(FILES packaging/grafana/snug.json DESTINATION ${CMAKE_INSTALL_DATADIR}/snug/grafana)
 foreach(document README.md docs/operating.md docs/metrics.md docs/snug.1)
   if(NOT EXISTS ${PROJECT_SOURCE_DIR}/${document})
     continue()

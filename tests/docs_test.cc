@@ -118,8 +118,9 @@ TEST(Documents, EveryFlagIsDescribed) {
   const std::string manual = document("docs/cli.md");
   std::string page = document("docs/snug.1");
   for (size_t at = page.find("\\-"); at != std::string::npos; at = page.find("\\-", at)) page.erase(at, 1);
-  for (const char* command : {"generate", "plan", "profile", "inspect", "models", "system", "calibrate",
-                              "tune", "serve", "token", "cache", "advise", "optimize"}) {
+  for (const char* command :
+       {"generate", "plan", "profile", "inspect", "models", "system", "calibrate", "tune", "serve", "token",
+        "cache", "export", "config", "status", "history", "report", "monitor", "advise", "optimize"}) {
     const std::vector<std::string> flags = long_flags(run_program({command, "--help"}).out);
     EXPECT_GE(flags.size(), 2u) << command;
     for (const std::string& flag : flags) {

@@ -1,10 +1,14 @@
-// Builds the page into dist/: index.html, page.js, page.css, icon.svg, licences.txt. Names have no hash, so that
-// the built files can be committed and compared; the server sends ETags.
+// Builds the page into dist/: index.html, page.js, page.css, icon.svg, licences.txt, and dashboard.js and
+// dashboard.css, which are fetched when that view is opened. Names have no hash, so that the built files can be
+// committed and compared; the server sends ETags.
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig, type Plugin } from 'vite';
+
+// A view that is fetched later is a file of the view's name.
+const laterName = (name: string): string => name.replace(/View$/, '').toLowerCase();
 
 // licences.txt: the licence of each package that has code in the bundle.
 function licences(): Plugin {
@@ -39,7 +43,11 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0, // the page's policy allows no inline pictures in styles
     rollupOptions: {
-      output: { entryFileNames: 'page.js', chunkFileNames: '[name].js', assetFileNames: 'page.[ext]' },
+      output: {
+        entryFileNames: 'page.js',
+        chunkFileNames: (chunk) => `${laterName(chunk.name)}.js`,
+        assetFileNames: ({ names }) => (/View\.css$/.test(names[0] ?? '') ? `${laterName((names[0] ?? '').slice(0, -4))}.css` : 'page.[ext]'),
+      },
     },
   },
   server: { proxy: { '/api': process.env.SNUG_URL ?? 'http://127.0.0.1:7860' } },

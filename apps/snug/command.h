@@ -21,6 +21,9 @@ class Command {
 
   // Called once, before run; the options write into this object.
   virtual void add_options(CLI::App& app) = 0;
+  // What run is given; `file` as --config names it, else empty. `snug config` alone does without: it is there
+  // for a file with mistakes as well.
+  virtual Configuration read_configuration(const std::string& file) { return load_configuration(file); }
   virtual int run(const Configuration& configuration) = 0;
 };
 
@@ -37,13 +40,19 @@ std::unique_ptr<Command> make_advise_command();
 std::unique_ptr<Command> make_cache_command();
 std::unique_ptr<Command> make_calibrate_command();
 std::unique_ptr<Command> make_choose_command();
+std::unique_ptr<Command> make_export_command();
+std::unique_ptr<Command> make_config_command();
 std::unique_ptr<Command> make_generate_command();
+std::unique_ptr<Command> make_history_command();
 std::unique_ptr<Command> make_inspect_command();
 std::unique_ptr<Command> make_models_command();
+std::unique_ptr<Command> make_monitor_command();
 std::unique_ptr<Command> make_optimize_command();
 std::unique_ptr<Command> make_plan_command();
 std::unique_ptr<Command> make_profile_command();
+std::unique_ptr<Command> make_report_command();
 std::unique_ptr<Command> make_serve_command();
+std::unique_ptr<Command> make_status_command();
 std::unique_ptr<Command> make_system_command();
 std::unique_ptr<Command> make_token_command();
 std::unique_ptr<Command> make_tune_command();
@@ -91,6 +100,30 @@ inline constexpr std::string_view kTokenExamples =
     "snug token list --json\n"
     "snug token revoke 01JD0000000000000000000000\n";
 inline constexpr std::string_view kCacheExamples = "snug cache stats\nsnug cache clear results\n";
+inline constexpr std::string_view kExportExamples =
+    "snug export --format csv --output runs.csv\n"
+    "snug export --hours 168 --details\n"
+    "snug export --format influx --hours 1 --output -\n"
+    "snug export --format otlp --output traces.jsonl\n";
+inline constexpr std::string_view kConfigExamples =
+    "snug config\n"
+    "snug config set threads 8 memory 2GiB\n"
+    "snug config set model_folders ~/models:/srv/models\n"
+    "snug config restore\n"
+    "snug config backups --json\n";
+inline constexpr std::string_view kStatusExamples =
+    "snug status\nsnug status --data-folder /var/lib/snug --json\n";
+inline constexpr std::string_view kHistoryExamples =
+    "snug history\n"
+    "snug history --hours 168 --model tiny-landscapes --size 128x128 --done\n"
+    "snug history --limit 20 --before 01JD0000000000000000000000 --json\n";
+inline constexpr std::string_view kReportExamples =
+    "snug report --hours 168\nsnug report --output week.html --hours 168\nsnug report --json\n";
+inline constexpr std::string_view kMonitorExamples =
+    "snug monitor\n"
+    "snug monitor --interval 500ms\n"
+    "snug monitor --once\n"
+    "snug monitor --json --interval 10s >> moments.jsonl\n";
 inline constexpr std::string_view kAdviseExamples =
     "snug advise\n"
     "snug advise --hours 168 --json\n"

@@ -41,6 +41,18 @@ constexpr std::array kCommands = {
                 make_token_command},
     CommandInfo{"cache", "ACTION", "show and clear what the service keeps of earlier requests",
                 kCacheExamples, make_cache_command},
+    CommandInfo{"export", "", "write the history of jobs for other programs", kExportExamples,
+                make_export_command},
+    CommandInfo{"config", "[ACTION]", "show settings, change them in the file, take changes back",
+                kConfigExamples, make_config_command},
+    CommandInfo{"status", "", "show the machine, the queue and what is under way", kStatusExamples,
+                make_status_command},
+    CommandInfo{"history", "", "list the service's jobs of the last hours or days", kHistoryExamples,
+                make_history_command},
+    CommandInfo{"report", "", "tell what the service did, where time went, what bound it", kReportExamples,
+                make_report_command},
+    CommandInfo{"monitor", "", "watch the machine, the queue and what is under way", kMonitorExamples,
+                make_monitor_command},
     CommandInfo{"advise", "", "say what to change for the jobs that came, and change it", kAdviseExamples,
                 make_advise_command},
     CommandInfo{"optimize", "", "find by trying which configuration is best here", kOptimizeExamples,
@@ -119,7 +131,7 @@ int run_command(const CommandInfo& info, std::span<const char* const> arguments)
   describe(info, app, shared);
   if (!parse_flags(app, arguments)) return 0;
   log::start();
-  const Configuration configuration = load_configuration(shared.config);
+  const Configuration configuration = command->read_configuration(shared.config);
   spdlog::set_level(spdlog::level::from_str(configuration.log_level));
   log::set_format(configuration.log_format == "json" ? log::Format::kJson : log::Format::kText);
   return command->run(configuration);

@@ -75,7 +75,42 @@ std::string describe_phase(const PhaseProfile& phase, ProfileBy by, std::optiona
                             percent(phase.light_seconds(), total));
 }
 
+// Scopes that took less of everything are not told.
+constexpr double kLeastShare = 1e-3;
+
+void describe_scopes(const std::vector<TimeNode>& nodes, int parent, size_t depth, double least_seconds,
+                     std::string& text) {
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    const TimeNode& node = nodes[i];
+    if (node.parent != parent || node.total_seconds() < least_seconds) continue;
+    const std::string name = std::string(2 * depth, ' ') + std::string(node.name());
+    text += fmt::format("  {:<32} {:>9} {:>9} {:>7}\n", printable(name), short_time(node.total_seconds()),
+                        short_time(node.self_seconds()), node.count);
+    describe_scopes(nodes, static_cast<int>(i), depth + 1, least_seconds, text);
+  }
+}
+
 }  // namespace
+
+std::string describe_times(const TimeTree& times) {
+  double most = 0;
+  for (const TimeNode& node : times.nodes()) most = std::max(most, node.total_seconds());
+  std::string text = fmt::format("  {:<32} {:>9} {:>9} {:>7}\n", "scope", "time", "of its own", "times");
+  describe_scopes(times.nodes(), -1, 0, kLeastShare * most, text);
+  return text + "\n";
+}
+
+std::string describe_memory(const MemorySamples& memory, const RunReport& report) {
+  const auto samples = memory.samples();
+  if (samples.empty()) return "memory over time is unknown: the system does not tell\n\n";
+  const auto most = std::max_element(samples.begin(), samples.end(), [](const auto& a, const auto& b) {
+    return a.resident_bytes < b.resident_bytes;
+  });
+  return fmt::format(
+      "memory: at most {} in {} samples, {} of it in the arena; planned {}, {} of it the arena\n\n",
+      format_bytes(most->resident_bytes), samples.size(), format_bytes(most->arena_bytes),
+      format_bytes(report.planned_peak_bytes), format_bytes(report.planned_arena_bytes));
+}
 
 std::string describe_profile(const Profile& profile, ProfileBy by, std::optional<size_t> top) {
   std::string text =

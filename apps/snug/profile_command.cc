@@ -1,6 +1,7 @@
 // `snug profile`: runs a request as `snug generate` does, and tells where its time went. Writes the picture
 // only where --output says so.
 
+#include <chrono>
 #include <cstdio>
 #include <new>
 #include <optional>
@@ -18,12 +19,15 @@
 #include "apps/snug/request_options.h"
 #include "apps/snug/stop_signals.h"
 #include "base/log.h"
+#include "base/scoped_timer.h"
 #include "base/units.h"
 #include "media/atomic_file.h"
 #include "pipeline/generate.h"
 #include "pipeline/profile.h"
+#include "pipeline/profile_over_time.h"
 #include "pipeline/rates_file.h"
 #include "pipeline/trace_file.h"
+#include "runtime/memory_samples.h"
 #include "runtime/run_trace.h"
 
 namespace snug::cli {
@@ -49,6 +53,9 @@ struct Outcome {
   RunReport report;
   Profile profile;
   std::optional<RunTrace> trace;
+  TimeTree times;
+  std::optional<MemorySamples> memory;
+  ordered_json memory_json;
 };
 
 class ProfileCommand final : public Command {
@@ -109,6 +116,8 @@ void ProfileCommand::check_flags() const {
 ordered_json ProfileCommand::json_of(const Outcome& outcome) const {
   ordered_json json = {{"status", "done"}};
   json.update(profile_json(outcome.profile, top().value_or(SIZE_MAX)));
+  json["times"] = times_json(outcome.times);
+  json["memory"] = outcome.memory_json;
   json["trace"] = ordered_json();
   if (outcome.trace) {
     json["trace"] = {{"file", trace_file_}, {"bytes_held", outcome.trace->bytes()}};
@@ -129,7 +138,8 @@ void ProfileCommand::tell(const Outcome& outcome) const {
     return;
   }
   fmt::print(
-      "{}\n{}", describe_report(outcome.report),
+      "{}\n{}{}{}", describe_report(outcome.report), describe_times(outcome.times),
+      describe_memory(*outcome.memory, outcome.report),
       describe_profile(outcome.profile, by_ == "node" ? ProfileBy::kNode : ProfileBy::kOperator, top()));
   if (!outcome.trace) return;
   fmt::print("\ntrace in {} (recording it held {})\n", printable(trace_file_),
@@ -165,12 +175,18 @@ int ProfileCommand::run(const Configuration& configuration) {
   const PeakRates peaks = peak_rates();
   // Before the plan is made, which counts its memory as the process's.
   if (!trace_file_.empty()) options.trace = &outcome.trace.emplace();
+  const std::chrono::nanoseconds traced(outcome.trace ? outcome.trace->now_ns() : 0);
+  outcome.memory.emplace(MemorySamples::Clock::now() - traced);
   options.executed = [&](const PlannedRun& run, const Executor& executor, const RunReport& report) {
+    outcome.memory->stop();
     outcome.profile = make_profile(run, executor, report, peaks);
-    if (outcome.trace) write_trace(trace_file_, *outcome.trace, run.plan);
+    outcome.memory_json = memory_json(*outcome.memory, run.plan, options.rates);
+    if (outcome.trace) write_trace(trace_file_, *outcome.trace, run.plan, &*outcome.memory);
   };
+  outcome.times.start();
   try {
     generate(request, options);
+    outcome.times.stop();
   } catch (...) {
     signals.run_ended();
     display.clear();

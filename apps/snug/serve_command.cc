@@ -8,6 +8,7 @@
 
 #include "apps/snug/command.h"
 #include "apps/snug/print_error.h"
+#include "apps/snug/serve_advice.h"
 #include "apps/snug/service_setup.h"
 #include "apps/snug/system_facts.h"
 #include "apps/snug/thread_options.h"
@@ -17,8 +18,11 @@
 #include "jobs/token_store.h"
 #include "monitor/metrics.h"
 #include "monitor/notify_systemd.h"
+#include "monitor/performance.h"
+#include "monitor/performance_sources.h"
 #include "monitor/readiness.h"
 #include "monitor/run_metrics.h"
+#include "monitor/service_watch.h"
 #include "server/a1111/a1111_routes.h"
 #include "server/comfyui/comfyui_routes.h"
 #include "server/http_server.h"
@@ -86,13 +90,26 @@ class ServeCommand final : public Command {
       return 0;
     }
     RunMetrics counts;
-    const auto service = make_service(service_setup, *database, counts);
-    Metrics metrics(counts, *service, *database, service_setup.data_folder);
+    const auto watch = make_watch(configuration, service_setup, *database, counts);
+    const auto service =
+        make_service(service_setup, *database, watch != nullptr ? static_cast<RunObserver&>(*watch) : counts);
+    const auto ends = service->subscribe("", "", [watch = watch.get()](const JobEvent& event) {
+      if (watch != nullptr && has_ended(event.job.state)) watch->job_ended();
+    });
+    Metrics metrics(counts, *service, *database, service_setup.data_folder,
+                    watch != nullptr ? watch->metric_sources() : MetricSources());
     Readiness readiness({.service = *service,
                          .database = *database,
                          .data_folder = service_setup.data_folder,
                          .least_free_bytes = least_free_bytes,
                          .most_queued = service_setup.most_queued});
+    OwnSources sources({.database = *database,
+                        .options = service_setup,
+                        .service = service.get(),
+                        .sampler = watch != nullptr ? &watch->sampler() : nullptr,
+                        .alerts = watch != nullptr ? &watch->alerts() : nullptr});
+    ServeAdvice advice(*database, configuration);
+    const Performance performance(with_advice(sources.sources(), advice));
     const SystemFacts facts = system_facts(threads, configuration);
     const NativeParts parts = {
         .service = *service,
@@ -101,6 +118,7 @@ class ServeCommand final : public Command {
         .system_json = [facts] { return facts_now(facts); },
         .metrics_text = [&metrics] { return metrics.text(); },
         .unready = [&readiness] { return readiness.why_not(); },
+        .performance = &performance,
     };
     HttpServer server(options, access.get(), routes(parts), [&counts](const RequestRecord& record) {
       log_request(record);
@@ -132,9 +150,30 @@ class ServeCommand final : public Command {
     return facts_json(facts).dump(-1, ' ', false, ordered_json::error_handler_t::replace);
   }
 
+  // Null where nothing is to be watched.
+  static std::unique_ptr<ServiceWatch> make_watch(const Configuration& configuration,
+                                                  const ServiceOptions& options, Database& database,
+                                                  RunMetrics& counts) {
+    if (!configuration.monitoring) return nullptr;
+    return std::make_unique<ServiceWatch>(
+        database,
+        WatchOptions{.interval = std::chrono::milliseconds(configuration.sample_milliseconds),
+                     .keep_samples_days = configuration.keep_samples_days,
+                     .alerts = configuration.alerts,
+                     .alert_webhook = configuration.alert_webhook,
+                     .data_folder = options.data_folder},
+        counts);
+  }
+
+  static PerformanceSources with_advice(PerformanceSources sources, ServeAdvice& advice) {
+    sources.advice = [&advice](const TimeWindow& window) { return advice.list(window); };
+    sources.apply = [&advice](const std::string& id) { return advice.apply(id); };
+    return sources;
+  }
+
   static std::unique_ptr<Service> make_service(ServiceOptions options, Database& database,
-                                               RunMetrics& counts) {
-    options.observer = &counts;
+                                               RunObserver& observer) {
+    options.observer = &observer;
     return make_local_service(options, database);
   }
 

@@ -51,8 +51,13 @@ std::vector<std::string> own_arguments() {
 
 std::unique_ptr<Command> make_advise_command() { become_service_program(); }
 std::unique_ptr<Command> make_cache_command() { become_service_program(); }
+std::unique_ptr<Command> make_export_command() { become_service_program(); }
+std::unique_ptr<Command> make_history_command() { become_service_program(); }
+std::unique_ptr<Command> make_monitor_command() { become_service_program(); }
+std::unique_ptr<Command> make_report_command() { become_service_program(); }
 std::unique_ptr<Command> make_optimize_command() { become_service_program(); }
 std::unique_ptr<Command> make_serve_command() { become_service_program(); }
+std::unique_ptr<Command> make_status_command() { become_service_program(); }
 std::unique_ptr<Command> make_token_command() { become_service_program(); }
 
 }  // namespace snug::cli

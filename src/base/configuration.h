@@ -1,7 +1,7 @@
 // The user's defaults: a TOML file, overridden by the environment, overridden by flags (the command line does
 // the last). configuration_settings() is the one visible list of what can be set; reading, checking and
 // docs/configuration.md (through `snug help configuration`) come from it. To add a setting: a member here, a
-// row in configuration.cc. configuration_edit.h changes the file.
+// row in configuration_list.cc. configuration_edit.h changes the file.
 //
 // Called once by main. What a value means is for whoever takes it: whether a folder exists is found out when
 // it is used.
@@ -51,6 +51,13 @@ struct Configuration {
   int64_t keep_jobs_days = 0;  // after their end; 0: for ever
   int64_t keep_uploads_days = 30;
   std::string least_free_disk = "256MiB";
+
+  // What the service watches.
+  bool monitoring = true;
+  int64_t sample_milliseconds = 5000;
+  int64_t keep_samples_days = 400;
+  std::vector<std::string> alerts;  // "memory=85,95", "cpu=off"
+  std::string alert_webhook;        // empty: none
 
   std::string file;  // what was read; empty when there was no file
 };

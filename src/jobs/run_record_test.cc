@@ -201,7 +201,7 @@ TEST_F(ServiceRecords, OfRealJobsSayWhereTheTimeWent) {
   Submission again = submission("a castle", 0, 20);
   again.fields.width = again.fields.height = 128;
   const std::string cached = service_->submit(again).id;
-  const std::string gone = service_->submit(submission("to be cancelled", 9, 2000)).id;
+  const std::string gone = service_->submit(submission("to be cancelled", 9, 1000)).id;
   wait(gone, JobState::kRunning);
   service_->cancel(gone, "");
   ASSERT_EQ(wait(gone).state, JobState::kCancelled);

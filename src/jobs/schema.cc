@@ -153,8 +153,20 @@ constexpr std::array kVersion3 = {
       FROM run_record r LEFT JOIN job ON job.id = r.id)",
 };
 
-// Advice that was applied, predicted beside measured (monitor/advice/advice_log.h).
+// What the machine did (monitor/samples), which alerts there were (monitor/alerts), and which advice was
+// applied, predicted beside measured (monitor/advice). `resolution` is the
+// milliseconds that a row stands for, 0 of a single sample.
 constexpr std::array kVersion4 = {
+    "CREATE TABLE sample_layout (id BIGINT PRIMARY KEY, names TEXT NOT NULL UNIQUE)",
+    R"(CREATE TABLE sample (
+      resolution BIGINT NOT NULL, start_ms BIGINT NOT NULL, samples BIGINT NOT NULL,
+      layout BIGINT NOT NULL REFERENCES sample_layout (id), figures TEXT NOT NULL,
+      PRIMARY KEY (resolution, start_ms)))",
+    R"(CREATE TABLE alert_event (
+      id BIGINT PRIMARY KEY, time_ms BIGINT NOT NULL, kind TEXT NOT NULL, level TEXT NOT NULL,
+      change TEXT NOT NULL, value DOUBLE PRECISION, threshold DOUBLE PRECISION NOT NULL))",
+    R"(CREATE TABLE alert_state (
+      kind TEXT NOT NULL, level TEXT NOT NULL, since_ms BIGINT NOT NULL, PRIMARY KEY (kind, level)))",
     R"(CREATE TABLE advice (
       id TEXT NOT NULL, at_ms BIGINT NOT NULL, category TEXT NOT NULL, title TEXT NOT NULL,
       setting TEXT NOT NULL, old_value TEXT NOT NULL, new_value TEXT NOT NULL, figure TEXT NOT NULL,

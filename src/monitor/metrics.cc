@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <exception>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -36,7 +37,26 @@ struct StoreFigures {
   std::map<JobState, int64_t> jobs;
   QueueFigures queue;
   std::vector<CacheFigures> caches;
+  std::vector<MetricFigure> bottlenecks;
 };
+
+constexpr int64_t kBottleneckWindowMs = 24LL * 3'600'000;
+
+std::vector<MetricFigure> count_bottlenecks(Database& database) {
+  std::vector<MetricFigure> figures;
+  const std::vector<SqlValue> since = {database.now_ms() - kBottleneckWindowMs};
+  database.read([&](Sql& sql) {
+    for (SqlRow& row : sql.rows("SELECT kind, severity, COUNT(*) FROM bottleneck WHERE at_ms >= ? "
+                                "GROUP BY kind, severity",
+                                3, since)) {
+      std::string kind = row.text();
+      std::string severity = row.text();
+      figures.push_back(
+          {Metric::kBottlenecks, row.real(), {{"kind", std::move(kind)}, {"severity", std::move(severity)}}});
+    }
+  });
+  return figures;
+}
 
 // The families of the scrape by their place in the list.
 class Families {
@@ -47,8 +67,12 @@ class Families {
       families_[name] = std::move(family);
     }
   }
+  void add(const MetricFigure& figure) {
+    ClientMetric& row = set(figure.metric, figure.value);
+    for (const auto& [name, text] : figure.labels) row.label.push_back({name, text});
+  }
   template <typename Number>
-  void set(Metric metric, Number value, std::initializer_list<Label> labels = {}) {
+  ClientMetric& set(Metric metric, Number value, std::initializer_list<Label> labels = {}) {
     const MetricInfo& info = metric_info(metric);
     MetricFamily& family = families_[std::string(info.name)];
     family.name = info.name;
@@ -58,6 +82,7 @@ class Families {
     ClientMetric& row = family.metric.emplace_back();
     (is_counter ? row.counter.value : row.gauge.value) = static_cast<double>(value);
     for (const auto& [name, text] : labels) row.label.push_back({std::string(name), std::string(text)});
+    return row;
   }
   std::string text() const {
     std::vector<MetricFamily> ordered;
@@ -100,6 +125,7 @@ void add_store(Families& families, const StoreFigures& figures) {
     if (cache.kind == "conditioning")
       families.set(Metric::kMemoryBytes, cache.bytes, {{"kind", "conditioning"}});
   }
+  for (const MetricFigure& figure : figures.bottlenecks) families.add(figure);
 }
 
 double now_seconds() {
@@ -110,10 +136,13 @@ double now_seconds() {
 
 class Metrics::Impl {
  public:
-  Impl(RunMetrics& counts, Service& service, Database& database, std::string data_folder)
+  Impl(RunMetrics& counts, Service& service, Database& database, std::string data_folder,
+       MetricSources sources)
       : counts_(counts),
         service_(service),
+        database_(database),
         jobs_(database),
+        sources_(std::move(sources)),
         data_folder_(std::move(data_folder)),
         store_([this] { return ask_store(); }, kFresh),
         events_(service.subscribe("", "", [this](const JobEvent& event) {
@@ -126,6 +155,8 @@ class Metrics::Impl {
     if (!reading.is_fresh) counts_.scrape_failed("store");
     add_process(families);
     add_disk(families);
+    add_from(sources_.machine, "machine", families);
+    add_from(sources_.alerts, "alerts", families);
     if (reading.answer.has_value()) {
       add_store(families, *reading.answer);
       families.set(Metric::kFiguresAge, reading.age_seconds);
@@ -138,7 +169,20 @@ class Metrics::Impl {
   }
 
  private:
-  StoreFigures ask_store() { return {jobs_.counts(), service_.queue_figures(), service_.cache_figures()}; }
+  StoreFigures ask_store() {
+    return {jobs_.counts(), service_.queue_figures(), service_.cache_figures(), count_bottlenecks(database_)};
+  }
+
+  void add_from(const FigureSource& source, std::string_view name, Families& families) {
+    if (!source) return;
+    try {
+      const std::optional<std::vector<MetricFigure>> figures = source();
+      if (!figures) return;
+      for (const MetricFigure& figure : *figures) families.add(figure);
+    } catch (const std::exception&) {
+      counts_.scrape_failed(name);
+    }
+  }
 
   void add_process(Families& families) {
     try {
@@ -161,15 +205,18 @@ class Metrics::Impl {
 
   RunMetrics& counts_;
   Service& service_;
+  Database& database_;
   JobStore jobs_;  // counts only: what is under way is the service's own store's
+  const MetricSources sources_;
   const std::string data_folder_;
   const double start_seconds_ = now_seconds();
   TimelyAnswer<StoreFigures> store_;
   std::unique_ptr<Subscription> events_;
 };
 
-Metrics::Metrics(RunMetrics& counts, Service& service, Database& database, std::string data_folder)
-    : impl_(std::make_unique<Impl>(counts, service, database, std::move(data_folder))) {}
+Metrics::Metrics(RunMetrics& counts, Service& service, Database& database, std::string data_folder,
+                 MetricSources sources)
+    : impl_(std::make_unique<Impl>(counts, service, database, std::move(data_folder), std::move(sources))) {}
 Metrics::~Metrics() = default;
 std::string Metrics::text() { return impl_->text(); }
 

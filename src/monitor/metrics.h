@@ -13,6 +13,7 @@
 
 #include "jobs/database.h"
 #include "jobs/service.h"
+#include "monitor/metric_figure.h"
 #include "monitor/run_metrics.h"
 
 namespace snug {
@@ -22,7 +23,9 @@ inline constexpr std::chrono::milliseconds kScrapePatience{40};
 class Metrics {
  public:
   // Listens to the service's events from here on. `data_folder`: on whose file system free space is shown.
-  Metrics(RunMetrics& counts, Service& service, Database& database, std::string data_folder);
+  // `sources` are asked at each scrape, while this object lives.
+  Metrics(RunMetrics& counts, Service& service, Database& database, std::string data_folder,
+          MetricSources sources = {});
   ~Metrics();
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;

@@ -138,19 +138,44 @@ class MetricsPage : public StoreTest {
     };
   }
   Metrics& metrics() {
-    if (!metrics_) metrics_.emplace(counts_, service_, database(), folder_.path(""));
+    if (!metrics_) metrics_.emplace(counts_, service_, database(), folder_.path(""), sources_);
     return *metrics_;
   }
   Page page() { return parse(metrics().text()); }
 
   RunMetrics counts_;
   StubService service_;
+  MetricSources sources_;
   std::optional<Metrics> metrics_;
 };
+
+// One figure of each metric from kBottlenecks' successor to kSampleAge, with all its labels.
+std::vector<MetricFigure> figures_of(Metric first, Metric last) {
+  std::vector<MetricFigure> figures;
+  for (const MetricInfo& info : metric_list()) {
+    if (info.metric < first || info.metric > last) continue;
+    MetricFigure& figure = figures.emplace_back(MetricFigure{info.metric, 0.5, {}});
+    std::istringstream labels{std::string(info.labels)};
+    for (std::string label; labels >> label;) figure.labels.emplace_back(label, "a");
+  }
+  return figures;
+}
+
+void add_bottleneck(Database& database, const std::string& run, const std::string& kind, int64_t at_ms) {
+  database.write([&](Sql& sql) {
+    sql.run(
+        "INSERT INTO bottleneck (run, number, at_ms, kind, severity, share, description, recommendation, "
+        "evidence) VALUES (?, 0, ?, ?, 'high', 0.5, 'd', 'r', '{}')",
+        {run, at_ms, kind});
+  });
+}
 
 INSTANTIATE_TEST_SUITE_P(Databases, MetricsPage, ::testing::ValuesIn(database_kinds()), kind_name);
 
 TEST_P(MetricsPage, HasAllThatTheListNamesAndNothingElse) {
+  sources_.alerts = [] { return figures_of(Metric::kAlerts, Metric::kAlerts); };
+  sources_.machine = [] { return figures_of(Metric::kMachineCpu, Metric::kSampleAge); };
+  add_bottleneck(database(), "a", "disk", kStartMs);
   metrics();
   counts_.run_ended(1, report());
   service_.receive({ended("a", JobState::kDone), nullptr});
@@ -222,6 +247,32 @@ TEST_P(MetricsPage, SaysWhatHappened) {
   EXPECT_GT(page.value("snug_memory_bytes", R"(kind="process")"), 1e6);
 }
 
+TEST_P(MetricsPage, CountsTheBottlenecksOfADay) {
+  constexpr int64_t kDayMs = 86'400'000;
+  add_bottleneck(database(), "a", "disk", kStartMs - kDayMs - 1);
+  add_bottleneck(database(), "b", "disk", kStartMs - kDayMs);
+  add_bottleneck(database(), "c", "disk", kStartMs);
+  add_bottleneck(database(), "d", "queue", kStartMs);
+  const Page page = this->page();
+  EXPECT_EQ(page.value("snug_bottlenecks", R"(kind="disk",severity="high")"), 2);
+  EXPECT_EQ(page.value("snug_bottlenecks", R"(kind="queue",severity="high")"), 1);
+}
+
+TEST_P(MetricsPage, GoesOnWithoutASourceThatFails) {
+  bool is_there = true;
+  sources_.machine = [&]() -> std::optional<std::vector<MetricFigure>> {
+    if (!is_there) throw Error(ErrorCode::kIoError, "no /proc", "mount it");
+    return std::vector<MetricFigure>{{Metric::kMachineCpu, 0.25, {{"part", "all"}}}};
+  };
+  sources_.alerts = [] { return std::nullopt; };
+  EXPECT_EQ(page().value("snug_machine_cpu_ratio", R"(part="all")"), 0.25);
+  is_there = false;
+  const Page page = this->page();
+  EXPECT_EQ(page.value("snug_machine_cpu_ratio", R"(part="all")"), -1);
+  EXPECT_EQ(page.value("snug_scrape_failures_total", R"(source="machine")"), 1);
+  EXPECT_EQ(page.value("snug_scrape_failures_total", R"(source="alerts")"), 0);
+}
+
 TEST_P(MetricsPage, HoldsNothingOfWhoAskedForWhat) {
   metrics();
   service_.receive({ended("01ARZ3NDEKTSV4RRFFQ69G0000", JobState::kDone), nullptr});
@@ -288,7 +339,12 @@ TEST_P(MetricsPage, IsThereWhenTheStoreNeverAnswered) {
 // Debian's package prometheus has it.
 TEST_P(MetricsPage, SatisfiesPromtool) {
   if (std::system("command -v promtool >/dev/null 2>&1") != 0) GTEST_SKIP() << "promtool is not here";
+  sources_.machine = [] { return figures_of(Metric::kAlerts, Metric::kSampleAge); };
+  add_bottleneck(database(), "a", "disk", kStartMs);
+  metrics();
   counts_.run_ended(1, report());
+  counts_.request_ended("/metrics", 200, 0.001);
+  service_.receive({ended("a", JobState::kFailed), nullptr});
   std::ofstream(folder_.path("page.txt")) << metrics().text();
   const std::string command = fmt::format("promtool check metrics < '{}' > '{}' 2>&1",
                                           folder_.path("page.txt"), folder_.path("findings.txt"));

@@ -1,8 +1,10 @@
 #include "pipeline/denoise.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/error.h"
+#include "base/scoped_timer.h"
 #include "base/stopwatch.h"
 #include "pipeline/start_latents.h"
 #include "sampling/guidance.h"
@@ -80,6 +82,7 @@ class Denoiser {
       executor_.read_output(step_, "model_output", rows_of_pass(std::span<float>(model_output_), step_, pass),
                             index, pass);
     }
+    const ScopedTimer timer("sampler");
     const std::span<float> output(model_output_);
     if (request_.guided()) {
       combine_guidance(output.first(size_), output.last(size_), static_cast<float>(request_.guidance_scale),
@@ -158,7 +161,9 @@ BatchNoise noise_of(const Request& request) {
 HostTensor denoise(const PlannedRun& run, const Request& request, const Model& model,
                    const HostTensor& conditioning, NoiseSource& noise, Executor& executor,
                    const DenoiseWatch& watch) {
+  std::optional<ScopedTimer> starting("start latents");
   Denoiser denoiser(run, request, model, conditioning, noise, executor, watch.preview != nullptr);
+  starting.reset();
   if (watch.trace != nullptr) begin_trace(run, denoiser, *watch.trace);
   denoiser.prepare();
   int done = watch.resume != nullptr ? denoiser.resume(*watch.resume) : 0;

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "base/process_memory.h"
+#include "base/scoped_timer.h"
 #include "base/stopwatch.h"
 #include "pipeline/choose_precision.h"
 #include "pipeline/decode_latents.h"
@@ -172,6 +173,7 @@ class Run {
     cancellation_.check();
     stage_ = name;
     tell(name, 0, 0, 0);
+    const ScopedTimer timer(name);
     const int64_t began_ns = options_.trace != nullptr ? options_.trace->now_ns() : 0;
     const Stopwatch watch;
     const double others_before = others_seconds();
@@ -318,6 +320,7 @@ class Run {
 }  // namespace
 
 GenerateResult generate(const RequestFields& fields, const GenerateOptions& options) {
+  const ScopedTimer timer("generate");
   Run run(fields, options);
   try {
     GenerateResult result;

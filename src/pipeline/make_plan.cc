@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "base/process_memory.h"
+#include "base/scoped_timer.h"
 #include "base/units.h"
 #include "pipeline/host_bytes.h"
 #include "pipeline/phase_requests.h"
@@ -59,6 +60,7 @@ PromptPair prompt_pair(const RequestPicture& picture, const Request& request, co
 }
 
 void read_prompts(const Request& request, const Model& model, PlannedRun& run) {
+  const ScopedTimer timer("tokenize");
   std::map<std::pair<std::string, std::string>, size_t> seen;
   for (const RequestPicture& picture : request.pictures) {
     const auto [at, is_new] = seen.try_emplace({picture.prompt, picture.negative_prompt}, run.prompts.size());
@@ -108,7 +110,10 @@ PlanAttempt try_plan(const Request& request, const Model& model, const Backend& 
   PlanAttempt attempt;
   PlannedRun& run = attempt.run;
   run = run_without_plan(request, model, backend, rates);
-  const std::vector<PhaseRequest> phases = phase_requests(request, description, run);
+  const std::vector<PhaseRequest> phases = [&] {
+    const ScopedTimer timer("graphs");
+    return phase_requests(request, description, run);
+  }();
 
   // Beside the arena. What planning itself takes is known only afterwards; until then it is allowed for.
   const uint64_t beside = host_bytes(request, description, run) + program_weight_bytes(description) +
@@ -120,6 +125,7 @@ PlanAttempt try_plan(const Request& request, const Model& model, const Backend& 
   const auto plan_beside = [&](uint64_t resident_bytes) {
     const uint64_t taken = run.beside_bytes = beside + resident_bytes;
     budget.arena_bytes = run.budget.bytes > taken ? run.budget.bytes - taken : 0;
+    const ScopedTimer timer("planner");
     PlanOutcome outcome = make_plan(phases, *run.kernels, budget, rates);
     run.plan = std::move(outcome.plan);
     attempt.fits = outcome.fits;

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/scoped_timer.h"
 #include "base/version.h"
 #include "models/embedded_model.h"
 #include "models/model_graphs.h"
@@ -100,15 +101,19 @@ std::string model_identity(const RequestFields& fields) {
 }
 
 std::shared_ptr<const Model> open_model(const RequestFields& fields) {
-  Checkpoint checkpoint = open_requested(fields);
+  const auto timed = [](const char* name, auto what) {
+    const ScopedTimer timer(name);
+    return what();
+  };
+  Checkpoint checkpoint = timed("weight index", [&] { return open_requested(fields); });
   std::optional<CheckpointPart> other_vae;
   if (!fields.vae.empty()) other_vae = open_checkpoint_part(fields.vae, "vae", {fields.direct_reads});
   DescribeOptions options;
   if (!fields.config.empty()) options.configs = open_folder(fields.config);
   if (other_vae.has_value()) options.vae = &*other_vae;
-  ModelDescription description = describe_model(checkpoint, options);
+  ModelDescription description = timed("description", [&] { return describe_model(checkpoint, options); });
   check_weights(description);
-  ClipTokenizer tokenizer = load_tokenizer(fields, checkpoint);
+  ClipTokenizer tokenizer = timed("tokenizer", [&] { return load_tokenizer(fields, checkpoint); });
   check_tokenizer(description, tokenizer.largest_id(), tokenizer.max_length());
   if (!fields.manifest.empty() && fields.tokenizer.empty() && fields.config.empty()) {
     description.assumptions.emplace_back(

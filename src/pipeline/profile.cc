@@ -185,8 +185,9 @@ ordered_json profile_json(const Profile& profile, size_t top) {
                    {"f32_flops_per_second", known(profile.peaks.f32_flops)},
                    {"bf16_flops_per_second", known(profile.peaks.bf16_flops)},
                    {"copy_bytes_per_second", known(profile.peaks.copy_bytes)}};
-  json["measured"] = {"seconds", "*_seconds", "*_per_second", "share_of_phase", "share_of_limit"};
-  json["predicted"] = {"predicted_seconds"};
+  json["measured"] = {"seconds",        "*_seconds",      "*_per_second",
+                      "share_of_phase", "share_of_limit", "memory.samples"};
+  json["predicted"] = {"predicted_seconds", "memory.planned"};
   json["nominal"] = {"flops", "bytes"};
   json["phases"] = ordered_json::array();
   for (const PhaseProfile& phase : profile.phases) {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -13,8 +14,12 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "base/scoped_timer.h"
 #include "pipeline/generate.h"
+#include "pipeline/profile_over_time.h"
 #include "pipeline/trace_file.h"
+#include "plan/live_bytes.h"
+#include "runtime/memory_samples.h"
 #include "runtime/run_trace.h"
 
 namespace snug {
@@ -147,11 +152,98 @@ TEST(Profile, TheLimitIsThePeakThatBinds) {
   generate(small_request(), options);
 }
 
+double total_of(const TimeTree& times, std::string_view name, std::string_view around) {
+  double seconds = 0;
+  for (const TimeNode& node : times.nodes()) {
+    const std::string_view outer =
+        node.parent < 0 ? "" : times.nodes()[static_cast<size_t>(node.parent)].name();
+    if (node.name() == name && outer == around) seconds += node.total_seconds();
+  }
+  return seconds;
+}
+
+// The furthest that a timer's total is from what the report and the records say, in seconds; a hundredth of
+// each is for what lies between two watches.
+double furthest_from_report(const TimeTree& times, const RunReport& report) {
+  double furthest = 0;
+  const auto compare = [&](double timed, double told) {
+    furthest = std::max(furthest, std::abs(timed - told) - 0.01 * told);
+  };
+  const auto stage = [&](const char* name) { return total_of(times, name, "generate"); };
+  compare(stage("open") + stage("load"), report.load_seconds);
+  compare(stage("plan"), report.plan_seconds);
+  compare(stage("encode"), report.encode_seconds);
+  compare(stage("denoise"), report.denoise_seconds);
+  compare(stage("decode"), report.decode_seconds);
+  compare(stage("write"), report.write_seconds);
+  compare(total_of(times, "generate", ""), report.total_seconds);
+  for (const PhaseReport& phase : report.phases) {
+    compare(total_of(times, phase.name, phase.stage), phase.seconds);
+  }
+  return furthest;
+}
+
+// The least over tries: other programs can come between two watches.
+TEST(Profile, TheTimersTellTheSameAsTheReport) {
+  double furthest = 1;
+  for (int i = 0; i < 5 && furthest > 0.5e-3; ++i) {
+    TimeTree times;
+    times.start();
+    const RunReport report = generate(small_request(), {}).report;
+    times.stop();
+    EXPECT_EQ(times.dropped(), 0);
+    furthest = std::min(furthest, furthest_from_report(times, report));
+    // What is inside a scope and its own part make up the scope, all the way down.
+    double own_seconds = 0;
+    for (const TimeNode& node : times.nodes()) {
+      EXPECT_GE(node.self_seconds(), 0) << node.name();
+      if (node.thread == 0) own_seconds += node.self_seconds();
+    }
+    EXPECT_NEAR(own_seconds, total_of(times, "generate", ""), 1e-6);
+    for (const char* name :
+         {"tokenizer", "search", "choose kernels", "sampler", "encode picture", "values in"}) {
+      EXPECT_TRUE(std::any_of(times.nodes().begin(), times.nodes().end(), [&](const TimeNode& node) {
+        return node.name() == name && node.count > 0;
+      })) << name;
+    }
+  }
+  EXPECT_LE(furthest, 0.5e-3);
+}
+
+TEST(Profile, MemoryOverTimeIsToldBesideThePlans) {
+  MemorySamples memory(MemorySamples::Clock::now(), std::chrono::milliseconds(1));
+  GenerateOptions options;
+  json made;
+  uint64_t arena_bytes = 0;
+  options.executed = [&](const PlannedRun& run, const Executor&, const RunReport& report) {
+    memory.stop();
+    made = json::parse(memory_json(memory, run.plan, options.rates).dump());
+    arena_bytes = run.plan.arena_bytes;
+    uint64_t fullest = 0;
+    for (const auto& phase : live_bytes(run.plan))
+      fullest = std::max(fullest, *std::max_element(phase.begin(), phase.end()));
+    uint64_t gaps = 0;
+    for (const auto& [name, bytes] : report.peak_kinds) gaps += name == "gaps" ? bytes : 0;
+    EXPECT_EQ(fullest + gaps, run.plan.arena_bytes);
+  };
+  generate(small_request(), options);
+  EXPECT_EQ(made["samples"].size(), memory.samples().size());
+  EXPECT_GT(made["samples"].size(), 3u);
+  double last = 0;
+  for (const json& point : made["planned"]) {
+    EXPECT_LE(point["arena_bytes"].get<uint64_t>(), arena_bytes);
+    EXPECT_GE(point["predicted_seconds"].get<double>(), last - 1e-9);
+    last = point["predicted_seconds"];
+  }
+}
+
 class TraceFile : public ::testing::Test {
  protected:
   void TearDown() override { std::filesystem::remove(path_); }
   // Runs a request with this trace, writes it and reads it back.
   json traced(const RequestFields& fields, RunTrace& trace) {
+    MemorySamples memory(MemorySamples::Clock::now() - std::chrono::nanoseconds(trace.now_ns()),
+                         std::chrono::milliseconds(1));
     GenerateOptions options;
     options.trace = &trace;
     options.executed = [&](const PlannedRun& run, const Executor& executor, const RunReport&) {
@@ -162,7 +254,9 @@ class TraceFile : public ::testing::Test {
           loads_ += load.rows.size() > 0 ? static_cast<size_t>(load.every_run ? phase.runs() : 1) : 0;
         }
       }
-      write_trace(path_, trace, run.plan);
+      memory.stop();
+      plan_peak_bytes_ = run.plan.peak_bytes();
+      write_trace(path_, trace, run.plan, &memory);
     };
     generate(fields, options);
     return json::parse(std::ifstream(path_));
@@ -171,6 +265,7 @@ class TraceFile : public ::testing::Test {
   std::string path_ = std::filesystem::temp_directory_path() / ("snug-trace-" + std::to_string(::getpid()));
   double recorded_seconds_ = 0;
   size_t instructions_ = 0, loads_ = 0;
+  uint64_t plan_peak_bytes_ = 0;
 };
 
 struct Span {
@@ -184,7 +279,7 @@ std::map<int, std::vector<Span>> spans_of(const json& trace) {
   for (const json& event : trace["traceEvents"]) {
     EXPECT_FALSE(event["name"].get<std::string>().empty());
     EXPECT_EQ(event["pid"], 1);
-    if (event["ph"] == "M") continue;
+    if (event["ph"] == "M" || event["ph"] == "C") continue;
     EXPECT_EQ(event["ph"], "X");
     const double begin = event["ts"], seconds = event["dur"];
     EXPECT_GE(begin, 0);
@@ -235,6 +330,35 @@ TEST_F(TraceFile, EventsOfATrackAreNestedOrApartAndAllAreThere) {
   EXPECT_NEAR(kernels_us / 1e6, recorded_seconds_, 0.01 * recorded_seconds_);
 }
 
+// Counters are numbers at rising times inside the run, and the planned ones are the plan's.
+TEST_F(TraceFile, MemoryIsCountedPlannedBesideMeasured) {
+  RunTrace trace;
+  const json root = traced(small_request(), trace);
+  std::map<std::string, std::vector<std::pair<double, uint64_t>>> counters;
+  double end_us = 0;
+  for (const json& event : root["traceEvents"]) {
+    if (event["ph"] == "X") end_us = std::max(end_us, event["ts"].get<double>() + event["dur"].get<double>());
+    if (event["ph"] != "C") continue;
+    ASSERT_EQ(event["args"].size(), 1u);
+    counters[event["name"]].emplace_back(event["ts"], event["args"]["bytes"].get<uint64_t>());
+  }
+  ASSERT_EQ(counters.size(), 4u);
+  std::map<std::string, uint64_t> most;
+  for (const auto& [name, points] : counters) {
+    EXPECT_GE(points.size(), 3u) << name;
+    for (size_t i = 0; i < points.size(); ++i) {
+      EXPECT_GE(points[i].first, i == 0 ? 0 : points[i - 1].first) << name;
+      most[name] = std::max(most[name], points[i].second);
+    }
+    EXPECT_LE(points.back().first, end_us + 1e6) << name;
+  }
+  // Gaps between buffers are in the peak alone.
+  EXPECT_LE(most["process bytes, planned"], plan_peak_bytes_);
+  EXPECT_GE(static_cast<double>(most["process bytes, planned"]), 0.8 * static_cast<double>(plan_peak_bytes_));
+  EXPECT_LE(most["arena bytes, measured"], most["process bytes, measured"]);
+  EXPECT_GT(most["arena bytes, measured"], 0u);
+}
+
 TEST_F(TraceFile, KernelsSayWhatTheyDid) {
   RunTrace trace;
   const json root = traced(small_request(), trace);
@@ -255,7 +379,9 @@ TEST_F(TraceFile, WhatDoesNotFitIsDroppedAndCounted) {
   const json root = traced(small_request(), trace);
   EXPECT_GT(root["otherData"]["events_dropped"], 0);
   EXPECT_EQ(root["otherData"]["events_dropped"], trace.dropped());
-  EXPECT_LE(root["traceEvents"].size(), trace.bytes() / sizeof(TraceEvent) + 4);
+  size_t spans = 0;
+  for (const json& event : root["traceEvents"]) spans += event["ph"] == "C" ? 0 : 1;
+  EXPECT_LE(spans, trace.bytes() / sizeof(TraceEvent) + 4);
 }
 
 }  // namespace

@@ -1,9 +1,12 @@
 #include "pipeline/trace_file.h"
 
+#include <optional>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "media/atomic_file.h"
+#include "plan/live_bytes.h"
 
 namespace snug {
 namespace {
@@ -135,9 +138,42 @@ std::string dump(const ordered_json& json) {
   return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
 
+std::string counter(const char* name, int64_t at_ns, uint64_t bytes) {
+  return ",\n" + dump({{"ph", "C"},
+                       {"pid", 1},
+                       {"ts", microseconds(at_ns)},
+                       {"name", name},
+                       {"args", {{"bytes", bytes}}}});
+}
+
+void add_measured_memory(Pieces& pieces, const MemorySamples& memory) {
+  for (const MemorySample& sample : memory.samples()) {
+    // Those before the trace was made are of no time in it.
+    if (sample.at_ns < 0) continue;
+    pieces.add(counter("process bytes, measured", sample.at_ns, sample.resident_bytes));
+    pieces.add(counter("arena bytes, measured", sample.at_ns, sample.arena_bytes));
+  }
+}
+
+// What the plan has alive when each instruction ran; told where it changes.
+void add_planned_memory(Pieces& pieces, const RunTrace& trace, const Plan& plan) {
+  const std::vector<std::vector<uint64_t>> live = live_bytes(plan);
+  std::optional<uint64_t> last;
+  for (const TraceEvent& event : trace.events(TraceTrack::kExecutor)) {
+    if (event.kind != TraceKind::kInstruction) continue;
+    const auto phase = static_cast<size_t>(event.phase - plan.phases.data());
+    const uint64_t now = live[phase][static_cast<size_t>(event.index)];
+    if (now == last) continue;
+    last = now;
+    pieces.add(counter("arena bytes, planned", event.begin_ns, now));
+    pieces.add(counter("process bytes, planned", event.begin_ns, now + plan.process_bytes + plan.host_bytes));
+  }
+}
+
 }  // namespace
 
-void write_trace(const std::string& path, const RunTrace& trace, const Plan& plan) {
+void write_trace(const std::string& path, const RunTrace& trace, const Plan& plan,
+                 const MemorySamples* memory) {
   write_file_atomically(path, [&](const WritePiece& write) {
     Pieces pieces(write);
     pieces.add(fmt::format(
@@ -153,6 +189,8 @@ void write_trace(const std::string& path, const RunTrace& trace, const Plan& pla
                                {"args", {{"name", track_name(track)}}}}));
       for (const TraceEvent& event : trace.events(track)) pieces.add(",\n" + dump(event_json(event, track)));
     }
+    add_planned_memory(pieces, trace, plan);
+    if (memory != nullptr) add_measured_memory(pieces, *memory);
     pieces.add("\n]}\n");
     pieces.flush();
   });

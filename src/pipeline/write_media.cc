@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/scoped_timer.h"
 #include "media/atomic_file.h"
 #include "media/encode_picture.h"
 #include "media/picture.h"
@@ -19,6 +20,13 @@ std::string numbered(const std::string& path, int64_t index, int64_t batch) {
   const std::string name =
       fmt::format("{}-{}{}", whole.stem().string(), index + 1, whole.extension().string());
   return (whole.parent_path() / name).string();
+}
+
+std::vector<std::byte> encoded(const Request& request, const RequestFields& fields, const HostTensor& images,
+                               int64_t index) {
+  const ScopedTimer timer("encode picture");
+  return encode_picture(tensor_to_picture(images, index), request.format,
+                        picture_metadata(request, fields, index), request.quality);
 }
 
 void write_dump(const Request& request, const HostTensor& images, const DenoiseTrace& trace,
@@ -46,8 +54,7 @@ WrittenMedia write_media(const Request& request, const RequestFields& fields, co
   WrittenMedia written;
   for (int64_t i = 0; i < request.batch; ++i) {
     if (request.only_index.has_value() && *request.only_index != i) continue;
-    std::vector<std::byte> bytes = encode_picture(tensor_to_picture(images, i), request.format,
-                                                  picture_metadata(request, fields, i), request.quality);
+    std::vector<std::byte> bytes = encoded(request, fields, images, i);
     written.bytes += bytes.size();
     if (request.output.empty()) {
       written.pictures.push_back(std::move(bytes));
@@ -56,6 +63,7 @@ WrittenMedia write_media(const Request& request, const RequestFields& fields, co
     const bool single = request.batch == 1 || request.only_index.has_value();
     // Named before it is written: once a picture is there, nothing more is to fail for want of memory.
     written.paths.push_back(numbered(request.output, i, single ? 1 : request.batch));
+    const ScopedTimer timer("write file");
     write_file_atomically(written.paths.back(), bytes, &cancellation);
   }
   if (!request.dump.empty()) write_dump(request, images, trace, cancellation);

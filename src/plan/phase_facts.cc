@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/scoped_timer.h"
 #include "plan/plan.h"
 
 namespace snug {
@@ -92,6 +93,7 @@ void sink_nodes(PhaseFacts& facts) {
 }  // namespace
 
 PhaseFacts gather_facts(const Graph& graph, KernelSource& kernels) {
+  const ScopedTimer timer("choose kernels");
   PhaseFacts facts;
   facts.graph = &graph;
   const size_t count = graph.values().size();

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/check.h"
+#include "base/scoped_timer.h"
 #include "plan/keep_weights.h"
 #include "plan/offsets.h"
 #include "plan/phase_builder.h"
@@ -147,6 +148,7 @@ class Planner {
   }
 
   std::optional<Choices> fastest(uint64_t limit) {
+    const ScopedTimer timer("search");
     std::optional<Choices> best;
     for (size_t way = 0; way < ways_; ++way) {
       Choices choices{way, {}};
@@ -166,6 +168,7 @@ class Planner {
   }
 
   Choices smallest() {
+    const ScopedTimer timer("search");
     std::optional<Choices> best;
     uint64_t best_peak = 0;
     for (size_t way = 0; way < ways_; ++way) {
@@ -185,6 +188,7 @@ class Planner {
   }
 
   Plan assemble(const Choices& choices) {
+    const ScopedTimer timer("lay out");
     Plan plan;
     plan.phases.reserve(requests_.size());
     std::vector<PhaseOutputs> outputs;
@@ -193,6 +197,7 @@ class Planner {
       outputs.push_back(build_phase(plan, requests_[p], *own.way, own.facts, choices.phases[p], outputs,
                                     linked_later(p, choices.way)));
     }
+    const ScopedTimer places("offsets");
     plan.arena_bytes = place_buffers(plan.buffers, kBufferAlignment);
 #ifndef NDEBUG
     SNUG_CHECK(prove(plan).fault.empty(), "a plan holds its proof");

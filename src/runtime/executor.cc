@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/scoped_timer.h"
 #include "base/stopwatch.h"
 #include "plan/keep_weights.h"
 
@@ -78,6 +79,7 @@ std::byte* Executor::address(const Location& location, RunIndex index) {
 }
 
 void Executor::begin(const Phase& phase) {
+  const ScopedTimer timer("begin phase");
   leave_phase();
   streamer_.reset();
   PhaseRecord& record = records_[index_of(plan_, phase)];
@@ -129,6 +131,7 @@ void Executor::leave_phase() {
 
 void Executor::set_input(const Phase& phase, std::string_view name, std::span<const float> values, int call,
                          int pass) {
+  const ScopedTimer timer("values in");
   const Port& port = find_port(phase.inputs, name);
   const Value& value = phase.graph.value(port.value);
   SNUG_CHECK(value.dtype == DType::kF32 && static_cast<int64_t>(values.size()) == value.shape.elements(),
@@ -148,6 +151,7 @@ void Executor::set_input(const Phase& phase, std::string_view name, std::span<co
 }
 
 void Executor::run(const Phase& phase, int call, int pass) {
+  const ScopedTimer timer(phase.name);
   SNUG_CHECK(phase_ == &phase, "a phase begins before it runs, and anew after an error");
   SNUG_CHECK(0 <= call && call < phase.calls && 0 <= pass && pass < phase.passes, "a planned run");
   const Stopwatch watch;
@@ -222,6 +226,7 @@ void Executor::execute(const Restore& restore, RunIndex index) {
 
 void Executor::read_output(const Phase& phase, std::string_view name, std::span<float> values, int call,
                            int pass) {
+  const ScopedTimer timer("values out");
   const Port& port = find_port(phase.outputs, name);
   const Value& value = phase.graph.value(port.value);
   SNUG_CHECK(value.dtype == DType::kF32 && static_cast<int64_t>(values.size()) == value.shape.elements(),

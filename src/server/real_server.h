@@ -19,6 +19,8 @@
 #include "base/error.h"
 #include "jobs/database.h"
 #include "jobs/local_service.h"
+#include "monitor/performance.h"
+#include "monitor/performance_sources.h"
 #include "server/test_server.h"
 
 namespace snug::testing {
@@ -39,10 +41,15 @@ class RealServer {
     tokens_.emplace(*database_);
     access_ = use_token_store(*tokens_);
     service_ = make_local_service(options(), *database_);
+    sources_.emplace(
+        OwnSourcesParts{.database = *database_, .options = options(), .service = service_.get()});
+    performance_.emplace(sources_->sources());
     start();
   }
   ~RealServer() {
     server_.reset();
+    performance_.reset();
+    sources_.reset();
     service_.reset();
     spdlog::set_default_logger(before_);
     access_.reset();
@@ -66,6 +73,8 @@ class RealServer {
   // Ends the server and the service; all lines that they have logged.
   std::string stop_and_take_log() {
     server_.reset();
+    performance_.reset();
+    sources_.reset();
     service_.reset();
     caught_->flush();
     return log_.str();
@@ -90,7 +99,8 @@ class RealServer {
                             .models = made_up_models,
                             .system_json = [] { return std::string(R"({"cores":2})"); },
                             .metrics_text = [] { return std::string("snug_jobs_queued 3\n"); },
-                            .unready = [] { return std::nullopt; }};
+                            .unready = [] { return std::nullopt; },
+                            .performance = &*performance_};
     std::vector<Route> routes = native_routes(parts);
     for (const auto make : {openai_routes, a1111_routes, comfyui_routes}) {
       for (Route& route : make(parts)) routes.push_back(std::move(route));
@@ -111,6 +121,8 @@ class RealServer {
   std::optional<TokenStore> tokens_;
   std::unique_ptr<AccessControl> access_;
   std::unique_ptr<Service> service_;
+  std::optional<OwnSources> sources_;
+  std::optional<Performance> performance_;
   std::optional<HttpServer> server_;
   uint16_t port_ = 0;
 };

@@ -43,13 +43,15 @@ inline std::vector<ListedModel> made_up_models() {
 
 class TestServer {
  public:
-  explicit TestServer(ServerOptions options = {}, std::vector<Route> more = {}) {
+  explicit TestServer(ServerOptions options = {}, std::vector<Route> more = {},
+                      const Performance* performance = nullptr) {
     const NativeParts parts{.service = service,
                             .access = &access,
                             .models = made_up_models,
                             .system_json = [] { return std::string(R"({"cores":2})"); },
                             .metrics_text = [] { return std::string("snug_jobs_queued 3\n"); },
-                            .unready = [this] { return unready; }};
+                            .unready = [this] { return unready; },
+                            .performance = performance};
     std::vector<Route> routes = native_routes(parts);
     for (const auto make : {openai_routes, a1111_routes, comfyui_routes}) {
       for (Route& route : make(parts)) routes.push_back(std::move(route));

@@ -1,6 +1,8 @@
 // Every call of the native API that the page makes, with its types; the schemas are in openapi.json. The token,
 // if the server wants one, lives in sessionStorage: it is gone with the tab.
 
+import type { DashboardData } from './dashboard/data';
+
 export type JobState = 'queued' | 'planned' | 'running' | 'done' | 'failed' | 'cancelled';
 
 export interface Failure {
@@ -204,6 +206,11 @@ function posted(body: JobRequest, headers: Record<string, string> = {}, signal?:
   };
 }
 
+// The performance API wraps its answers.
+async function performance<T>(path: string, init?: RequestInit): Promise<T> {
+  return (await json<{ data: T }>(`performance/${path}`, init)).data;
+}
+
 export interface JobQuery {
   state?: JobState;
   search?: string;
@@ -237,6 +244,9 @@ export const api = {
   pictureUrl: (id: string, number: number): string => address(`jobs/${encodeURIComponent(id)}/images/${number}`).href,
   pictureBytes: async (id: string, number: number, signal?: AbortSignal): Promise<Blob> =>
     (await send(`jobs/${encodeURIComponent(id)}/images/${number}`, { signal: signal ?? null })).blob(),
+  dashboard: (hours: number, signal: AbortSignal): Promise<DashboardData> =>
+    performance(`dashboard?time_window_hours=${hours}`, { signal, cache: 'no-store' }),
+  applyAdvice: (id: string): Promise<unknown> => performance(`advice/${encodeURIComponent(id)}/apply`, { method: 'POST' }),
   events: (signal: AbortSignal): Promise<Response> =>
     send('events', { signal, headers: { Accept: 'text/event-stream' }, cache: 'no-store' }),
 };

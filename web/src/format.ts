@@ -28,3 +28,28 @@ export function formatSeconds(seconds: number): string {
 export function formatTime(rfc3339: string): string {
   return new Date(rfc3339).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 }
+
+// Never rounded to nothing or to the whole: 99.96 % of success is not success.
+export function formatPercent(percent: number): string {
+  if (percent > 0 && percent < 0.05) return 'under 0.1 %';
+  if (percent > 99 && percent < 100) return `${(Math.floor(percent * 10) / 10).toFixed(1)} %`;
+  return `${percent !== 0 && Math.abs(percent) < 9.95 ? percent.toFixed(1) : Math.round(percent)} %`;
+}
+
+// Of a whole: 0.25 is 25 %.
+export function formatShare(share: number): string {
+  return formatPercent(share * 100);
+}
+
+export function formatCount(count: number): string {
+  return Number.isInteger(count) ? count.toLocaleString('en-GB') : count.toPrecision(3);
+}
+
+// Of the reader's day, from milliseconds since 1970.
+export function formatClock(milliseconds: number): string {
+  return new Date(milliseconds).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
+}
+
+export function formatDay(milliseconds: number): string {
+  return new Date(milliseconds).toLocaleDateString('en-GB', { weekday: 'short', day: 'numeric' });
+}

@@ -1,14 +1,9 @@
 // For everybody: screen readers, phones, tokens, a server that goes away.
-import AxeBuilder from '@axe-core/playwright';
-import { expect, test, type Page } from '@playwright/test';
+import { expect, test } from '@playwright/test';
 
-import { expectDone, expectNoSidewaysScroll, generate, openPage, ownPrompt } from './page';
+import { expectAccessible, expectDone, expectNoSidewaysScroll, generate, openPage, ownPrompt } from './page';
 
-async function expectAccessible(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  const grave = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-  expect(grave.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`)).toEqual([]);
-}
+test.setTimeout(90_000); // axe takes its time where processors are busy
 
 for (const colorScheme of ['light', 'dark'] as const) {
   test(`axe finds nothing serious, ${colorScheme}`, async ({ page }) => {

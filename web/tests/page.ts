@@ -1,4 +1,5 @@
 // What the tests do with the page, in the user's words.
+import AxeBuilder from '@axe-core/playwright';
 import { expect, type Page } from '@playwright/test';
 
 let count = 0;
@@ -19,6 +20,20 @@ export async function generate(page: Page, prompt: string, steps?: number): Prom
   await page.getByLabel('Prompt', { exact: true }).press('Control+Enter');
 }
 
+// Behind the page's back, and without waiting for it.
+export async function startJob(page: Page, prompt: string, steps: number): Promise<void> {
+  const response = await page.request.post('./api/v1/jobs', { data: { prompt, steps }, headers: { 'Idempotency-Key': ownPrompt('job') } });
+  expect(response.ok()).toBe(true);
+}
+
+// Whatever runs or waits, also of earlier tests.
+export async function cancelJobs(page: Page): Promise<void> {
+  for (const state of ['queued', 'planned', 'running']) {
+    const { jobs } = (await (await page.request.get(`./api/v1/jobs?state=${state}&limit=100`)).json()) as { jobs: { id: string }[] };
+    for (const { id } of jobs) await page.request.delete(`./api/v1/jobs/${id}`);
+  }
+}
+
 export async function expectDone(page: Page): Promise<void> {
   await expect(page.getByTestId('progress-text')).toHaveText(/^Done/, { timeout: 25_000 });
 }
@@ -26,4 +41,10 @@ export async function expectDone(page: Page): Promise<void> {
 export async function expectNoSidewaysScroll(page: Page): Promise<void> {
   const widths = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
   expect(widths[0]).toBeLessThanOrEqual(widths[1] ?? 0);
+}
+
+export async function expectAccessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const grave = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+  expect(grave.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`)).toEqual([]);
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import { expect, test } from '@playwright/test';
 
-import { expectDone, generate, openPage } from './page';
+import { cancelJobs, expectDone, generate, openPage, startJob } from './page';
 
 const folder = process.env.SNUG_PAGE_SCREENSHOTS ?? '';
 
@@ -45,6 +45,20 @@ test.describe('screenshots', () => {
       await page.getByLabel('Memory at most', { exact: true }).fill('20MiB');
       await expect(page.getByRole('list', { name: 'Ways out' })).toBeVisible();
       await shoot('refused', isMobile);
+    });
+
+    // The one of the documentation, docs/pictures/dashboard.png, is dashboard-desktop-light.png of the true server.
+    test(`dashboard, ${colorScheme}`, async ({ page, isMobile }) => {
+      await page.setViewportSize(isMobile ? { width: 390, height: 844 } : { width: 1280, height: 800 });
+      await page.emulateMedia({ colorScheme });
+      for (const [i, prompt] of PROMPTS.entries()) await startJob(page, `${prompt} ${colorScheme} ${isMobile}`, 10 + 15 * i);
+      await page.goto('./#/dashboard');
+      await expect(page.getByTestId('active-job')).toHaveCount(0, { timeout: 60_000 });
+      for (const steps of [600, 20, 20]) await startJob(page, 'a red sailboat on the sea at sunset', steps);
+      await expect(page.getByTestId('active-job')).toContainText(/[Ss]tep [3-9]\d /);
+      await expect(page.getByTestId('chart-jobs').getByRole('img')).toBeVisible();
+      await page.screenshot({ path: path.join(folder, `dashboard-${isMobile ? 'phone' : 'desktop'}-${colorScheme}.png`), fullPage: true });
+      await cancelJobs(page);
     });
   }
 });

@@ -5,12 +5,15 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 
+import { applyAnswer, dashboardAnswer } from './stand_in_dashboard.mjs';
+
 const port = Number(process.argv[2] ?? 7871);
 const here = (path) => new URL(path, import.meta.url);
 const plan = JSON.parse(readFileSync(here('recorded/plan.json'), 'utf8'));
 const pictures = [1, 2, 3, 4].map((n) => readFileSync(here(`recorded/picture_${n}.webp`)));
 const preview = readFileSync(here('recorded/preview.webp')).toString('base64');
 const STEP_MS = 60;
+const READY_JOBS = Number(process.argv[3] ?? 8);
 const TYPES = { html: 'text/html; charset=utf-8', js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml', txt: 'text/plain' };
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; font-src 'self'; " +
@@ -155,6 +158,19 @@ const ROUTES = {
   },
 };
 
+const sendJson = (response, body) => response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
+
+function performance(url, [page, id], response) {
+  if (page === 'dashboard') {
+    const hours = Number(url.searchParams.get('time_window_hours') ?? 24);
+    return sendJson(response, dashboardAnswer([...jobs.values()], READY_JOBS, hours));
+  }
+  const answer = page === 'advice' ? applyAnswer(id) : null;
+  if (answer === null) throw new Refusal(404, { code: 'not_found', message: 'there is no such path' });
+  // The true one runs jobs to measure what it does.
+  setTimeout(() => sendJson(response, answer), 700);
+}
+
 async function answer(request, response) {
   const url = new URL(request.url, 'http://localhost');
   if (!url.pathname.startsWith('/api/v1/')) return sendFile(url, response);
@@ -164,6 +180,7 @@ async function answer(request, response) {
     listeners.add(response);
     return response.on('close', () => listeners.delete(response));
   }
+  if (kind === 'performance') return performance(url, [id, ...rest], response);
   if (rest[0] === 'images') {
     const picture = pictures[(Number(id.slice(3)) + Number(rest[1])) % pictures.length];
     return response.writeHead(200, { 'Content-Type': 'image/webp' }).end(picture);
@@ -174,7 +191,7 @@ async function answer(request, response) {
   const route = ROUTES[`${request.method} ${kind}${id === undefined ? '' : '/*'}`];
   if (route === undefined) throw new Refusal(404, { code: 'not_found', message: 'there is no such path' });
   const result = route({ url, id, body: text === '' ? {} : JSON.parse(text), key: request.headers['idempotency-key'] });
-  response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(result));
+  sendJson(response, result);
 }
 
 function sendFile(url, response) {
@@ -186,7 +203,7 @@ function sendFile(url, response) {
 }
 
 const PROMPTS = ['a red sailboat on the sea at sunset', 'a castle on a hill', 'a winding river through a green valley', 'snowy mountains under a blue sky'];
-for (let i = 0; i < Number(process.argv[3] ?? 8); ++i) finish(newJob({ prompt: PROMPTS[i % 4], seed: 41 + i }));
+for (let i = 0; i < READY_JOBS; ++i) finish(newJob({ prompt: PROMPTS[i % 4], seed: 41 + i }));
 
 createServer((request, response) => {
   answer(request, response).catch((error) => {

@@ -33,7 +33,7 @@ double trimmed_square(std::span<const double> values, size_t lag) {
     squares.push_back(difference * difference);
   }
   const size_t kept = squares.size() - squares.size() / kLeftOut;
-  std::nth_element(squares.begin(), squares.begin() + kept - 1, squares.end());
+  std::nth_element(squares.data(), squares.data() + kept - 1, squares.data() + squares.size());
   double sum = 0;
   for (size_t i = 0; i < kept; ++i) sum += squares[i];
   return sum / static_cast<double>(kept);

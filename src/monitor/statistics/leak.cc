@@ -28,7 +28,7 @@ Series floor_of(std::span<const double> times, std::span<const double> bytes) {
     while (i < times.size() && times[i] < end) ++i;
     if (i == first) continue;
     floor.times_seconds.push_back(start + width * (static_cast<double>(window) + 0.5));
-    floor.values.push_back(*std::min_element(bytes.begin() + first, bytes.begin() + i));
+    floor.values.push_back(*std::min_element(bytes.data() + first, bytes.data() + i));
   }
   return floor;
 }

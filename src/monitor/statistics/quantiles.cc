@@ -16,9 +16,10 @@ double quantile_in_place(std::span<double> values, double fraction) {
   SNUG_CHECK(!values.empty() && fraction >= 0 && fraction <= 1, "a sample, and a fraction in [0, 1]");
   const double place = fraction * static_cast<double>(values.size() - 1);
   const auto below = static_cast<size_t>(place);
-  std::nth_element(values.begin(), values.begin() + below, values.end());
+  double* const end = values.data() + values.size();
+  std::nth_element(values.data(), values.data() + below, end);
   if (below + 1 == values.size()) return values[below];
-  const double above = *std::min_element(values.begin() + below + 1, values.end());
+  const double above = *std::min_element(values.data() + below + 1, end);
   return values[below] + (place - static_cast<double>(below)) * (above - values[below]);
 }
 

@@ -35,8 +35,9 @@ double tie_term(std::span<const double> values) {
   const std::vector<double> sorted = ascending_copy(values);
   double sum = 0;
   for (size_t first = 0; first < sorted.size();) {
-    const auto end = std::upper_bound(sorted.begin() + first, sorted.end(), sorted[first]) - sorted.begin();
-    const double t = static_cast<double>(end) - static_cast<double>(first);
+    size_t end = first;
+    while (end < sorted.size() && sorted[end] == sorted[first]) ++end;
+    const auto t = static_cast<double>(end - first);
     sum += t * (t - 1) * (2 * t + 5);
     first = end;
   }
@@ -46,7 +47,7 @@ double tie_term(std::span<const double> values) {
 // The k-th least, k clamped to what there is.
 double kth(std::vector<double>& values, double k) {
   const auto at = static_cast<size_t>(std::clamp(k, 0.0, static_cast<double>(values.size() - 1)));
-  std::nth_element(values.begin(), values.begin() + at, values.end());
+  std::nth_element(values.data(), values.data() + at, values.data() + values.size());
   return values[at];
 }
 

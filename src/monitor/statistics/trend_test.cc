@@ -110,7 +110,7 @@ TEST(Trend, IsRareInNoiseFoundWhenPlantedAndWithinItsInterval) {
       // The rise over the whole series, in the noise's unit. Correlated values say a third as much.
       const double rise = (noise == Noise::kWhite   ? 22
                            : noise == Noise::kHeavy ? 30
-                                                    : 52) /
+                                                    : 56) /
                           std::sqrt(static_cast<double>(count));
       const double slope = rise / static_cast<double>(count);
       int alarms = 0, found = 0, inside = 0;

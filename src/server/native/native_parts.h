@@ -13,6 +13,8 @@
 
 namespace snug {
 
+class Performance;
+
 // A model by the name under which requests may ask for it. Its path is nobody's business here.
 struct ListedModel {
   std::string name;
@@ -31,6 +33,7 @@ struct NativeParts {
   std::function<std::string()> system_json;             // as `snug system --json`
   std::function<std::string()> metrics_text;            // Prometheus
   std::function<std::optional<std::string>()> unready;  // why no job would be taken now; nothing: it would
+  const Performance* performance = nullptr;             // null: no records are kept
 };
 
 }  // namespace snug

@@ -19,6 +19,7 @@ std::vector<Route> job_routes(const NativeParts& parts);  // plan, jobs, their p
 std::vector<Route> event_routes(const NativeParts& parts);  // event streams and the WebSocket
 std::vector<Route> image_routes(const NativeParts& parts);  // uploads
 std::vector<Route> admin_routes(const NativeParts& parts);  // caches and tokens
+std::vector<Route> performance_routes(const NativeParts& parts);  // what monitor/performance.h shows
 
 // The document, as it is served.
 std::string_view openapi_json();

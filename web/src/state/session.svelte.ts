@@ -22,6 +22,7 @@ export class Session {
   connection = $state<'connecting' | 'live' | 'lost'>('connecting');
   needsToken = $state(false);
   tokenProblem = $state(''); // of the one that was given
+  isTokenOptional = $state(false); // only one thing needs it; all else goes on without
   failure = $state.raw<Failure | null>(null); // of the last thing that the user asked for
   isSending = $state(false);
 
@@ -53,6 +54,16 @@ export class Session {
     this.needsToken = false;
     this.failure = null;
     this.start();
+  }
+
+  // What was refused needs more than the page may do now; everything else it may.
+  askForAdmin(error: ApiError): void {
+    if (error.status !== 401 && error.status !== 403) return;
+    this.askForToken(error.failure.message, true);
+  }
+
+  keepToken(): void {
+    this.needsToken = false;
   }
 
   async submit(request: JobRequest): Promise<void> {
@@ -168,8 +179,9 @@ export class Session {
     else this.noteToken(error);
   }
 
-  private askForToken(problem: string): void {
+  private askForToken(problem: string, isOptional = false): void {
     this.tokenProblem = problem;
+    this.isTokenOptional = isOptional;
     this.needsToken = true;
   }
 
@@ -178,7 +190,7 @@ export class Session {
     if (!this.noteToken(error)) this.failure = error.failure;
   }
 
-  private noteToken(error: unknown): boolean {
+  noteToken(error: unknown): boolean {
     if (!(error instanceof ApiError) || error.status !== 401) return false;
     this.askForToken(token.get() === '' ? '' : 'That token is not valid.');
     return true;
