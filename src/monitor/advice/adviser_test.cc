@@ -121,7 +121,7 @@ TEST_F(AdviserTest, FindsThatEqualRequestsAreMadeAgainAndChangesThat) {
   ASSERT_EQ(history.size(), 1u);
   EXPECT_EQ(history[0].id, first.id);
   EXPECT_EQ(*history[0].action, *first.action);
-  EXPECT_DOUBLE_EQ(history[0].applied->ratio, effect.ratio);
+  EXPECT_NEAR(history[0].applied->ratio, effect.ratio, 1e-12);
 }
 
 TEST_F(AdviserTest, PlansStepsAgainThatADefaultFilledIn) {
