@@ -25,7 +25,7 @@ struct Arguments {
   CostLoad cost;
   int64_t records = 100'000, samples = 1'000'000;
   int repeats = 5;
-  double check_seconds = 30;
+  double check_seconds = 24;
 
   bool wants(const std::string& part) const {
     return only.empty() || std::find(only.begin(), only.end(), part) != only.end();
