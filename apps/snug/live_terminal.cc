@@ -144,7 +144,9 @@ LiveEvent LiveTerminal::wait(std::chrono::milliseconds most) {
 
 bool wait_for_stop(const SignalWatch& signals, std::chrono::milliseconds most) {
   std::array<pollfd, 2> polled = {pollfd{signals.file(), POLLIN, 0}, pollfd{-1, 0, 0}};
-  return poll_for(polled, 1, most) > 0;
+  if (poll_for(polled, 1, most) <= 0) return false;
+  static_cast<void>(signals.take());  // else it would end the process when the watch is given up
+  return true;
 }
 
 }  // namespace snug::cli

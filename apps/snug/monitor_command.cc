@@ -2,7 +2,7 @@
 // --json one object, for each moment.
 
 #include <chrono>
-#include <optional>
+#include <cstdio>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -51,7 +51,12 @@ class MonitorCommand final : public Command {
   static constexpr double kLeastSeconds = 0.1, kMostSeconds = 3600;
 
   static int stopped() { return error_info(ErrorCode::kCancelled).exit_code; }
-  static bool nobody_reads() { return std::ferror(stdout) != 0; }
+  // finish_output() has passed over it: a reader may go away.
+  static bool nobody_reads() {
+    const bool is_so = std::ferror(stdout) != 0;
+    std::clearerr(stdout);
+    return is_so;
+  }
 
   std::chrono::milliseconds checked_interval() const {
     const double seconds = parse_seconds(interval_, "--interval");

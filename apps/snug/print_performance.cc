@@ -154,16 +154,16 @@ std::vector<std::string> alert_lines(const ordered_json& status) {
 }
 
 std::vector<std::string> task_lines(const ordered_json& records) {
-  constexpr const char* kRow = "{:<19}  {:<26}  {:<9}  {:>5}  {:<9}  {:>9}  {:>9}  {}";
+  constexpr const char* kRow = "{:<19}  {:>9}  {:>9}  {:<9}  {:>5}  {:<9}  {:<26}  {}";
   std::vector<std::string> lines;
   lines.push_back(
-      fmt::format(kRow, "ended (UTC)", "job", "size", "steps", "state", "took", "peak", "model, measures"));
+      fmt::format(kRow, "ended (UTC)", "took", "peak", "size", "steps", "state", "job", "model, measures"));
   for (const ordered_json& task : records) {
     const bool done = task["success"].get<bool>();
     lines.push_back(trimmed_end(fmt::format(
-        kRow, short_time(task["end_time"]), text(task["task_id"]), text(task["resolution"]),
-        task["steps"].get<int64_t>(), done ? "done" : text(task["error_category"]),
-        seconds(number(task, "generation_time_seconds")), megabytes(number(task, "peak_ram_usage_mb")),
+        kRow, short_time(task["end_time"]), seconds(number(task, "generation_time_seconds")),
+        megabytes(number(task, "peak_ram_usage_mb")), text(task["resolution"]), task["steps"].get<int64_t>(),
+        done ? "done" : text(task["error_category"]), text(task["task_id"]),
         text(task["model_type"]) + " " + measures(task["optimizations_applied"]))));
   }
   return lines;
@@ -171,7 +171,7 @@ std::vector<std::string> task_lines(const ordered_json& records) {
 
 std::string status_line(const ordered_json& status) {
   const ordered_json& word = status["status"];
-  if (!word.is_object()) return "status   not known: no thresholds are watched here";
+  if (!word.is_object()) return "status   not known: no service has watched the machine in the last minutes";
   std::string line = "status   " + text(word["word"]);
   for (const ordered_json& reason : word["reasons"]) line += "; " + text(reason);
   return line;

@@ -71,7 +71,6 @@ ordered_json target_json(const PlannedUse& use, const Seen* seen) {
   json["sampler"] = or_null(use.sampler);
   json["unit"] = "seconds";
   json["planned_seconds"] = or_null(use.planned_seconds);
-  json["planned_peak_bytes"] = or_null(use.planned_peak_bytes);
   json["optimal"] = times(kOptimalMultiple);
   json["acceptable"] = times(kAcceptableMultiple);
   json["maximum"] = times(kMaximumMultiple);

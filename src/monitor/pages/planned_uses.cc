@@ -45,9 +45,7 @@ class UsePlanner::Impl {
       use.height = prepared->request.height;
       use.steps = prepared->request.steps;
       use.sampler = prepared->fields.sampler.value_or("");
-      const JobPlan plan = admission_.plan(prepared->fields, *prepared->model);
-      use.planned_seconds = plan.seconds;
-      use.planned_peak_bytes = plan.peak_bytes;
+      use.planned_seconds = admission_.plan(prepared->fields, *prepared->model).seconds;
     } catch (const Error& error) {
       use.problem = error.problem();
     }

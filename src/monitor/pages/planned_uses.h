@@ -25,9 +25,8 @@ struct PlannedUse {
   std::string model;  // by the name under which it is asked for
   int64_t width = 0, height = 0, steps = 0;
   std::string sampler;
-  std::optional<double> planned_seconds;      // predicted, of all phases
-  std::optional<int64_t> planned_peak_bytes;  // predicted, of the process
-  std::string problem;                        // why it cannot be planned; empty: it can
+  std::optional<double> planned_seconds;  // predicted, of all phases
+  std::string problem;                    // why it cannot be planned; empty: it can
 };
 
 class UsePlanner {
