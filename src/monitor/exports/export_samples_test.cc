@@ -102,6 +102,7 @@ TEST_P(SampleExportTest, HasTheSameInEveryForm) {
 
 TEST_P(SampleExportTest, TakesSummariesWhereSamplesAreGone) {
   keep(kStartMs - 7'200'000, 720);
+  now_ms_ = kStartMs + 172'800'000;
   keep(kStartMs + 172'800'000, 1);  // two days later: single samples are older than they are kept
   const ordered_json json = ordered_json::parse(exported(ExportForm::kJson));
   ASSERT_EQ(json.size(), 60u);
