@@ -90,7 +90,7 @@ class PerformanceRoutes : public ::testing::Test {
 
   // Also holds the answer against the document.
   json ask(const std::string& method, const std::string& page, int status,
-           const std::string& secret = "admin", const std::string& path = {}) {
+           const std::string& secret = "read generate admin", const std::string& path = {}) {
     const RawResponse response =
         server_->ask(method, kUnder + page, {}, "Authorization: Bearer " + secret + "\r\n");
     EXPECT_EQ(response.status, status) << page << " " << response.body;
@@ -174,15 +174,15 @@ TEST_F(PerformanceRoutes, ChangeNothingWithoutTheScopeAdmin) {
   ask("POST", "advice/x/apply", 403, "read", "advice/{id}/apply");
   EXPECT_EQ(applied_, 0);
   EXPECT_EQ(ask("POST", "optimize?auto_apply=true", 200)["applied"]["id"], "x");
-  ask("POST", "advice/x/apply", 200, "admin", "advice/{id}/apply");
+  ask("POST", "advice/x/apply", 200, "read generate admin", "advice/{id}/apply");
   EXPECT_EQ(applied_, 2);
-  ask("POST", "advice/none/apply", 404, "admin", "advice/{id}/apply");
+  ask("POST", "advice/none/apply", 404, "read generate admin", "advice/{id}/apply");
 }
 
 TEST_F(PerformanceRoutes, SendCsvAsAFileToWhoAcceptsOne) {
-  const RawResponse response =
-      server_->ask("POST", std::string(kUnder) + "export?format=csv", {},
-                   "Authorization: Bearer admin\r\nAccept: text/csv;q=0.9, application/json\r\n");
+  const RawResponse response = server_->ask(
+      "POST", std::string(kUnder) + "export?format=csv", {},
+      "Authorization: Bearer read generate admin\r\nAccept: text/csv;q=0.9, application/json\r\n");
   EXPECT_EQ(response.status, 200);
   EXPECT_TRUE(response.header("Content-Type").starts_with("text/csv"));
   EXPECT_TRUE(response.body.starts_with("task_id,model_type,resolution,steps,start_time,end_time,"));
@@ -193,7 +193,7 @@ TEST_F(PerformanceRoutes, SendCsvAsAFileToWhoAcceptsOne) {
 TEST(PerformanceRoutesWithoutRecords, SayThatThereAreNone) {
   const TestServer server;
   const RawResponse response =
-      server.ask("GET", std::string(kUnder) + "status", {}, "Authorization: Bearer admin\r\n");
+      server.ask("GET", std::string(kUnder) + "status", {}, "Authorization: Bearer read generate admin\r\n");
   EXPECT_EQ(response.status, 422);
   EXPECT_EQ(json::parse(response.body)["error"]["code"], "unsupported");
 }
