@@ -1,9 +1,10 @@
-// `snug export`: the history of jobs as a file for other programs. What it reads is the database, so it works
-// beside a running service and without one.
+// `snug export`: the history of jobs, or of the machine, as a file for other programs. What it reads is the
+// database, so it works beside a running service and without one.
 
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <functional>
 #include <span>
 
 #include <fmt/format.h>
@@ -16,7 +17,9 @@
 #include "base/cancellation.h"
 #include "media/atomic_file.h"
 #include "monitor/exports/export_records.h"
+#include "monitor/exports/export_samples.h"
 #include "monitor/exports/record_pages.h"
+#include "monitor/samples/sample_store.h"
 
 namespace snug::cli {
 namespace {
@@ -44,6 +47,7 @@ class ExportCommand final : public Command {
     app.add_option("-o,--output", output_, "Where to; default '-', standard output")->type_name("FILE");
     app.add_flag("--details", options_.with_detail, "Also phases, steps and memory of each run");
     app.add_flag("--prompts", options_.with_prompts, "Also prompts, of jobs that are still kept");
+    app.add_flag("--samples", samples_, "Samples of the machine in place of jobs; every form but otlp");
     app.add_option("--data-folder", data_folder_, "The service's")->type_name("FOLDER");
     app.add_option("--database", database_, "The service's")->type_name("PLACE");
   }
@@ -60,34 +64,42 @@ class ExportCommand final : public Command {
     });
     const auto database = open_database(configuration);
     const int64_t now_ms = database->now_ms();
-    RecordPages pages(*database, now_ms - hours_ * kMsOfHour, now_ms, options_, &cancellation);
-    const RunSource source = [&pages](ExportedRun& run) { return pages.next(run); };
+    const int64_t from_ms = now_ms - hours_ * kMsOfHour;
+    RecordPages pages(*database, from_ms, now_ms, options_, &cancellation);
+    SampleStore store(*database);
+    const Export rows = [&](const TextSink& sink) {
+      if (samples_)
+        return export_samples(form_, store, {from_ms, now_ms, options_.with_detail}, sink, &cancellation);
+      return export_records(
+          form_, [&pages](ExportedRun& run) { return pages.next(run); }, options_, sink);
+    };
     if (output_ == "-") {
-      write_all_to_output(source);
+      write_all_to_output(rows);
     } else {
-      const int64_t count = write_file(source, cancellation);
+      const int64_t count = write_file(rows, cancellation);
       signals.run_ended();
-      fmt::print("{}: {} records, {}\n", output_, count, format_);
+      fmt::print("{}: {} {}, {}\n", output_, count, samples_ ? "rows" : "records", format_);
     }
     finish_output();
     return 0;
   }
 
  private:
-  void write_all_to_output(const RunSource& source) const {
+  // Hands everything to the sink; returns how many rows there were.
+  using Export = std::function<int64_t(const TextSink& sink)>;
+
+  static void write_all_to_output(const Export& rows) {
     try {
-      export_records(form_, source, options_, write_to_output);
+      rows(write_to_output);
     } catch (const ReaderIsGone&) {
     }
   }
 
   // Whole or not at all.
-  int64_t write_file(const RunSource& source, const Cancellation& cancellation) const {
+  int64_t write_file(const Export& rows, const Cancellation& cancellation) const {
     int64_t count = 0;
     write_file_atomically(output_, [&](const WritePiece& write) {
-      count = export_records(form_, source, options_, [&](std::string_view text) {
-        write(std::as_bytes(std::span(text.data(), text.size())));
-      });
+      count = rows([&](std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); });
       cancellation.check();
     });
     return count;
@@ -95,6 +107,7 @@ class ExportCommand final : public Command {
 
   std::string format_ = "json", output_ = "-", data_folder_, database_;
   int hours_ = 24;
+  bool samples_ = false;
   ExportForm form_ = ExportForm::kJson;
   RecordExportOptions options_;
 };
