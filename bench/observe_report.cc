@@ -23,7 +23,7 @@ double highest(const std::vector<double>& values) { return *std::max_element(val
 
 std::string text_of(const Table& table, bool markdown) { return markdown ? table.markdown() : table.text(); }
 
-std::string interval_text(const Interval& interval) {
+std::string interval_text(const EstimatedInterval& interval) {
   return fmt::format("{:+.2f} % ({:+.2f} to {:+.2f} %, confidence {:.0f} %)", 100 * (interval.value - 1),
                      100 * (interval.low - 1), 100 * (interval.high - 1), 100 * interval.confidence);
 }
