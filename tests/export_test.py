@@ -91,7 +91,8 @@ def check_forms(exporter: Exporter) -> None:
     names = [span["name"] for span in spans]
     check(names[0] == "job" and "denoise" in names and len(traces) == 3, f"not the spans of a job: {names}")
     length = [int(span["endTimeUnixNano"]) - int(span["startTimeUnixNano"]) for span in spans]
-    check(abs(sum(length[1:]) - length[0]) <= 0.01 * length[0] + 2e6, f"stages are not the job's time: {length}")
+    # The end is taken inside the store's transaction, which may wait for that of the samples.
+    check(abs(sum(length[1:]) - length[0]) <= 0.01 * length[0] + 20e6, f"stages are not the job's time: {length}")
 
 
 def check_prompts(exporter: Exporter) -> None:

@@ -25,10 +25,11 @@ double parts_seconds(const RunRecord& r) {
   return sum;
 }
 
-// The store's clock counts whole milliseconds, at either end.
+// The store's clock counts whole milliseconds, and is read where a transaction has begun, which may wait for
+// another.
 void expect_parts_sum_to_total(const RunRecord& record) {
   ASSERT_TRUE(record.total_seconds.has_value());
-  EXPECT_NEAR(parts_seconds(record), *record.total_seconds, 0.01 * *record.total_seconds + 0.002)
+  EXPECT_NEAR(parts_seconds(record), *record.total_seconds, 0.01 * *record.total_seconds + 0.01)
       << record_json(record).dump(1);
 }
 
@@ -163,7 +164,8 @@ TEST_P(RunRecordTest, ViewsHaveExactlyTheColumnsOfTheOlderLayouts) {
         "evidence) VALUES (?, 0, 1000, 'disk', 'high', 0.5, 'd', 'r', '{}')",
         {id});
   });
-  for (const auto& [view, columns] : views) {
+  for (const auto& named : views) {
+    const std::string &view = named.first, &columns = named.second;
     const auto count = 1 + std::count(columns.begin(), columns.end(), ',');
     const auto rows = database().read(
         [&](Sql& sql) { return sql.rows("SELECT " + columns + " FROM " + view, static_cast<int>(count)); });
