@@ -49,7 +49,8 @@ ordered_json sample_history_json(const SampleHistory& history) {
     if (!is_there) continue;
     const std::string name(info.name);
     fields.push_back(name);
-    ordered_json mean = ordered_json::array(), most = mean;
+    ordered_json mean = ordered_json::array();
+    ordered_json most = ordered_json::array();
     for (const SampleSummary& point : history.points) {
       const FieldSummary& field = point[info.field];
       mean.push_back(field.count > 0 ? ordered_json(field.mean) : ordered_json());

@@ -39,6 +39,7 @@ Result text_answer(Device device, char* text, unsigned bytes, const char* FakeCa
 
 }  // namespace
 
+// NOLINTBEGIN(readability-identifier-naming): the names are the library's.
 SNUG_EXPORT Result nvmlInit_v2() {
   if (fake_nvml.init_result == kSuccess) ++fake_nvml.initialized;
   return fake_nvml.init_result;
@@ -108,3 +109,4 @@ SNUG_EXPORT Result nvmlDeviceGetMaxClockInfo(Device device, int, unsigned* megah
 SNUG_EXPORT Result nvmlDeviceGetCurrentClocksThrottleReasons(Device device, unsigned long long* bits) {
   return answer(device, [&](const FakeCard& card) { *bits = card.throttle_bits; });
 }
+// NOLINTEND(readability-identifier-naming)
