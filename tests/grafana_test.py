@@ -154,6 +154,10 @@ def filled_in(expr: str) -> str:
     return expr.replace("$__rate_interval", "1m").replace("$instance", ".*")
 
 
+# Examples of alerts have no answer while nothing is wrong; nor has the rate of what did not happen.
+MAY_BE_EMPTY = ("docs/metrics.md", "Errors of the service a second")
+
+
 def run_queries(prometheus: Prometheus, board: dict, page: str) -> None:
     there = set(re.findall(r"^(snug_\w+)", page, re.M))
     answered = absent = 0
@@ -163,7 +167,7 @@ def run_queries(prometheus: Prometheus, board: dict, page: str) -> None:
         except ValueError as error:
             check(False, f"{title}: {expr}\n  {error}")
             continue
-        if names_of(expr) <= there and title != "docs/metrics.md":
+        if names_of(expr) <= there and title not in MAY_BE_EMPTY:
             check(bool(result), f"{title}: no answer to {expr}")
             answered += 1
         else:
