@@ -128,6 +128,11 @@ class ServiceWatch::Impl {
     return meter_.since(begin);
   }
 
+  void job_ended() noexcept { analyst_.wake(); }
+  MachineSampler& sampler() { return sampler_; }
+  Alerts& alerts() { return alerts_; }
+
+ private:
   RunObserver& next_;
   std::atomic<int> running_ = 0;
   std::mutex mutex_;
@@ -150,13 +155,13 @@ int64_t ServiceWatch::run_began() noexcept { return impl_->run_began(); }
 std::optional<MachineUse> ServiceWatch::run_ended(int64_t run, const RunReport& report) noexcept {
   return impl_->run_ended(run, report);
 }
-void ServiceWatch::job_ended() noexcept { impl_->analyst_.wake(); }
-MachineSampler& ServiceWatch::sampler() { return impl_->sampler_; }
-Alerts& ServiceWatch::alerts() { return impl_->alerts_; }
+void ServiceWatch::job_ended() noexcept { impl_->job_ended(); }
+MachineSampler& ServiceWatch::sampler() { return impl_->sampler(); }
+Alerts& ServiceWatch::alerts() { return impl_->alerts(); }
 
 MetricSources ServiceWatch::metric_sources() {
-  return {.machine = [this] { return machine_figures(impl_->sampler_); },
-          .alerts = [this] { return alert_figures(impl_->alerts_.active()); }};
+  return {.machine = [this] { return machine_figures(impl_->sampler()); },
+          .alerts = [this] { return alert_figures(impl_->alerts().active()); }};
 }
 
 }  // namespace snug

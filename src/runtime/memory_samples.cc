@@ -33,7 +33,7 @@ uint64_t resident_bytes(int statm) {
 MemorySamples::MemorySamples(Clock::time_point start, std::chrono::nanoseconds interval, size_t most)
     : start_(start), interval_(interval), samples_(std::max<size_t>(most, 2)) {
   // Values are written, so the pages are there.
-  thread_ = std::jthread([this](std::stop_token stop) { sample(std::move(stop)); });
+  thread_ = std::jthread([this](const std::stop_token& stop) { sample(stop); });
 }
 
 void MemorySamples::stop() {
@@ -41,7 +41,7 @@ void MemorySamples::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void MemorySamples::sample(std::stop_token stop) {
+void MemorySamples::sample(const std::stop_token& stop) {
   const int statm = ::open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
   if (statm < 0) return;
   std::mutex mutex;

@@ -44,7 +44,7 @@ class MemorySamples {
  private:
   void take(int statm);
   void thin_out();
-  void sample(std::stop_token stop);
+  void sample(const std::stop_token& stop);
 
   const Clock::time_point start_;
   std::chrono::nanoseconds interval_;

@@ -23,7 +23,7 @@ LongPages::~LongPages() {
 }
 
 Reply LongPages::later(std::function<HttpResponse()> make) {
-  return LaterReply{.open = [this, make = std::move(make)](std::shared_ptr<Answer> answer) {
+  return LaterReply{.open = [this, make = std::move(make)](const std::shared_ptr<Answer>& answer) {
     const std::scoped_lock lock(mutex_);
     tasks_.emplace_back([make, answer] {
       try {
