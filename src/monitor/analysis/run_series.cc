@@ -30,7 +30,7 @@ SeriesPoint point_of(const RunRecord& r) {
   return point;
 }
 
-std::vector<RunSeries> sorted(std::map<SeriesKey, std::vector<SeriesPoint>> groups) {
+std::vector<RunSeries> sorted(std::map<SeriesKey, std::vector<SeriesPoint>>&& groups) {
   std::vector<RunSeries> all;
   all.reserve(groups.size());
   for (auto& [key, points] : groups) {

@@ -1,10 +1,10 @@
 // Runs of the embedded model under real stress: each is named first.
-#include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <csignal>
 #include <fstream>
 #include <sstream>
 
