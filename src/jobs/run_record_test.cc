@@ -226,7 +226,7 @@ TEST_F(ServiceRecords, OfRealJobsSayWhereTheTimeWent) {
     const auto detail = nlohmann::json::parse(made.detail);
     EXPECT_EQ(detail["step_seconds"].size(), 20U);
     EXPECT_FALSE(detail["phases"].empty());
-    EXPECT_GT(detail["peak_kinds"]["weight"].get<int64_t>(), 0);
+    EXPECT_GT(detail["peak_kinds"]["weights"].get<int64_t>(), 0);
   }
   EXPECT_TRUE(record(cached).cached);
   EXPECT_EQ(record(cached).state, "done");
