@@ -139,7 +139,8 @@ void record_end(Sql& sql, const Job& job, JobState state, const RunRecord& run, 
   record.finished_ms = now_ms;
   record.attempts = job.attempts;
   // What the store knows of a job's steps is up to a second old; one that is done has made them all.
-  if (!record.steps_done) record.steps_done = state == JobState::kDone ? record.steps : int64_t{job.step};
+  if (!record.steps_done && !record.cached)
+    record.steps_done = state == JobState::kDone ? record.steps : int64_t{job.step};
   record.total_seconds = seconds_between(job.created_ms, now_ms);
   record.earlier_seconds = job.earlier_seconds;
   const double before = seconds_between(job.created_ms, job.begun_ms.value_or(now_ms));
