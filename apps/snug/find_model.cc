@@ -40,7 +40,8 @@ std::string find_model(const std::string& wanted, const Configuration& configura
 
 void fill_in_defaults(const Configuration& configuration, RequestFields& fields) {
   if (!fields.preset.empty() || fields.time_seconds.has_value()) return;
-  if (!fields.steps.has_value() && configuration.default_steps > 0) fields.steps = configuration.default_steps;
+  if (!fields.steps.has_value() && configuration.default_steps > 0)
+    fields.steps = configuration.default_steps;
   if (!fields.sampler.has_value() && !configuration.default_sampler.empty())
     fields.sampler = configuration.default_sampler;
 }

@@ -27,12 +27,12 @@ struct Configuration {
   std::string precision = "f32";
   int64_t default_steps = 0;    // of requests that state none; 0: what suits the model
   std::string default_sampler;  // likewise; empty: what suits the model
-  int64_t threads = 0;         // 0: as many as `snug tune` found best, else one for each physical core
-  bool pin = false;            // threads to cores, also where `snug tune` has not found it faster
-  std::string memory;          // "700MiB": most that the process may hold; empty: what is free
-  std::string scratch_folder;  // for activations that do not fit; empty: $TMPDIR or /var/tmp
-  bool direct_reads = false;   // past the system's page cache
-  std::string output_folder;   // empty: the current folder
+  int64_t threads = 0;          // 0: as many as `snug tune` found best, else one for each physical core
+  bool pin = false;             // threads to cores, also where `snug tune` has not found it faster
+  std::string memory;           // "700MiB": most that the process may hold; empty: what is free
+  std::string scratch_folder;   // for activations that do not fit; empty: $TMPDIR or /var/tmp
+  bool direct_reads = false;    // past the system's page cache
+  std::string output_folder;    // empty: the current folder
   std::string log_level = "warn", log_format = "text";
 
   // The service.

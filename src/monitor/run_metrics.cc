@@ -54,7 +54,8 @@ class RunMetrics::Impl {
     for (const std::string_view api : kApis) {
       for (const JobState state : kEndStates) ended(state, api);
     }
-    for (const std::string_view source : {"store", "process", "disk", "machine", "alerts"}) failed_scrapes(source);
+    for (const std::string_view source : {"store", "process", "disk", "machine", "alerts"})
+      failed_scrapes(source);
     for (const std::string_view stage : {"plan", "load", "encode", "denoise", "decode", "write"})
       stage_of(stage);
   }

@@ -54,8 +54,7 @@ ExportRow row_of(const SampleSummary& summary, Resolution resolution, bool with_
   ExportRow row{.id = fmt::format("{}-{}", name, summary.start_ms),
                 .time_ms = summary.start_ms,
                 .values = {summary.start_ms, name, summary.samples}};
-  for (const FieldSummary& field : summary.fields)
-    add(row, field, field.mean);
+  for (const FieldSummary& field : summary.fields) add(row, field, field.mean);
   if (!with_extremes) return row;
   for (const FieldSummary& field : summary.fields) {
     add(row, field, field.least);

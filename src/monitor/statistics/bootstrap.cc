@@ -55,9 +55,9 @@ std::optional<EstimatedInterval> median_interval(std::span<const double> values,
   if (!rank) return std::nullopt;
   const std::vector<double> sorted = ascending_copy(values);
   return EstimatedInterval{.value = sorted_quantile(sorted, 0.5),
-                  .low = sorted[*rank],
-                  .high = sorted[n - 1 - *rank],
-                  .confidence = 1 - left};
+                           .low = sorted[*rank],
+                           .high = sorted[n - 1 - *rank],
+                           .confidence = 1 - left};
 }
 
 std::optional<PairedComparison> compare_pairs(std::span<const double> base, std::span<const double> candidate,

@@ -28,9 +28,9 @@ struct EstimatedInterval {
 std::optional<EstimatedInterval> median_interval(std::span<const double> values, double confidence = 0.95);
 
 struct PairedComparison {
-  EstimatedInterval difference;     // median of candidate - base within pairs, exact
-  EstimatedInterval ratio;          // median of candidate / median of base, bootstrap
-  bool different = false;  // the difference's interval leaves 0 out
+  EstimatedInterval difference;  // median of candidate - base within pairs, exact
+  EstimatedInterval ratio;       // median of candidate / median of base, bootstrap
+  bool different = false;        // the difference's interval leaves 0 out
 };
 
 struct CompareOptions {

@@ -21,7 +21,8 @@ const std::string& visible_owner(const HttpRequest& request) {
 
 std::vector<Route> native_routes(const NativeParts& parts) {
   std::vector<Route> routes;
-  for (const auto make : {system_routes, job_routes, event_routes, image_routes, admin_routes, performance_routes}) {
+  for (const auto make :
+       {system_routes, job_routes, event_routes, image_routes, admin_routes, performance_routes}) {
     std::vector<Route> more = make(parts);
     std::ranges::move(more, std::back_inserter(routes));
   }

@@ -16,9 +16,9 @@ std::vector<Route> native_routes(const NativeParts& parts);
 std::vector<Route> system_routes(
     const NativeParts& parts);                            // health, ready, system, models, samplers, metrics
 std::vector<Route> job_routes(const NativeParts& parts);  // plan, jobs, their pictures
-std::vector<Route> event_routes(const NativeParts& parts);  // event streams and the WebSocket
-std::vector<Route> image_routes(const NativeParts& parts);  // uploads
-std::vector<Route> admin_routes(const NativeParts& parts);  // caches and tokens
+std::vector<Route> event_routes(const NativeParts& parts);        // event streams and the WebSocket
+std::vector<Route> image_routes(const NativeParts& parts);        // uploads
+std::vector<Route> admin_routes(const NativeParts& parts);        // caches and tokens
 std::vector<Route> performance_routes(const NativeParts& parts);  // what monitor/performance.h shows
 
 // The document, as it is served.
