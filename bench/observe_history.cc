@@ -49,7 +49,9 @@ HistoryTimes time_history_pages(const std::string& path, int64_t records, int re
     times.samples += store.rows(each);
   times.fill_seconds = filling.seconds();
 
-  OwnSources sources({.database = database, .options = {}});
+  ServiceOptions service;
+  service.find_model = [](RequestFields&) {};  // the embedded one
+  OwnSources sources({.database = database, .options = service});
   const Performance performance(sources.sources());
   const Viewer viewer{};
   const TaskQuery tasks{.window_hours = kWeekHours};
