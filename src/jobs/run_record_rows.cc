@@ -69,8 +69,8 @@ void take_over(RunRecord& record, const RunRecord& run) {
   }
   record.cached = run.cached;
   record.kept = run.kept;
-  record.backend = run.backend;
   record.detail = run.detail;
+  if (!run.backend.empty()) record.backend = run.backend;
   // A budget may have changed it, with the user's leave.
   if (!run.precision.empty()) record.precision = run.precision;
   if (run.width > 0) record.width = run.width;

@@ -81,6 +81,7 @@ TEST_P(RunRecordTest, OutlivesItsJobAndTellsHowEachEnded) {
     NewJob added = new_job("o");
     added.record.model = "m";
     added.record.steps = 4;
+    added.record.backend = "cpu";
     const std::string id = store.add(added, 1000).job.id;
     now_ms_ += 2000;
     store.reserve(id, {10, 2.5, 4}, 10, 1000);
@@ -132,6 +133,7 @@ TEST_P(RunRecordTest, OutlivesItsJobAndTellsHowEachEnded) {
   EXPECT_EQ(record(failed).unfinished_seconds, 2.5);
   EXPECT_EQ(record(cancelled).state, "cancelled");
   EXPECT_EQ(record(cancelled).unfinished_seconds, 3);
+  EXPECT_EQ(record(cancelled).backend, "cpu") << "what was asked stays where no run told anything";
   EXPECT_EQ(record(expired).error_code, "deadline_exceeded");
   EXPECT_EQ(record(expired).queue_seconds, 0.1);
   EXPECT_EQ(record(waiting).queue_seconds, 0.7);
