@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <exception>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -151,9 +152,20 @@ ServiceWatch::ServiceWatch(Database& database, const WatchOptions& options, RunO
     : impl_(std::make_unique<Impl>(database, options, next)) {}
 ServiceWatch::~ServiceWatch() = default;
 
-int64_t ServiceWatch::run_began() noexcept { return impl_->run_began(); }
+// Without memory for a reading the run goes unmeasured: it is not given up for that.
+int64_t ServiceWatch::run_began() noexcept {
+  try {
+    return impl_->run_began();
+  } catch (const std::exception&) {
+    return 0;
+  }
+}
 std::optional<MachineUse> ServiceWatch::run_ended(int64_t run, const RunReport& report) noexcept {
-  return impl_->run_ended(run, report);
+  try {
+    return impl_->run_ended(run, report);
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
 }
 void ServiceWatch::job_ended() noexcept { impl_->job_ended(); }
 MachineSampler& ServiceWatch::sampler() { return impl_->sampler(); }
