@@ -54,7 +54,8 @@ HistoryTimes time_history_pages(const std::string& path, int64_t records, int re
   OwnSources sources({.database = database, .options = service});
   const Performance performance(sources.sources());
   const Viewer viewer{};
-  const TaskQuery tasks{.window_hours = kWeekHours};
+  TaskQuery tasks;
+  tasks.window_hours = kWeekHours;
   const std::vector<std::pair<std::string, std::function<nlohmann::ordered_json()>>> pages = {
       {"status", [&] { return performance.status(kWeekHours, viewer); }},
       {"analysis", [&] { return performance.analysis(kWeekHours, viewer); }},

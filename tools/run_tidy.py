@@ -8,6 +8,10 @@ A file that was clean is remembered under a hash of everything that its findings
 that of every header of ours that it includes, its compiler flags, .clang-tidy, clang-tidy's version. The
 memory lies in the user's cache folder and knows no absolute paths, so a new checkout profits from it.
 System headers are not hashed; they change with the distribution's release, as clang-tidy's version does.
+
+Most of a file's time goes into the headers it includes. So files of one folder with the same flags are looked at
+together, as one source that includes them all. Files that a finding names are then looked at alone, as names of two
+files may clash where each by itself is right; only what a file says by itself is printed.
 """
 
 import concurrent.futures
@@ -17,6 +21,8 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -25,6 +31,8 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 FOREACH_TARGET = re.compile(r'^\s*#\s*define\s+HWY_TARGET_INCLUDE\s+"([^"]+)"', re.MULTILINE)
 FOLDERS = ("src/", "apps/", "models/", "web/", "tests/", "bench/")
 # The compiler is gcc, the checker clang: what only gcc knows is no finding.
+SOURCES = r".*/(src|apps|models|web|tests|bench)/.*\.(h|cc)$"
+BATCH = 10  # more save little: by then most of the time is the files' own
 EXTRA = ["--extra-arg=-Wno-unknown-warning-option", "--extra-arg=-Wno-unknown-pragmas"]
 
 
@@ -67,7 +75,13 @@ def closure(file: str, seen: set[str]) -> set[str]:
 
 
 def flags_of(command: list[str]) -> list[str]:
-    return [word.replace('\\"', '"') for word in command if word.startswith(("-D", "-I", "-W", "-f", "-std", "-m"))]
+    flags = []
+    for i, word in enumerate(command):
+        if word == "-isystem":
+            flags += command[i:i + 2]
+        elif word.startswith(("-D", "-I", "-W", "-f", "-std", "-m")):
+            flags.append(word.replace('\\"', '"'))
+    return flags
 
 
 def digest(file: str, command: list[str], build: Path, common: bytes) -> str:
@@ -79,11 +93,61 @@ def digest(file: str, command: list[str], build: Path, common: bytes) -> str:
     return sha.hexdigest()
 
 
-def tidy(file: str, where: list[str], flags: list[str]) -> tuple[int, str]:
-    done = subprocess.run(["clang-tidy", "--quiet", *where, *EXTRA, str(ROOT / file), *flags],
+def tidy(file: Path, where: list[str], flags: list[str]) -> tuple[int, str]:
+    done = subprocess.run(["clang-tidy", "--quiet", *where, *EXTRA, str(file), *flags],
                           capture_output=True, text=True, check=False)
     output = done.stdout.replace(str(ROOT) + "/", "").strip()
     return done.returncode, output if output or done.returncode == 0 else done.stderr.strip()
+
+
+class Checker:
+    """Looks at files, alone or together; safe to call from several threads."""
+
+    def __init__(self, build: Path, commands: dict[str, list[str]], borrowed: set[str], folder: str):
+        self.build, self.commands, self.borrowed, self.folder = build, commands, borrowed, Path(folder)
+        self.lock = threading.Lock()
+        self.batches = 0
+
+    def alone(self, file: str) -> tuple[int, str]:
+        if file in self.borrowed:
+            return tidy(ROOT / file, [], ["--", *flags_of(self.commands[file])])
+        return tidy(ROOT / file, ["-p", str(self.build)], [])
+
+    def suspects(self, files: list[str]) -> list[str]:
+        """Those of `files` that are not clean as parts of one source."""
+        with self.lock:
+            self.batches += 1
+            source = self.folder / f"batch{self.batches}.cc"
+        source.write_text("".join(f'#include "{ROOT / file}"\n' for file in files))
+        where = [f"--config-file={ROOT / '.clang-tidy'}", f"--header-filter={SOURCES}",
+                 "--checks=-bugprone-suspicious-include"]
+        status, output = tidy(source, where, ["--", *flags_of(self.commands[files[0]])])
+        if status == 0:
+            return []
+        named = {line.split(":", 1)[0] for line in output.splitlines() if ": error: " in line}
+        # What is said of a header, or stops the reading, may concern each of them.
+        return [file for file in files if file in named] if named <= set(files) else files
+
+    def look(self, files: list[str]) -> list[tuple[str, int, str]]:
+        """(file, status, findings) of each."""
+        suspects = self.suspects(files) if len(files) > 1 else files
+        return [(file, *self.alone(file)) if file in suspects else (file, 0, "") for file in files]
+
+
+def batches_of(files: list[str], commands: dict[str, list[str]]) -> list[list[str]]:
+    """Files that may be looked at together; those that Highway includes once for each target stay alone."""
+    batches: dict[tuple[str, ...], list[list[str]]] = {}
+    alone = []
+    for file in files:
+        text = (ROOT / file).read_text(errors="replace")
+        if "foreach_target.h" in text or "LLVMFuzzerTestOneInput" in text or re.search(r"^int main\(", text, re.MULTILINE):
+            alone.append([file])
+            continue
+        of_kind = batches.setdefault((os.path.dirname(file), str(file.endswith("_test.cc")), *flags_of(commands[file])), [[]])
+        if len(of_kind[-1]) == BATCH:
+            of_kind.append([])
+        of_kind[-1].append(file)
+    return [batch for of_kind in batches.values() for batch in of_kind] + alone
 
 
 def main() -> int:
@@ -114,18 +178,16 @@ def main() -> int:
     print(f"clang-tidy: {len(todo)} of {len(wanted & set(commands))} files to look at", flush=True)
     failed = 0
     jobs = int(os.environ.get("SNUG_JOBS") or os.cpu_count() or 1)
-    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        running = {}
-        for file in todo:
-            flags = ["--", *flags_of(commands[file])] if file in borrowed else []
-            running[pool.submit(tidy, file, [] if flags else ["-p", str(build)], flags)] = file
+    with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        checker = Checker(build, commands, borrowed, folder)
+        running = [pool.submit(checker.look, batch) for batch in batches_of(list(todo), commands)]
         for future in concurrent.futures.as_completed(running):
-            status, output = future.result()
-            if status == 0:
-                todo[running[future]].touch()
-            else:
-                failed += 1
-                print(output, flush=True)
+            for file, status, output in future.result():
+                if status == 0:
+                    todo[file].touch()
+                else:
+                    failed += 1
+                    print(output, flush=True)
     if failed:
         print(f"clang-tidy: {failed} files with findings", flush=True)
     return 1 if failed else 0
