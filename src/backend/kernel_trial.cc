@@ -28,12 +28,13 @@ float uniform(uint64_t counter) {
 
 bool is_norm(Op op) {
   return op == Op::kGroupNorm || op == Op::kGroupStatistics || op == Op::kGroupNormApply ||
-         op == Op::kLayerNorm;
+         op == Op::kLayerNorm || op == Op::kModulate;
 }
 
 float factor_of(const NodeSpec& node, size_t index) {
   const bool is_matrix = index == 1 || index == 4;  // 4: a gate's
-  if ((node.op == Op::kConv2d || node.op == Op::kLinear) && is_matrix) {
+  const bool product = node.op == Op::kConv2d || node.op == Op::kConv3d || node.op == Op::kLinear;
+  if (product && is_matrix) {
     const Shape& weight = node.operands[index].shape;
     return static_cast<float>(
         std::sqrt(3.0 * static_cast<double>(weight[0]) / static_cast<double>(weight.elements())));

@@ -227,6 +227,80 @@ void add_movement(Cases& cases) {
                    make_node(Op::kTimestepEmbedding, TimestepEmbeddingAttrs{21, false, 1}, {computed({3})})});
 }
 
+void add_conv3d(Cases& cases, const std::string& name, Shape x, int64_t out, const Shape& window, Conv3dAttrs attrs,
+                Extras extras = {}) {
+  attrs.activation = extras.activation;
+  std::vector<Operand> operands = {computed(x), weight({out, x[1], window[0], window[1], window[1]}, extras.weights),
+                                   absent(), absent()};
+  if (extras.bias) operands[2] = bias_of(out, extras.weights);
+  if (extras.residual) operands[3] = computed(op_info(Op::kConv3d).infer(attrs, operands).shape);
+  cases.push_back({"conv3d/" + name, make_node(Op::kConv3d, attrs, operands)});
+}
+
+Conv3dAttrs causal(int64_t front, int64_t pad, int64_t stride = 1, int64_t time_stride = 1) {
+  Conv3dAttrs attrs;
+  attrs.stride = stride;
+  attrs.time_stride = time_stride;
+  attrs.pad_front = front;
+  attrs.pad_top = attrs.pad_left = attrs.pad_bottom = attrs.pad_right = pad;
+  return attrs;
+}
+
+void add_clips(Cases& cases) {
+  add_conv3d(cases, "causal", {1, 16, 5, 6, 7}, 24, {3, 3}, causal(2, 1));
+  add_conv3d(cases, "residual_f16", {2, 33, 3, 5, 4}, 20, {3, 3}, causal(2, 1),
+             {.bias = true, .residual = true, .weights = DType::kF16});
+  add_conv3d(cases, "frames", {1, 20, 3, 8, 6}, 13, {1, 3}, causal(0, 1), {.activation = Activation::kSilu});
+  Conv3dAttrs down = causal(0, 0, 2);
+  down.pad_bottom = down.pad_right = 1;
+  add_conv3d(cases, "half_the_size", {1, 16, 3, 8, 6}, 16, {1, 3}, down);
+  add_conv3d(cases, "patches", {1, 16, 3, 6, 8}, 40, {1, 2}, causal(0, 0, 2));
+  Conv3dAttrs time = causal(2, 0);
+  time.unseen_frames = 1;
+  add_conv3d(cases, "time_unseen", {1, 24, 4, 3, 5}, 48, {3, 1}, time);
+  add_conv3d(cases, "half_the_frames", {1, 24, 5, 3, 5}, 24, {3, 1}, causal(2, 0, 1, 2));
+  add_conv3d(cases, "one_frame", {1, 8, 1, 1, 1}, 8, {3, 3}, causal(2, 1), {.bias = false});
+  const auto blocks = [&](Op op, const std::string& name, const BlockAttrs& attrs, const Shape& x) {
+    cases.push_back({std::string(op_info(op).name) + "/" + name, make_node(op, attrs, {computed(x)})});
+  };
+  blocks(Op::kDepthToSpace, "double", {1, 2, 1, 0, 0, 0, 1, 0}, {2, 9, 3, 4, 5});
+  blocks(Op::kDepthToSpace, "frames", {2, 1, 1, 12, 0, 0, 1, 1}, {1, 24, 4, 3, 5});
+  blocks(Op::kDepthToSpace, "pixels", {1, 2, 4, 0, 1, 2, 1, 0}, {1, 12, 3, 4, 5});
+  blocks(Op::kDepthToSpace, "patches", {1, 2, 1, 0, 32, 16, 1, 0}, {2, 64, 2, 3, 4});
+  blocks(Op::kDepthToSpace, "repeated", {2, 2, 8, 4, 2, 1, 4, 1}, {1, 12, 3, 3, 4});
+  blocks(Op::kSpaceToDepth, "pixels", {1, 2, 4, 0, 1, 2, 1, 0}, {1, 3, 3, 8, 10});
+  blocks(Op::kSpaceToDepth, "means", {2, 2, 8, 4, 2, 1, 4, 1}, {1, 6, 5, 4, 6});
+  blocks(Op::kSpaceToDepth, "means_of_frames", {1, 2, 4, 0, 2, 1, 2, 0}, {2, 5, 3, 4, 6});
+  cases.push_back({"first_frame/later", make_node(Op::kFirstFrame, {}, {computed({1, 7, 5, 3, 4}),
+                                                                        computed({1, 7, 3, 3, 4})})});
+  cases.push_back({"first_frame/earlier", make_node(Op::kFirstFrame, {}, {computed({1, 7, 3, 3, 4}),
+                                                                          computed({1, 7, 5, 3, 4})})});
+}
+
+void add_diffusion_transformer(Cases& cases) {
+  const auto rows = [&](const std::string& name, const Shape& x, int64_t of_time, int64_t of_table, int64_t first) {
+    const int64_t c = x[2];
+    const Operand first_time = first > 0 ? computed({1, of_time * c}) : absent();
+    const Operand table = weight({of_table * c}, DType::kF32);
+    cases.push_back({"modulate/" + name, make_node(Op::kModulate, ModulateAttrs{0, 1, first, 1e-6F},
+                                                   {computed(x), computed({1, of_time * c}), table, first_time})});
+    cases.push_back({"gated_add/" + name, make_node(Op::kGatedAdd, GatedAddAttrs{of_table - 1, first},
+                                                    {computed(x), computed(x), computed({1, of_time * c}), table,
+                                                     first_time})});
+  };
+  rows("block", {2, 30, 64}, 6, 6, 0);
+  rows("first", {1, 24, 37}, 6, 6, 7);
+  rows("one_row", {1, 9, 48}, 1, 2, 0);
+  const auto rotary = [&](const std::string& name, int64_t images, int64_t heads, int64_t width, RotaryAttrs attrs) {
+    attrs.heads = heads;
+    cases.push_back({"rotary/" + name,
+                     make_node(Op::kRotary, attrs,
+                               {computed({images, attrs.frames * attrs.height * attrs.width, heads * width})})});
+  };
+  rotary("wan", 2, 2, 128, {1, 3, 4, 5, 10000});
+  rotary("narrow", 1, 3, 8, {1, 2, 3, 2, 10000});
+}
+
 void add_attentions(Cases& cases) {
   const auto attention = [&](const std::string& name, int64_t images, int64_t queries, int64_t keys,
                              int64_t heads, int64_t width, bool causal = false) {
@@ -247,6 +321,9 @@ void add_attentions(Cases& cases) {
   attention("many_keys", 1, 20, 1500, 1, 40);
   attention("odd", 3, 7, 13, 3, 5);
   attention("one_key", 2, 3, 1, 2, 16);
+  cases.push_back({"attention/frames", make_node(Op::kAttention, AttentionAttrs{1, 0.2F, false, 35},
+                                                 {computed({1, 105, 24}), computed({1, 105, 24}),
+                                                  computed({1, 105, 24})})});
 }
 
 }  // namespace
@@ -261,7 +338,9 @@ NodeSpec with_activations(const NodeSpec& node, DType dtype) {
   NodeSpec changed = node;
   if (node.op != Op::kCast && node.op != Op::kTimestepEmbedding) {
     for (Operand& operand : changed.operands) {
-      const bool stays = node.op == Op::kGroupNormApply && &operand == &changed.operands[1];  // statistics
+      const auto index = static_cast<size_t>(&operand - changed.operands.data());
+      const bool stays = (node.op == Op::kGroupNormApply && index == 1) ||  // statistics
+                         (node.op == Op::kModulate && index >= 1) || (node.op == Op::kGatedAdd && index >= 2);
       if (!operand.is_weight && operand.dtype == DType::kF32 && !stays) operand.dtype = dtype;
     }
   }
@@ -278,6 +357,8 @@ std::vector<OpCase> op_cases() {
   add_elementwise(cases);
   add_movement(cases);
   add_attentions(cases);
+  add_clips(cases);
+  add_diffusion_transformer(cases);
   return cases;
 }
 

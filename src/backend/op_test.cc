@@ -51,6 +51,7 @@ double largest(const std::vector<float>& values) {
 std::vector<float> absolute_sums(const NodeSpec& node, OperandValues values) {
   NodeSpec plain = with_activations(node, DType::kF32);
   if (auto* attrs = std::get_if<Conv2dAttrs>(&plain.attrs)) attrs->activation = Activation::kNone;
+  if (auto* attrs = std::get_if<Conv3dAttrs>(&plain.attrs)) attrs->activation = Activation::kNone;
   if (auto* attrs = std::get_if<LinearAttrs>(&plain.attrs)) attrs->activation = Activation::kNone;
   if (auto* attrs = std::get_if<AffineAttrs>(&plain.attrs)) {
     *attrs = {std::fabs(attrs->scale), std::fabs(attrs->offset)};
@@ -108,6 +109,14 @@ double norm_tolerance(const NodeSpec& node, const OperandValues& values) {
   return 8 * kF32Epsilon * (gamma * (1 + x) + largest(values[scale + 1]));
 }
 
+// A norm whose scale is 1 + a row of the table + one of the time; its shift, and a gate, are such sums too.
+double row_tolerance(const NodeSpec& node, const OperandValues& values) {
+  const size_t time = node.op == Op::kModulate ? 1 : 2;
+  const double row = largest(values[time]) + largest(values[time + 1]);
+  if (node.op == Op::kGatedAdd) return 8 * kF32Epsilon * (largest(values[0]) + largest(values[1]) * row);
+  return 8 * kF32Epsilon * ((1 + row) * (1 + largest(values[0])) + row);
+}
+
 // Of a mean, and of a sum of squared deviations, each of which is off by twice itself times the error of x
 // and of the mean: by Cauchy and Schwarz that is the root of the sum and of how many there are.
 double statistics_tolerance(const NodeSpec& node, const OperandValues& values, size_t i, double size) {
@@ -125,7 +134,7 @@ std::vector<double> tolerances(const NodeSpec& node, const OperandValues& values
   std::vector<double> gated;
   if (is_gated(node)) {
     gated = gated_bounds(node, values);
-  } else if (node.op == Op::kConv2d || node.op == Op::kLinear || node.op == Op::kAdd ||
+  } else if (node.op == Op::kConv2d || node.op == Op::kConv3d || node.op == Op::kLinear || node.op == Op::kAdd ||
              node.op == Op::kAddChannels || node.op == Op::kAffine || node.op == Op::kAttention) {
     sums = absolute_sums(node, values);
   }
@@ -134,6 +143,10 @@ std::vector<double> tolerances(const NodeSpec& node, const OperandValues& values
   if (node.op == Op::kGroupNorm || node.op == Op::kGroupNormApply || node.op == Op::kLayerNorm) {
     operand_bound = norm_tolerance(node, values);
   }
+  if (node.op == Op::kModulate || node.op == Op::kGatedAdd) operand_bound = row_tolerance(node, values);
+  if (node.op == Op::kRotary || node.op == Op::kSpaceToDepth) {
+    operand_bound = 8 * kF32Epsilon * largest(values[0]);
+  }
   std::vector<double> bounds(expected.size());
   for (size_t i = 0; i < expected.size(); ++i) {
     const double size = std::fabs(static_cast<double>(expected[i]));
@@ -141,6 +154,7 @@ std::vector<double> tolerances(const NodeSpec& node, const OperandValues& values
     double bound = 2 * rounding * size;
     switch (node.op) {
       case Op::kConv2d:
+      case Op::kConv3d:
       case Op::kLinear:
         bound += gated.empty() ? 8 * kF32Epsilon * (sums[i] + 1) : gated[i];  // 1: the activation's own error
         break;
@@ -151,6 +165,10 @@ std::vector<double> tolerances(const NodeSpec& node, const OperandValues& values
       case Op::kGroupStatistics: bound += statistics_tolerance(node, values, i, size); break;
       case Op::kGroupNorm:
       case Op::kGroupNormApply:
+      case Op::kModulate:
+      case Op::kGatedAdd:
+      case Op::kRotary:
+      case Op::kSpaceToDepth:
       case Op::kLayerNorm: bound += operand_bound + 8 * kF32Epsilon * size; break;
       case Op::kActivation: bound += 8 * kF32Epsilon * std::max(1.0, size); break;
       default:  // copies, and what follows the reference step by step

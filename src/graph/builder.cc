@@ -35,6 +35,11 @@ ValueId GraphBuilder::weight(const WeightScope& w, std::string_view tensor, cons
   return graph_.add_weight(w.full_name(tensor), require_weight(w, tensor, shape), shape);
 }
 
+ValueId GraphBuilder::weight_as(const WeightScope& w, std::string_view tensor, const Shape& stored,
+                                const Shape& shape) {
+  return graph_.add_weight(w.full_name(tensor), require_weight(w, tensor, stored), shape);
+}
+
 GraphBuilder::Halves GraphBuilder::weight_halves(const WeightScope& w, std::string_view tensor,
                                                  const Shape& shape) {
   const DType dtype = require_weight(w, tensor, shape);
@@ -55,6 +60,30 @@ ValueId GraphBuilder::conv2d(ValueId x, const WeightScope& w, const Conv2dOption
   const int64_t begin = o.pad_end_only ? 0 : o.padding;
   return node(Op::kConv2d, Conv2dAttrs{o.stride, begin, begin, o.padding, o.padding},
               {x, kernel, bias, kNoValue}, w.prefix());
+}
+
+ValueId GraphBuilder::conv3d(ValueId x, const WeightScope& w, const Conv3dOptions& o) {
+  const int64_t channels = shape(x).rank() == 5 ? shape(x)[1] : 0;
+  const Shape window{o.out_channels, channels, o.time_kernel, o.kernel, o.kernel};
+  const Shape of_frames{o.out_channels, channels, o.kernel, o.kernel};
+  const ValueId kernel = weight_as(w, "weight", o.weight_of_frames ? of_frames : window, window);
+  const ValueId bias = o.bias ? weight(w, "bias", Shape{o.out_channels}) : kNoValue;
+  const int64_t begin = o.pad_end_only ? 0 : o.padding;
+  Conv3dAttrs attrs;
+  attrs.stride = o.stride;
+  attrs.time_stride = o.time_stride;
+  attrs.pad_front = o.time_padding;
+  attrs.pad_top = attrs.pad_left = begin;
+  attrs.pad_bottom = attrs.pad_right = o.padding;
+  attrs.unseen_frames = o.unseen_frames;
+  return node(Op::kConv3d, attrs, {x, kernel, bias, kNoValue}, w.prefix());
+}
+
+ValueId GraphBuilder::linear_of_pixels(ValueId x, const WeightScope& w, const LinearOptions& o) {
+  const Shape matrix{o.out_channels, shape(x)[-1]};
+  const ValueId weights = weight_as(w, "weight", Shape{matrix[0], matrix[1], 1, 1}, matrix);
+  const ValueId bias = o.bias ? weight(w, "bias", Shape{o.out_channels}) : kNoValue;
+  return node(Op::kLinear, LinearAttrs{}, {x, weights, bias, kNoValue}, w.prefix());
 }
 
 ValueId GraphBuilder::linear(ValueId x, const WeightScope& w, const LinearOptions& o) {
@@ -136,6 +165,37 @@ ValueId GraphBuilder::tokens(ValueId x) {
 ValueId GraphBuilder::image(ValueId x, int64_t height, int64_t width) {
   const Shape target{shape(x)[0], shape(x)[2], height, width};
   return node(Op::kImage, TargetShapeAttrs{target}, {x}, graph_.value(x).name + ".image");
+}
+
+ValueId GraphBuilder::clip(ValueId x, int64_t frames, int64_t height, int64_t width) {
+  const Shape target{shape(x)[0], shape(x)[2], frames, height, width};
+  return node(Op::kImage, TargetShapeAttrs{target}, {x}, graph_.value(x).name + ".clip");
+}
+
+ValueId GraphBuilder::modulate(ValueId x, const TimeRows& rows, const ModulateAttrs& attrs) {
+  return node(Op::kModulate, attrs, {x, rows.time, rows.table, rows.first_time},
+              graph_.value(x).name + ".modulate");
+}
+
+ValueId GraphBuilder::gated_add(ValueId x, ValueId y, const TimeRows& rows, const GatedAddAttrs& attrs) {
+  return node(Op::kGatedAdd, attrs, {x, y, rows.time, rows.table, rows.first_time},
+              graph_.value(x).name + ".gated_add");
+}
+
+ValueId GraphBuilder::rotary(ValueId x, const RotaryAttrs& attrs) {
+  return node(Op::kRotary, attrs, {x}, graph_.value(x).name + ".rotary");
+}
+
+ValueId GraphBuilder::depth_to_space(ValueId x, const BlockAttrs& attrs) {
+  return node(Op::kDepthToSpace, attrs, {x}, graph_.value(x).name + ".depth_to_space");
+}
+
+ValueId GraphBuilder::space_to_depth(ValueId x, const BlockAttrs& attrs) {
+  return node(Op::kSpaceToDepth, attrs, {x}, graph_.value(x).name + ".space_to_depth");
+}
+
+ValueId GraphBuilder::first_frame(ValueId y, ValueId x) {
+  return node(Op::kFirstFrame, std::monostate{}, {y, x}, graph_.value(y).name + ".first_frame");
 }
 
 ValueId GraphBuilder::reshape(ValueId x, const Shape& target) {

@@ -13,11 +13,17 @@ std::string exact(const Attrs& attrs) {
     return fmt::format("{:x},{:x}", std::bit_cast<uint32_t>(a->scale), std::bit_cast<uint32_t>(a->offset));
   }
   if (const auto* a = std::get_if<AttentionAttrs>(&attrs)) {
-    return fmt::format("{},{:x},{}", a->heads, std::bit_cast<uint32_t>(a->scale), a->causal);
+    return fmt::format("{},{:x},{},{}", a->heads, std::bit_cast<uint32_t>(a->scale), a->causal, a->window);
   }
   if (const auto* a = std::get_if<GroupNormAttrs>(&attrs)) {
     return fmt::format("{},{:x},{}", a->groups, std::bit_cast<uint32_t>(a->epsilon),
                        static_cast<int>(a->activation));
+  }
+  if (const auto* a = std::get_if<ModulateAttrs>(&attrs)) {
+    return fmt::format("{:x}", std::bit_cast<uint32_t>(a->epsilon));
+  }
+  if (const auto* a = std::get_if<RotaryAttrs>(&attrs)) {
+    return fmt::format("{:x}", std::bit_cast<uint32_t>(a->theta));
   }
   if (const auto* a = std::get_if<LayerNormAttrs>(&attrs)) {
     return fmt::format("{:x}", std::bit_cast<uint32_t>(a->epsilon));

@@ -39,6 +39,13 @@ enum class Op : uint8_t {
   kTokens,
   kImage,
   kReshape,
+  kConv3d,
+  kModulate,
+  kGatedAdd,
+  kRotary,
+  kDepthToSpace,
+  kSpaceToDepth,
+  kFirstFrame,
   kCast,
 };
 inline constexpr int kOpCount = static_cast<int>(Op::kCast) + 1;
@@ -101,6 +108,8 @@ struct AttentionAttrs {
   int64_t heads = 1;
   float scale = 1;  // of q·k, before the softmax
   bool causal = false;
+  // Tokens in groups of so many, each of which sees itself alone; 0: all are one.
+  int64_t window = 0;
   bool operator==(const AttentionAttrs&) const = default;
 };
 struct TimestepEmbeddingAttrs {
@@ -113,6 +122,43 @@ struct TargetShapeAttrs {  // upsample_nearest, image and reshape state the shap
   Shape shape;
   bool operator==(const TargetShapeAttrs&) const = default;
 };
+// Time is padded with zeros in front only: a frame sees no later ones.
+struct Conv3dAttrs {
+  int64_t stride = 1, time_stride = 1;
+  int64_t pad_front = 0, pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;
+  int64_t unseen_frames = 0;  // so many at the beginning are read as zeros
+  Activation activation = Activation::kNone;
+  bool operator==(const Conv3dAttrs&) const = default;
+};
+// Rows of what a timestep says, each of the channels' width: of the time operand, row `index` begins at that
+// many times its width over the number of rows in the table, or at 0 where it has one row for all.
+struct ModulateAttrs {
+  int64_t shift = 0, scale = 1;  // rows of the table
+  int64_t first_tokens = 0;      // so many take the first time instead
+  float epsilon = 1e-6F;
+  bool operator==(const ModulateAttrs&) const = default;
+};
+struct GatedAddAttrs {
+  int64_t gate = 0;  // row of the table
+  int64_t first_tokens = 0;
+  bool operator==(const GatedAddAttrs&) const = default;
+};
+struct RotaryAttrs {
+  int64_t heads = 1;
+  int64_t frames = 1, height = 1, width = 1;  // of the tokens' places
+  float theta = 10000;
+  bool operator==(const RotaryAttrs&) const = default;
+};
+// Blocks of frames × rows × columns that channels stand for, or that become channels. Of the element (time,
+// row, column) of a block and channel c of the tensor with fewer, channel (c channel + time time + row row +
+// column column) / group of the other.
+struct BlockAttrs {
+  int64_t frames = 1, side = 1;  // of a block
+  int64_t channel = 1, time = 0, row = 0, column = 0;
+  int64_t group = 1;
+  int64_t front = 0;  // frames at the beginning that are dropped, or of zeros that are put before
+  bool operator==(const BlockAttrs&) const = default;
+};
 struct CastAttrs {
   DType dtype = DType::kF32;
   bool operator==(const CastAttrs&) const = default;
@@ -120,7 +166,8 @@ struct CastAttrs {
 
 using Attrs = std::variant<std::monostate, Conv2dAttrs, LinearAttrs, GroupNormAttrs, GroupStatisticsAttrs,
                            LayerNormAttrs, ActivationAttrs, AffineAttrs, ConcatAttrs, SliceAttrs,
-                           AttentionAttrs, TimestepEmbeddingAttrs, TargetShapeAttrs, CastAttrs>;
+                           AttentionAttrs, TimestepEmbeddingAttrs, TargetShapeAttrs, Conv3dAttrs, ModulateAttrs,
+                           GatedAddAttrs, RotaryAttrs, BlockAttrs, CastAttrs>;
 
 // Nominal work of one node: what the definition needs, whatever kernel runs it. Multiply and add count as
 // two. Bytes are each operand once, weights in the given element type.

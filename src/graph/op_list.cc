@@ -19,7 +19,9 @@ const OpInfo& op_info(Op op) {
       &ops::group_norm_apply(), &ops::layer_norm(), &ops::activation(), &ops::add(),
       &ops::add_channels(),     &ops::affine(),     &ops::concat(),     &ops::slice(),
       &ops::upsample_nearest(), &ops::embedding(),  &ops::attention(),  &ops::timestep_embedding(),
-      &ops::tokens(),           &ops::image(),      &ops::reshape(),    &ops::cast(),
+      &ops::tokens(),           &ops::image(),      &ops::reshape(),    &ops::conv3d(),
+      &ops::modulate(), &ops::gated_add(), &ops::rotary(), &ops::depth_to_space(), &ops::space_to_depth(),
+      &ops::first_frame(), &ops::cast(),
   };
   const OpInfo& info = *kList[static_cast<size_t>(op)];
   SNUG_CHECK(info.op == op, "the list is in the order of the enumeration");

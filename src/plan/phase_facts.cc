@@ -9,7 +9,8 @@ namespace snug {
 
 WorkKind work_kind(Op op) {
   switch (op) {
-    case Op::kConv2d: return WorkKind::kConvolution;
+    case Op::kConv2d:
+    case Op::kConv3d: return WorkKind::kConvolution;
     case Op::kLinear: return WorkKind::kProduct;
     case Op::kAttention: return WorkKind::kAttention;
     default: return WorkKind::kMemory;

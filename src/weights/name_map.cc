@@ -41,7 +41,8 @@ NameMappings map_diffusers(StoredTensors tensors) {
         continue;
       }
     }
-    out.push_back({.stored = i, .name = name});
+    const bool vector = name.ends_with("scale_shift_table") || name.ends_with(".gamma");
+    out.push_back({.stored = i, .name = name, .as_vector = vector});
   }
   return out;
 }

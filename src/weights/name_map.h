@@ -26,6 +26,8 @@ struct NameMapping {
   int slices = 1;
   // [C, C, 1, 1] is [C, C]: a 1x1 convolution where diffusers has a matrix. Without effect on other shapes.
   bool as_matrix = false;
+  // One row of all elements each: [1, 6, C] is [6 C], [C, 1, 1, 1] is [C]. Scales and tables of rows.
+  bool as_vector = false;
 };
 
 using NameMappings = std::vector<NameMapping>;

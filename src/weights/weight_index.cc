@@ -65,6 +65,7 @@ void WeightIndex::add(std::shared_ptr<const ByteSource> source, StoredTensors st
       throw;
     }
     if (mapping.as_matrix) entry.shape = as_matrix(entry.shape);
+    if (mapping.as_vector) entry.shape = Shape{entry.shape.elements()};
     if (!entries_.emplace(mapping.name, entry).second) {
       throw Error(ErrorCode::kDuplicate,
                   fmt::format("two stored tensors are the '{}' of the model", mapping.name))

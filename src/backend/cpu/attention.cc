@@ -41,6 +41,8 @@ struct Attention {
   int64_t key_channels = 0, value_channels = 0;  // of one head
   double scale = 1;                              // to scores in powers of two
   bool causal = false;
+  // With groups that see themselves alone: where the part's group begins. Queries and keys count from there.
+  int64_t first_token = 0;
 };
 
 using PanelFloats = std::array<float, kMostPanelQueries>;
@@ -142,7 +144,7 @@ void attend_block(const AttentionTiles& tiles, const ScoreCall& scores, const Re
 // That head's channels of `count` pixels.
 HeadRows rows_of(const OperandView& view, const Attention& a, int64_t image, int64_t pixel, int64_t count,
                  int64_t head, int64_t channels) {
-  return {element_at(view, image, pixel, head * channels, a.element_bytes),
+  return {element_at(view, image, a.first_token + pixel, head * channels, a.element_bytes),
           view.held.channels.size() * a.element_bytes, count, channels};
 }
 
@@ -250,8 +252,8 @@ Attention attention_of(const NodeSpec& node) {
   constexpr double kLog2E = 1.4426950408889634;
   Attention a;
   a.element_bytes = node.output.dtype == DType::kF32 ? 4 : 2;
-  a.all_queries = q[1];
-  a.keys = v[1];
+  a.all_queries = attrs.window > 0 ? attrs.window : q[1];
+  a.keys = attrs.window > 0 ? attrs.window : v[1];
   a.key_channels = q[2] / attrs.heads;
   a.value_channels = v[2] / attrs.heads;
   a.scale = attrs.scale * kLog2E;
@@ -265,6 +267,7 @@ class FlashAttention final : public DenseKernel {
       : DenseKernel(node),
         tiles_(tiles_for(node.output.dtype)),
         attention_(attention_of(node)),
+        window_(std::get<AttentionAttrs>(node.attrs).window),
         sizes_(attention_, tiles_),
         threads_(thread_count()) {}
 
@@ -283,7 +286,21 @@ class FlashAttention final : public DenseKernel {
     a.out = {args.output, args.output_held};
     a.images = args.part.images;
     a.heads = {args.part.channels.begin / a.value_channels, args.part.channels.end / a.value_channels};
-    a.queries = args.part.pixels;
+    if (window_ == 0) {
+      a.queries = args.part.pixels;
+      return attend(a, args.scratch);
+    }
+    for (int64_t pixel = args.part.pixels.begin; pixel < args.part.pixels.end;) {
+      a.first_token = pixel / window_ * window_;
+      const int64_t end = std::min(args.part.pixels.end, a.first_token + window_);
+      a.queries = {pixel - a.first_token, end - a.first_token};
+      attend(a, args.scratch);
+      pixel = end;
+    }
+  }
+
+ private:
+  void attend(const Attention& a, std::byte* scratch) const {
     const int64_t rows = a.images.size() * a.heads.size();
     const int64_t step = task_panels(rows, a.queries.size()) * tiles_.panel_queries;
     const int64_t steps = (a.queries.size() + step - 1) / step;
@@ -300,11 +317,10 @@ class FlashAttention final : public DenseKernel {
                          {first, std::min(first + step, a.queries.end)}};
       std::optional<AmxScope> amx;
       if (a.element_bytes == 2 && amx_ready()) amx.emplace();
-      TaskRun(a, tiles_, sizes_, task, args.scratch + thread_index() * sizes_.thread_bytes).run();
+      TaskRun(a, tiles_, sizes_, task, scratch + thread_index() * sizes_.thread_bytes).run();
     });
   }
 
- private:
   // As many as fit, but leaving several tasks to each thread.
   int64_t task_panels(int64_t rows, int64_t queries) const {
     constexpr int64_t kTasksPerThread = 4;
@@ -314,6 +330,7 @@ class FlashAttention final : public DenseKernel {
 
   AttentionTiles tiles_;
   Attention attention_;
+  int64_t window_;  // 0: all tokens see each other
   Sizes sizes_;
   int threads_;
 };

@@ -5,6 +5,7 @@
 
 #include "backend/cpu/attention.h"
 #include "backend/cpu/conv2d.h"
+#include "backend/cpu/conv3d.h"
 #include "backend/cpu/dense_kernel.h"
 #include "backend/cpu/linear.h"
 #include "backend/cpu/winograd.h"
@@ -23,6 +24,13 @@ Candidates list_of(Op op) {
     case Op::kGroupStatistics: return {{"cpu_group_statistics", make_group_statistics}};
     case Op::kGroupNormApply: return {{"cpu_group_norm_apply", make_group_norm_apply}};
     case Op::kLayerNorm: return {{"cpu_layer_norm", make_layer_norm}};
+    case Op::kConv3d: return {{"cpu_conv3d", make_conv3d}};
+    case Op::kModulate: return {{"cpu_modulate", make_modulate}};
+    case Op::kGatedAdd: return {{"cpu_gated_add", make_gated_add}};
+    case Op::kRotary: return {{"cpu_rotary", make_rotary}};
+    case Op::kDepthToSpace:
+    case Op::kSpaceToDepth:
+    case Op::kFirstFrame: return {{"cpu_blocks", make_blocks}};
     case Op::kActivation:
     case Op::kAdd:
     case Op::kAddChannels:

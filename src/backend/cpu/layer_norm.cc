@@ -135,7 +135,68 @@ class LayerNormKernel final : public DenseKernel {
   }
 };
 
+// The same with scale and shift that the timestep gives: made once a run, for the first tokens and for the
+// others.
+class ModulateKernel final : public DenseKernel {
+ public:
+  explicit ModulateKernel(const NodeSpec& node)
+      : DenseKernel(node), attrs_(std::get<ModulateAttrs>(node.attrs)), channels_(node.output.shape[-1]) {}
+  std::string_view name() const override { return "cpu_modulate"; }
+  Splits splits() const override { return {.pixels = true}; }
+  bool may_overwrite(int index) const override { return index == 0; }
+  size_t scratch_bytes() const override { return static_cast<size_t>(4 * channels_) * sizeof(float); }
+  void run(const KernelArgs& args) const override {
+    auto* const rows = reinterpret_cast<float*>(args.scratch);
+    fill(args, 1, rows);
+    fill(args, node_.operands[3].present ? 3 : 1, rows + 2 * channels_);
+    const int64_t bytes = element_bytes(node_.output.dtype);
+    for_each_run(args.part, std::max<int64_t>(1, 8192 / channels_),
+                 [&](int64_t image, int64_t begin, int64_t end) {
+                   while (begin < end) {
+                     const bool first = begin < attrs_.first_tokens;
+                     const int64_t count = (first ? std::min(end, attrs_.first_tokens) : end) - begin;
+                     LayerNorm call;
+                     call.type = node_.output.dtype;
+                     call.gamma = rows + (first ? 2 * channels_ : 0);
+                     call.beta = call.gamma + channels_;
+                     call.channels = channels_;
+                     call.epsilon = attrs_.epsilon;
+                     call.x = element_at(args.inputs[0], image, begin, 0, bytes);
+                     call.out = output_at(args, image, begin, 0, bytes);
+                     HWY_DYNAMIC_DISPATCH(layer_norm_rows)(call, count);
+                     begin += count;
+                   }
+                 });
+  }
+
+ private:
+  // 1 + scale, then shift, by the time at that operand.
+  void fill(const KernelArgs& args, size_t time, float* to) const {
+    const auto* table = reinterpret_cast<const float*>(args.inputs[2].data);
+    const auto* row = reinterpret_cast<const float*>(args.inputs[time].data);
+    const int64_t stride = node_.operands[1].shape[1] == channels_ ? 0 : channels_;
+    for (int64_t c = 0; c < channels_; ++c) {
+      to[c] = 1 + (table[attrs_.scale * channels_ + c] + row[attrs_.scale * stride + c]);
+      to[channels_ + c] = table[attrs_.shift * channels_ + c] + row[attrs_.shift * stride + c];
+    }
+  }
+
+  ModulateAttrs attrs_;
+  int64_t channels_;
+};
+
 }  // namespace
+
+std::unique_ptr<Kernel> make_modulate(const NodeSpec& node, std::string& reason) {
+  if (!takes_types_of(node, reason)) return nullptr;
+  for (const size_t i : {1, 3}) {
+    if (node.operands[i].present && node.operands[i].dtype != DType::kF32) {
+      reason = "takes times of F32";
+      return nullptr;
+    }
+  }
+  return std::make_unique<ModulateKernel>(node);
+}
 
 std::unique_ptr<Kernel> make_layer_norm(const NodeSpec& node, std::string& reason) {
   if (!takes_types_of(node, reason)) return nullptr;

@@ -25,15 +25,20 @@ void attention(const NodeSpec& node, const KernelArgs& args) {
   const int64_t q_width = node.operands[0].shape[2], v_width = node.operands[2].shape[2];
   const int64_t d = q_width / attrs.heads, e = v_width / attrs.heads;
 
+  // Keys of which a query sees the first `seen_by`, and how many.
+  const auto first_key = [&](int64_t query) { return attrs.window > 0 ? query / attrs.window * attrs.window : 0; };
+  const auto seen_by = [&](int64_t query) {
+    return attrs.causal ? query + 1 : attrs.window > 0 ? attrs.window : keys;
+  };
   // Softmax of one query's scores, in place; returns how many keys it sees.
   const auto weights_of = [&](int64_t n, int64_t head, int64_t query, double* weights) {
-    const int64_t seen = attrs.causal ? query + 1 : keys;
+    const int64_t seen = seen_by(query), first = n * keys + first_key(query);
     double most = -INFINITY, sum = 0;
     for (int64_t key = 0; key < seen; ++key) {
       double dot = 0;
       for (int64_t i = 0; i < d; ++i) {
         dot += static_cast<double>(q[(n * queries + query) * q_width + head * d + i]) *
-               k[(n * keys + key) * q_width + head * d + i];
+               k[(first + key) * q_width + head * d + i];
       }
       weights[key] = dot * attrs.scale;
       most = std::max(most, weights[key]);
@@ -52,7 +57,7 @@ void attention(const NodeSpec& node, const KernelArgs& args) {
         for (int64_t i = 0; i < e; ++i) {
           double sum = 0;
           for (int64_t key = 0; key < seen; ++key)
-            sum += weights[key] * v[(n * keys + key) * v_width + head * e + i];
+            sum += weights[key] * v[(n * keys + first_key(query) + key) * v_width + head * e + i];
           output.set((n * queries + query) * v_width + head * e + i, sum);
         }
       }

@@ -70,6 +70,13 @@ const KernelCandidate& reference_candidate(Op op) {
       {"tokens", nullptr},
       {"image", nullptr},
       {"reshape", nullptr},
+      SNUG_REFERENCE(conv3d),
+      SNUG_REFERENCE(modulate),
+      SNUG_REFERENCE(gated_add),
+      SNUG_REFERENCE(rotary),
+      SNUG_REFERENCE(depth_to_space),
+      SNUG_REFERENCE(space_to_depth),
+      SNUG_REFERENCE(first_frame),
       SNUG_REFERENCE(cast),
   }};
   return kList[static_cast<size_t>(op)];

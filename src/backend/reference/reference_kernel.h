@@ -74,5 +74,12 @@ void upsample_nearest(const NodeSpec& node, const KernelArgs& args);
 void embedding(const NodeSpec& node, const KernelArgs& args);
 void timestep_embedding(const NodeSpec& node, const KernelArgs& args);
 void attention(const NodeSpec& node, const KernelArgs& args);
+void conv3d(const NodeSpec& node, const KernelArgs& args);
+void modulate(const NodeSpec& node, const KernelArgs& args);
+void gated_add(const NodeSpec& node, const KernelArgs& args);
+void rotary(const NodeSpec& node, const KernelArgs& args);
+void depth_to_space(const NodeSpec& node, const KernelArgs& args);
+void space_to_depth(const NodeSpec& node, const KernelArgs& args);
+void first_frame(const NodeSpec& node, const KernelArgs& args);
 
 }  // namespace snug::reference

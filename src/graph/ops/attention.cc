@@ -1,5 +1,6 @@
 // attention (Vaswani et al., 2017): q [N,Lq,heads·d], k [N,Lk,heads·d], v [N,Lk,heads·e] → [N,Lq,heads·e],
-// softmax(scale q kᵀ) v for each head; with `causal`, query i sees keys 0..i (Lq = Lk).
+// softmax(scale q kᵀ) v for each head; with `causal`, query i sees keys 0..i (Lq = Lk); with `window`, the
+// tokens of its own group alone (Lq = Lk): the pixels of one frame.
 #include "graph/ops/rules.h"
 
 namespace snug::ops {
@@ -16,15 +17,20 @@ Operand infer(const Attrs& attrs, std::span<const Operand> inputs) {
           q.text(), k.text(), v.text());
   require(a.heads > 0 && q[2] % a.heads == 0 && v[2] % a.heads == 0,
           "attention: {} heads do not divide {} channels", a.heads, q[2]);
-  require(!a.causal || q[1] == k[1], "attention: causal needs as many queries as keys");
+  require((!a.causal && a.window == 0) || q[1] == k[1], "attention: causal needs as many queries as keys");
+  require(a.window == 0 || (!a.causal && q[1] % a.window == 0), "attention: {} tokens in groups of {}", q[1],
+          a.window);
   return {inputs[0].dtype, Shape{q[0], q[1], v[2]}};
 }
 
-// A query sees all keys of its image, of its own head.
+// A query sees all keys of its image or its group, of its own head.
 Region needs(const Attrs& attrs, std::span<const Operand> inputs, const Operand& output, size_t input,
              const Region& out) {
   Region region = input == 0 ? same_pixels(inputs[0], out) : same_images(inputs[input], out);
-  const int64_t heads = std::get<AttentionAttrs>(attrs).heads;
+  const int64_t heads = std::get<AttentionAttrs>(attrs).heads, window = std::get<AttentionAttrs>(attrs).window;
+  if (input > 0 && window > 0) {
+    region.pixels = {out.pixels.begin / window * window, (out.pixels.end + window - 1) / window * window};
+  }
   const int64_t of_output = output.shape[-1] / heads, of_input = inputs[input].shape[-1] / heads;
   region.channels = {out.channels.begin / of_output * of_input,
                      (out.channels.end + of_output - 1) / of_output * of_input};
@@ -32,15 +38,19 @@ Region needs(const Attrs& attrs, std::span<const Operand> inputs, const Operand&
 }
 
 // Nominal: the whole score matrix, also when causal.
-double flops(const Attrs&, std::span<const Operand> inputs, const Operand&) {
+double flops(const Attrs& attrs, std::span<const Operand> inputs, const Operand&) {
   const Shape& q = inputs[0].shape;
   const Shape& v = inputs[2].shape;
-  return 2.0 * static_cast<double>(q[0] * q[1] * v[1]) * static_cast<double>(q[2] + v[2]);
+  const int64_t window = std::get<AttentionAttrs>(attrs).window;
+  const int64_t keys = window > 0 ? window : v[1];
+  return 2.0 * static_cast<double>(q[0] * q[1] * keys) * static_cast<double>(q[2] + v[2]);
 }
 
 std::string describe(const Attrs& attrs) {
   const auto& a = std::get<AttentionAttrs>(attrs);
-  return fmt::format("heads={} scale={:g}{}", a.heads, a.scale, a.causal ? " causal" : "");
+  std::string text = fmt::format("heads={} scale={:g}{}", a.heads, a.scale, a.causal ? " causal" : "");
+  if (a.window > 0) text += fmt::format(" window={}", a.window);
+  return text;
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // Operations that move or rename elements and compute nothing.
 // concat: any number of inputs joined along one axis. slice: part of one axis. upsample_nearest: x [N,C,H,W]
-// to the stated height and width, out[y] = in[floor(y H / H')]. tokens: [N,C,H,W] → [N,HW,C]; image: back;
+// to the stated height and width, out[y] = in[floor(y H / H')]. tokens: [N,C,H,W] → [N,HW,C], or [N,C,T,H,W] → [N,THW,C]; image: back;
 // both are views because pictures are stored channels-last. reshape: another shape over the same row-major
 // bytes.
 #include "graph/ops/rules.h"
@@ -46,14 +46,15 @@ Operand infer_upsample(const Attrs& attrs, std::span<const Operand> inputs) {
 
 Operand infer_tokens(const Attrs&, std::span<const Operand> inputs) {
   const Shape& x = inputs[0].shape;
-  require(x.rank() == 4, "tokens takes [N,C,H,W], not {}", x.text());
-  return {inputs[0].dtype, Shape{x[0], x[2] * x[3], x[1]}};
+  require(x.rank() == 4 || x.rank() == 5, "tokens takes [N,C,H,W] or [N,C,T,H,W], not {}", x.text());
+  return {inputs[0].dtype, Shape{x[0], x.elements() / (x[0] * x[1]), x[1]}};
 }
 
 Operand infer_image(const Attrs& attrs, std::span<const Operand> inputs) {
   const Shape& out = std::get<TargetShapeAttrs>(attrs).shape;
   const Shape& x = inputs[0].shape;
-  require(x.rank() == 3 && out.rank() == 4 && x[0] == out[0] && x[1] == out[2] * out[3] && x[2] == out[1],
+  require(x.rank() == 3 && (out.rank() == 4 || out.rank() == 5) && x[0] == out[0] && x[2] == out[1] &&
+              x.elements() == out.elements(),
           "image: {} to {}", x.text(), out.text());
   return {inputs[0].dtype, out};
 }

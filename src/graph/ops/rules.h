@@ -89,6 +89,13 @@ const OpInfo& timestep_embedding();
 const OpInfo& tokens();
 const OpInfo& image();
 const OpInfo& reshape();
+const OpInfo& conv3d();
+const OpInfo& modulate();
+const OpInfo& gated_add();
+const OpInfo& rotary();
+const OpInfo& depth_to_space();
+const OpInfo& space_to_depth();
+const OpInfo& first_frame();
 const OpInfo& cast();
 
 }  // namespace snug::ops

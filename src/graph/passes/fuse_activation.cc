@@ -9,6 +9,7 @@ namespace {
 Activation* epilogue(Op op, Attrs& attrs) {
   switch (op) {
     case Op::kConv2d: return &std::get<Conv2dAttrs>(attrs).activation;
+    case Op::kConv3d: return &std::get<Conv3dAttrs>(attrs).activation;
     case Op::kLinear: {
       auto& linear = std::get<LinearAttrs>(attrs);
       return linear.gated ? nullptr : &linear.activation;

@@ -14,13 +14,14 @@ struct Fusion {
 // Between the sums and the output: a residual would come too late.
 bool has_epilogue(const Node& node) {
   if (const auto* conv = std::get_if<Conv2dAttrs>(&node.attrs)) return conv->activation != Activation::kNone;
+  if (const auto* conv = std::get_if<Conv3dAttrs>(&node.attrs)) return conv->activation != Activation::kNone;
   const auto& linear = std::get<LinearAttrs>(node.attrs);
   return linear.gated || linear.activation != Activation::kNone;
 }
 
 bool can_absorb(const Rewriter& rewriter, const Node* node) {
-  return node != nullptr && (node->op == Op::kConv2d || node->op == Op::kLinear) &&
-         rewriter.used_once(node->output) && node->inputs[3] == kNoValue && !has_epilogue(*node);
+  return node != nullptr &&
+         (node->op == Op::kConv2d || node->op == Op::kConv3d || node->op == Op::kLinear) && rewriter.used_once(node->output) && node->inputs[3] == kNoValue && !has_epilogue(*node);
 }
 
 Fusion through(const Rewriter& rewriter, ValueId operand, ValueId other) {

@@ -15,6 +15,11 @@ bool stays_f32(const Graph& graph, const Node& node) {
   return graph.value(node.inputs[1]).kind == ValueKind::kWeight;
 }
 
+// Rows that a timestep gives, and scales and shifts with them.
+bool is_time_row(const Node& node, size_t input) {
+  return (node.op == Op::kModulate && input >= 1) || (node.op == Op::kGatedAdd && input >= 2);
+}
+
 // Means and deviations stay F32, whatever they were taken of.
 bool is_statistics(const Graph& graph, ValueId id) {
   const NodeId producer = graph.value(id).producer;
@@ -47,9 +52,11 @@ Graph set_precision(const Graph& graph, DType dtype) {
     const bool of_timestep = variability[static_cast<size_t>(node.output)] == Variability::kTimestep;
     const DType wanted = of_timestep || stays_f32(graph, node) ? DType::kF32 : dtype;
     std::vector<ValueId> inputs;
-    for (const ValueId id : node.inputs) {
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      const ValueId id = node.inputs[i];
       const bool as_it_is = id == kNoValue || is_statistics(graph, id);
-      inputs.push_back(as_it_is ? rewriter.map(id) : as(rewriter.map(id), wanted));
+      inputs.push_back(as_it_is ? rewriter.map(id)
+                                : as(rewriter.map(id), is_time_row(node, i) ? DType::kF32 : wanted));
     }
     rewriter.emit(node.op, node.attrs, std::move(inputs), node.output);
   }
