@@ -224,7 +224,7 @@ class RandomGraph {
     const ValueId x = any(tokens_);
     const int64_t channels = shape(x)[2];
     ValueId y = x;
-    switch (pick(0, 6)) {
+    switch (pick(0, 7)) {
       case 0: y = linear(x, 2 * pick(1, most_channels_ / 2)); break;
       case 1:
         y = add(
@@ -235,6 +235,7 @@ class RandomGraph {
       case 3: y = add(Op::kAdd, std::monostate{}, {x, weight("beta", Shape{shape(x)[1], channels})}); break;
       case 4: y = add(Op::kActivation, ActivationAttrs{activation()}, {linear(x, channels)}); break;
       case 5: y = add(Op::kTokens, std::monostate{}, {any(pictures_)}); break;
+      case 6: y = add(Op::kRmsNorm, RmsNormAttrs{1e-3F}, {x, weight("gamma", Shape{channels})}); break;
       default:
         y = add(Op::kAdd, std::monostate{},
                 {linear(x, channels), weights_per_image_ ? weight("beta", shape(x)) : linear(x, channels)});

@@ -28,7 +28,7 @@ float uniform(uint64_t counter) {
 
 bool is_norm(Op op) {
   return op == Op::kGroupNorm || op == Op::kGroupStatistics || op == Op::kGroupNormApply ||
-         op == Op::kLayerNorm || op == Op::kModulate;
+         op == Op::kLayerNorm || op == Op::kRmsNorm || op == Op::kModulate;
 }
 
 float factor_of(const NodeSpec& node, size_t index) {

@@ -166,6 +166,17 @@ void add_norms(Cases& cases) {
   add_layer_norm("odd", {1, 5, 37}, true, true);
   add_layer_norm("narrow", {3, 2, 5}, true, false);
   add_layer_norm("plain", {4, 1280}, false, false);
+  const auto add_rms_norm = [&](const std::string& name, Shape x, Operand gamma) {
+    cases.push_back(
+        {"rms_norm/" + name, make_node(Op::kRmsNorm, RmsNormAttrs{1e-6F}, {computed(x), std::move(gamma)})});
+  };
+  add_rms_norm("1536", {1, 40, 1536}, weight({1536}));
+  add_rms_norm("t5_bf16", {1, 77, 768}, weight({768}, DType::kBF16));
+  add_rms_norm("odd", {2, 5, 37}, weight({37}));
+  add_rms_norm("narrow", {3, 2, 5}, absent());
+  add_rms_norm("rows", {4, 130}, weight({130}));
+  add_rms_norm("picture", {2, 96, 5, 7}, weight({96, 1, 1}));
+  add_rms_norm("clip", {1, 33, 3, 4, 5}, weight({33, 1, 1, 1}));
 }
 
 void add_elementwise(Cases& cases) {

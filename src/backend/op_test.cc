@@ -104,6 +104,8 @@ double attention_tolerance(const NodeSpec& node, const OperandValues& values) {
 double norm_tolerance(const NodeSpec& node, const OperandValues& values) {
   const size_t scale = node.op == Op::kGroupNormApply ? 2 : 1;
   double x = largest(values[0]);
+  if (node.op == Op::kRmsNorm)
+    return 8 * kF32Epsilon * (values[1].empty() ? 1 : largest(values[1])) * (1 + x);
   if (node.op != Op::kLayerNorm) x += largest(values.back());  // the channels' addition
   const double gamma = values[scale].empty() ? 1 : largest(values[scale]);
   return 8 * kF32Epsilon * (gamma * (1 + x) + largest(values[scale + 1]));
@@ -140,7 +142,8 @@ std::vector<double> tolerances(const NodeSpec& node, const OperandValues& values
   }
   double operand_bound = 0;
   if (node.op == Op::kAttention) operand_bound = attention_tolerance(node, values);
-  if (node.op == Op::kGroupNorm || node.op == Op::kGroupNormApply || node.op == Op::kLayerNorm) {
+  if (node.op == Op::kGroupNorm || node.op == Op::kGroupNormApply || node.op == Op::kLayerNorm ||
+      node.op == Op::kRmsNorm) {
     operand_bound = norm_tolerance(node, values);
   }
   if (node.op == Op::kModulate || node.op == Op::kGatedAdd) operand_bound = row_tolerance(node, values);
@@ -169,7 +172,8 @@ std::vector<double> tolerances(const NodeSpec& node, const OperandValues& values
       case Op::kGatedAdd:
       case Op::kRotary:
       case Op::kSpaceToDepth:
-      case Op::kLayerNorm: bound += operand_bound + 8 * kF32Epsilon * size; break;
+      case Op::kLayerNorm:
+      case Op::kRmsNorm: bound += operand_bound + 8 * kF32Epsilon * size; break;
       case Op::kActivation: bound += 8 * kF32Epsilon * std::max(1.0, size); break;
       default:  // copies, and what follows the reference step by step
         bound = 0;

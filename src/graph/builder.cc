@@ -114,6 +114,12 @@ ValueId GraphBuilder::layer_norm(ValueId x, const WeightScope& w, const NormOpti
   return node(Op::kLayerNorm, LayerNormAttrs{o.epsilon}, {x, gamma, beta}, w.prefix());
 }
 
+ValueId GraphBuilder::rms_norm(ValueId x, const WeightScope& w, const NormOptions& o) {
+  const int64_t channels = shape(x).rank() >= 4 ? shape(x)[1] : shape(x)[-1];
+  const ValueId gamma = weight(w, "weight", Shape{channels});
+  return node(Op::kRmsNorm, RmsNormAttrs{o.epsilon}, {x, gamma}, w.prefix());
+}
+
 ValueId GraphBuilder::embedding(ValueId ids, const WeightScope& w, int64_t rows, int64_t channels) {
   const ValueId table = weight(w, "weight", Shape{rows, channels});
   return node(Op::kEmbedding, std::monostate{}, {ids, table}, w.prefix());

@@ -76,6 +76,8 @@ class GraphBuilder {
   ValueId gated_linear(ValueId x, const WeightScope& w, const LinearOptions& options, Activation activation);
   ValueId group_norm(ValueId x, const WeightScope& w, const NormOptions& options);
   ValueId layer_norm(ValueId x, const WeightScope& w, const NormOptions& options);
+  // Over the channels: the last axis, of pictures and clips axis 1.
+  ValueId rms_norm(ValueId x, const WeightScope& w, const NormOptions& options);
   ValueId embedding(ValueId ids, const WeightScope& w, int64_t rows, int64_t channels);
 
   ValueId activation(ValueId x, Activation activation);

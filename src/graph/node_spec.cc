@@ -28,6 +28,9 @@ std::string exact(const Attrs& attrs) {
   if (const auto* a = std::get_if<LayerNormAttrs>(&attrs)) {
     return fmt::format("{:x}", std::bit_cast<uint32_t>(a->epsilon));
   }
+  if (const auto* a = std::get_if<RmsNormAttrs>(&attrs)) {
+    return fmt::format("{:x}", std::bit_cast<uint32_t>(a->epsilon));
+  }
   return {};
 }
 

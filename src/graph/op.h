@@ -26,6 +26,7 @@ enum class Op : uint8_t {
   kGroupStatistics,
   kGroupNormApply,
   kLayerNorm,
+  kRmsNorm,
   kActivation,
   kAdd,
   kAddChannels,
@@ -86,6 +87,10 @@ struct GroupStatisticsAttrs {
 struct LayerNormAttrs {
   float epsilon = 1e-5F;
   bool operator==(const LayerNormAttrs&) const = default;
+};
+struct RmsNormAttrs {
+  float epsilon = 1e-6F;
+  bool operator==(const RmsNormAttrs&) const = default;
 };
 struct ActivationAttrs {
   Activation activation = Activation::kSilu;
@@ -165,9 +170,9 @@ struct CastAttrs {
 };
 
 using Attrs = std::variant<std::monostate, Conv2dAttrs, LinearAttrs, GroupNormAttrs, GroupStatisticsAttrs,
-                           LayerNormAttrs, ActivationAttrs, AffineAttrs, ConcatAttrs, SliceAttrs,
-                           AttentionAttrs, TimestepEmbeddingAttrs, TargetShapeAttrs, Conv3dAttrs, ModulateAttrs,
-                           GatedAddAttrs, RotaryAttrs, BlockAttrs, CastAttrs>;
+                           LayerNormAttrs, RmsNormAttrs, ActivationAttrs, AffineAttrs, ConcatAttrs,
+                           SliceAttrs, AttentionAttrs, TimestepEmbeddingAttrs, TargetShapeAttrs, Conv3dAttrs,
+                           ModulateAttrs, GatedAddAttrs, RotaryAttrs, BlockAttrs, CastAttrs>;
 
 // Nominal work of one node: what the definition needs, whatever kernel runs it. Multiply and add count as
 // two. Bytes are each operand once, weights in the given element type.

@@ -49,6 +49,7 @@ std::unique_ptr<Kernel> make_gated_add(const NodeSpec& node, std::string& reason
 std::unique_ptr<Kernel> make_rotary(const NodeSpec& node, std::string& reason);
 // depth_to_space, space_to_depth and first_frame.
 std::unique_ptr<Kernel> make_blocks(const NodeSpec& node, std::string& reason);
+std::unique_ptr<Kernel> make_rms_norm(const NodeSpec& node, std::string& reason);
 // activation, add, add_channels, affine and cast.
 std::unique_ptr<Kernel> make_elementwise(const NodeSpec& node, std::string& reason);
 // concat, slice and upsample_nearest: copies of whole runs of bytes, any plain element type.

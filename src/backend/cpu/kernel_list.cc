@@ -32,6 +32,7 @@ Candidates list_of(Op op) {
     case Op::kSpaceToDepth:
     case Op::kFirstFrame: return {{"cpu_blocks", make_blocks}};
     case Op::kActivation:
+    case Op::kRmsNorm: return {{"cpu_rms_norm", make_rms_norm}};
     case Op::kAdd:
     case Op::kAddChannels:
     case Op::kAffine:

@@ -57,6 +57,7 @@ const KernelCandidate& reference_candidate(Op op) {
       SNUG_REFERENCE(group_statistics),
       SNUG_REFERENCE(group_norm_apply),
       SNUG_REFERENCE(layer_norm),
+      SNUG_REFERENCE(rms_norm),
       SNUG_REFERENCE(activation),
       SNUG_REFERENCE(add),
       SNUG_REFERENCE(add_channels),

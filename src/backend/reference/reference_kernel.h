@@ -63,6 +63,7 @@ void group_norm(const NodeSpec& node, const KernelArgs& args);
 void group_statistics(const NodeSpec& node, const KernelArgs& args);
 void group_norm_apply(const NodeSpec& node, const KernelArgs& args);
 void layer_norm(const NodeSpec& node, const KernelArgs& args);
+void rms_norm(const NodeSpec& node, const KernelArgs& args);
 void activation(const NodeSpec& node, const KernelArgs& args);
 void add(const NodeSpec& node, const KernelArgs& args);
 void add_channels(const NodeSpec& node, const KernelArgs& args);

@@ -63,6 +63,15 @@ TEST(Reference, LayerNormIsOverEachRow) {
   EXPECT_EQ(run(node, {{3, 5, 100, -100}, {}, {}}), (Floats{-1, 1, 1, -1}));
 }
 
+TEST(Reference, RmsNormTakesNoMeanAndScalesChannels) {
+  const NodeSpec rows = make_node(Op::kRmsNorm, RmsNormAttrs{0}, {computed({2, 2}), weight({2})});
+  EXPECT_EQ(run(rows, {{7, 1, -3, 3}, {5, 10}}), (Floats{7, 2, -5, 10}));
+  // A picture of two pixels is stored channels-last; epsilon keeps what is zero at zero.
+  const NodeSpec picture =
+      make_node(Op::kRmsNorm, RmsNormAttrs{1e-24F}, {computed({1, 2, 1, 2}), weight({2, 1, 1})});
+  EXPECT_EQ(run(picture, {{7, 1, 0, 0}, {5, 10}}), (Floats{7, 2, 0, 0}));
+}
+
 TEST(Reference, AttentionIsTheSoftmaxWeightedMean) {
   // Scores 0 and ln 3 give weights 1/4 and 3/4; the first query of a causal one sees the first key alone.
   const NodeSpec node = make_node(Op::kAttention, AttentionAttrs{1, 1, true},

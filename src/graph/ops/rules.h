@@ -76,6 +76,7 @@ const OpInfo& group_norm();
 const OpInfo& group_statistics();
 const OpInfo& group_norm_apply();
 const OpInfo& layer_norm();
+const OpInfo& rms_norm();
 const OpInfo& activation();
 const OpInfo& add();
 const OpInfo& add_channels();

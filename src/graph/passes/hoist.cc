@@ -18,6 +18,7 @@ bool is_row_by_row(Op op) {
     case Op::kLinear:
     case Op::kActivation:
     case Op::kLayerNorm:
+    case Op::kRmsNorm:
     case Op::kAdd:
     case Op::kAffine:
     case Op::kCast: return true;
