@@ -335,6 +335,20 @@ void add_attentions(Cases& cases) {
   cases.push_back({"attention/frames", make_node(Op::kAttention, AttentionAttrs{1, 0.2F, false, 35},
                                                  {computed({1, 105, 24}), computed({1, 105, 24}),
                                                   computed({1, 105, 24})})});
+  const auto biased = [&](const std::string& name, int64_t images, int64_t queries, int64_t keys,
+                          int64_t heads, int64_t width, int64_t value_width, bool causal = false) {
+    cases.push_back(
+        {"attention/biased_" + name,
+         make_node(
+             Op::kAttention, AttentionAttrs{heads, 0.25F, causal},
+             {computed({images, queries, heads * width}), computed({images, keys, heads * width}),
+              computed({images, keys, heads * value_width}), computed({1, queries + keys - 1, heads})})});
+  };
+  biased("t5", 1, 100, 100, 6, 64, 64);
+  biased("long", 1, 259, 259, 2, 32, 32);
+  biased("odd", 3, 7, 13, 3, 5, 21);
+  biased("one_token", 2, 1, 1, 4, 16, 16);
+  biased("causal", 1, 19, 19, 2, 8, 8, true);
 }
 
 }  // namespace

@@ -57,7 +57,8 @@ std::vector<float> absolute_sums(const NodeSpec& node, OperandValues values) {
     *attrs = {std::fabs(attrs->scale), std::fabs(attrs->offset)};
   }
   // Of attention, only the values: its weights, being a softmax, sum to 1.
-  for (size_t i = node.op == Op::kAttention ? 2 : 0; i < values.size(); ++i) make_absolute(values[i]);
+  const bool of_values = node.op == Op::kAttention;
+  for (size_t i = of_values ? 2 : 0; i < (of_values ? 3 : values.size()); ++i) make_absolute(values[i]);
   return reference_of(plain, values);
 }
 
@@ -94,7 +95,8 @@ bool is_gated(const NodeSpec& node) {
 double attention_tolerance(const NodeSpec& node, const OperandValues& values) {
   const auto& attrs = std::get<AttentionAttrs>(node.attrs);
   const double width = static_cast<double>(node.operands[0].shape[2] / attrs.heads);
-  const double score = attrs.scale * std::sqrt(width) * largest(values[0]) * largest(values[1]);
+  const double bias = values.size() > 3 ? largest(values[3]) : 0;
+  const double score = attrs.scale * std::sqrt(width) * largest(values[0]) * largest(values[1]) + bias;
   const double narrowed = node.output.dtype == DType::kBF16 ? kBf16Epsilon : 0;
   return kF32Epsilon * (8 + 8 * score) + narrowed;
 }

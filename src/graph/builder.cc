@@ -156,8 +156,10 @@ ValueId GraphBuilder::upsample_nearest(ValueId x, int64_t height, int64_t width)
   return node(Op::kUpsampleNearest, TargetShapeAttrs{target}, {x}, graph_.value(x).name + ".upsample");
 }
 
-ValueId GraphBuilder::attention(ValueId q, ValueId k, ValueId v, const AttentionAttrs& attrs) {
-  return node(Op::kAttention, attrs, {q, k, v}, graph_.value(q).name + ".attention");
+ValueId GraphBuilder::attention(ValueId q, ValueId k, ValueId v, const AttentionAttrs& attrs, ValueId bias) {
+  std::vector<ValueId> inputs = {q, k, v};
+  if (bias != kNoValue) inputs.push_back(bias);
+  return node(Op::kAttention, attrs, std::move(inputs), graph_.value(q).name + ".attention");
 }
 
 ValueId GraphBuilder::timestep_embedding(ValueId timestep, const TimestepEmbeddingAttrs& attrs) {

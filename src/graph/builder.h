@@ -87,7 +87,8 @@ class GraphBuilder {
   ValueId concat(std::span<const ValueId> parts, int axis);
   ValueId slice(ValueId x, int axis, int64_t begin, int64_t length);
   ValueId upsample_nearest(ValueId x, int64_t height, int64_t width);
-  ValueId attention(ValueId q, ValueId k, ValueId v, const AttentionAttrs& attrs);
+  // `bias` [1,Lq+Lk-1,heads], by relative position: graph/ops/attention.cc.
+  ValueId attention(ValueId q, ValueId k, ValueId v, const AttentionAttrs& attrs, ValueId bias = kNoValue);
   ValueId timestep_embedding(ValueId timestep, const TimestepEmbeddingAttrs& attrs);
   ValueId tokens(ValueId x);
   ValueId image(ValueId x, int64_t height, int64_t width);

@@ -339,6 +339,10 @@ class FlashAttention final : public DenseKernel {
 
 std::unique_ptr<Kernel> make_flash_attention(const NodeSpec& node, std::string& reason) {
   if (!takes_types_of(node, reason)) return nullptr;
+  if (node.operands.size() > 3 && node.operands[3].present) {
+    reason = "takes no bias";
+    return nullptr;
+  }
   return std::make_unique<FlashAttention>(node);
 }
 

@@ -17,7 +17,7 @@
 
 namespace snug {
 
-// Null, and why in `reason`, for element types other than F32 and BF16.
+// Null, and why in `reason`, for element types other than F32 and BF16, and for scores with a bias.
 std::unique_ptr<Kernel> make_flash_attention(const NodeSpec& node, std::string& reason);
 
 }  // namespace snug

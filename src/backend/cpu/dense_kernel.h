@@ -50,6 +50,8 @@ std::unique_ptr<Kernel> make_rotary(const NodeSpec& node, std::string& reason);
 // depth_to_space, space_to_depth and first_frame.
 std::unique_ptr<Kernel> make_blocks(const NodeSpec& node, std::string& reason);
 std::unique_ptr<Kernel> make_rms_norm(const NodeSpec& node, std::string& reason);
+// Attention with a bias by relative position, for texts.
+std::unique_ptr<Kernel> make_biased_attention(const NodeSpec& node, std::string& reason);
 // activation, add, add_channels, affine and cast.
 std::unique_ptr<Kernel> make_elementwise(const NodeSpec& node, std::string& reason);
 // concat, slice and upsample_nearest: copies of whole runs of bytes, any plain element type.

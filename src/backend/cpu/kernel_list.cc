@@ -20,7 +20,8 @@ Candidates list_of(Op op) {
   switch (op) {
     case Op::kConv2d: return {{"cpu_winograd", make_winograd}, {"cpu_conv2d", make_conv2d}};
     case Op::kLinear: return {{"cpu_linear", make_linear}};
-    case Op::kAttention: return {{"cpu_flash_attention", make_flash_attention}};
+    case Op::kAttention:
+      return {{"cpu_flash_attention", make_flash_attention}, {"cpu_biased_attention", make_biased_attention}};
     case Op::kGroupStatistics: return {{"cpu_group_statistics", make_group_statistics}};
     case Op::kGroupNormApply: return {{"cpu_group_norm_apply", make_group_norm_apply}};
     case Op::kLayerNorm: return {{"cpu_layer_norm", make_layer_norm}};
@@ -31,8 +32,8 @@ Candidates list_of(Op op) {
     case Op::kDepthToSpace:
     case Op::kSpaceToDepth:
     case Op::kFirstFrame: return {{"cpu_blocks", make_blocks}};
-    case Op::kActivation:
     case Op::kRmsNorm: return {{"cpu_rms_norm", make_rms_norm}};
+    case Op::kActivation:
     case Op::kAdd:
     case Op::kAddChannels:
     case Op::kAffine:

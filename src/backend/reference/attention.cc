@@ -20,6 +20,8 @@ size_t attention_scratch_bytes(const NodeSpec& node) {
 void attention(const NodeSpec& node, const KernelArgs& args) {
   const auto& attrs = std::get<AttentionAttrs>(node.attrs);
   const Elements q(node, args, 0), k(node, args, 1), v(node, args, 2);
+  const bool biased = node.operands.size() > 3 && node.operands[3].present;
+  const Elements bias = biased ? Elements(node, args, 3) : Elements(DType::kF32, nullptr);
   const Output output(node, args);
   const int64_t queries = node.operands[0].shape[1], keys = node.operands[1].shape[1];
   const int64_t q_width = node.operands[0].shape[2], v_width = node.operands[2].shape[2];
@@ -41,6 +43,7 @@ void attention(const NodeSpec& node, const KernelArgs& args) {
                k[(first + key) * q_width + head * d + i];
       }
       weights[key] = dot * attrs.scale;
+      if (biased) weights[key] += bias[(key - query + queries - 1) * attrs.heads + head];
       most = std::max(most, weights[key]);
     }
     for (int64_t key = 0; key < seen; ++key) sum += weights[key] = std::exp(weights[key] - most);

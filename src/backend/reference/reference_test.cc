@@ -81,6 +81,16 @@ TEST(Reference, AttentionIsTheSoftmaxWeightedMean) {
   EXPECT_FLOAT_EQ(out[1], 14);
 }
 
+TEST(Reference, AttentionAddsTheBiasOfKeyMinusQuery) {
+  // All q·k are 0. Rows of the bias: keys 1 behind, 0 and 1 ahead of their query.
+  const NodeSpec node =
+      make_node(Op::kAttention, AttentionAttrs{},
+                {computed({1, 2, 1}), computed({1, 2, 1}), computed({1, 2, 1}), computed({1, 3, 1})});
+  const Floats out = run(node, {{0, 0}, {1, 1}, {8, 16}, {0, std::log(3.0F), std::log(9.0F)}});
+  EXPECT_FLOAT_EQ(out[0], 14);  // weights 1/4 and 3/4
+  EXPECT_FLOAT_EQ(out[1], 14);
+}
+
 TEST(Reference, AGatedLinearMultipliesByTheActivationOfItsGate) {
   const NodeSpec node =
       make_node(Op::kLinear, LinearAttrs{Activation::kRelu, true},

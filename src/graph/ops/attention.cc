@@ -1,6 +1,8 @@
 // attention (Vaswani et al., 2017): q [N,Lq,heads·d], k [N,Lk,heads·d], v [N,Lk,heads·e] → [N,Lq,heads·e],
 // softmax(scale q kᵀ) v for each head; with `causal`, query i sees keys 0..i (Lq = Lk); with `window`, the
-// tokens of its own group alone (Lq = Lk): the pixels of one frame.
+// tokens of its own group alone (Lq = Lk): the pixels of one frame. An optional bias
+// [1,Lq+Lk-1,heads] by relative position (Raffel et al., 2020) is added to the scaled scores: query i and key
+// j take its row j - i + Lq - 1, so that no tensor of all scores is ever made.
 #include "graph/ops/rules.h"
 
 namespace snug::ops {
@@ -20,10 +22,16 @@ Operand infer(const Attrs& attrs, std::span<const Operand> inputs) {
   require((!a.causal && a.window == 0) || q[1] == k[1], "attention: causal needs as many queries as keys");
   require(a.window == 0 || (!a.causal && q[1] % a.window == 0), "attention: {} tokens in groups of {}", q[1],
           a.window);
+  if (inputs.size() > 3 && inputs[3].present) {
+    require(a.window == 0, "attention: a bias is of all tokens, not of groups");
+    const Shape needed{1, q[1] + k[1] - 1, a.heads};
+    require(inputs[3].shape == needed, "attention: bias {} where {} is needed", inputs[3].shape.text(),
+            needed.text());
+  }
   return {inputs[0].dtype, Shape{q[0], q[1], v[2]}};
 }
 
-// A query sees all keys of its image or its group, of its own head.
+// A query sees all keys of its image or its group, of its own head. Of the bias every query needs other rows.
 Region needs(const Attrs& attrs, std::span<const Operand> inputs, const Operand& output, size_t input,
              const Region& out) {
   Region region = input == 0 ? same_pixels(inputs[0], out) : same_images(inputs[input], out);
@@ -56,8 +64,8 @@ std::string describe(const Attrs& attrs) {
 }  // namespace
 
 const OpInfo& attention() {
-  static constexpr OpInfo kInfo = {Op::kAttention, "attention", "q k v", infer,
-                                   flops,          describe,    false,   needs};
+  static constexpr OpInfo kInfo = {Op::kAttention, "attention", "q k v bias?", infer,
+                                   flops,          describe,    false,         needs};
   return kInfo;
 }
 
