@@ -20,14 +20,14 @@ Buffer allocate(size_t bytes) {
   return Buffer(static_cast<std::byte*>(std::aligned_alloc(kArenaAlignment, rounded)));
 }
 
-// [N,C,H,W] ↔ [N,H,W,C]; `to_stored` says which way.
+// [N,C,H,W] ↔ [N,H,W,C], clips likewise; `to_stored` says which way.
 void change_order(const Shape& logical, std::span<const float> from, std::span<float> to, bool to_stored) {
-  if (logical.rank() != 4) {
+  if (logical.rank() < 4) {
     std::copy(from.begin(), from.end(), to.begin());
     return;
   }
   const int64_t channels = logical[1];
-  const int64_t pixels = logical[2] * logical[3];
+  const int64_t pixels = logical.elements() / (logical[0] * channels);
   for (int64_t n = 0; n < logical[0]; ++n) {
     for (int64_t c = 0; c < channels; ++c) {
       for (int64_t p = 0; p < pixels; ++p) {

@@ -75,7 +75,7 @@ def check_container() -> None:
     path = re.search(r"GET (\S+) HTTP", health[2])[1]
     routes = (ROOT / "src/server/native/system_routes.cc").read_text()
     check(f'"{path}"' in routes, f"the health check asks for {path}, which is no route")
-    configuration = (ROOT / "src/base/configuration.cc").read_text()
+    configuration = (ROOT / "src/base/configuration_list.cc").read_text()
     for name in re.findall(r"(SNUG_\w+)=", joined):
         check(f'"{name}"' in configuration, f"the container file sets {name}, which is no setting")
     users = re.findall(r"(?m)^USER (.*)", joined)

@@ -116,7 +116,7 @@ ValueId GraphBuilder::layer_norm(ValueId x, const WeightScope& w, const NormOpti
 
 ValueId GraphBuilder::rms_norm(ValueId x, const WeightScope& w, const NormOptions& o) {
   const int64_t channels = shape(x).rank() >= 4 ? shape(x)[1] : shape(x)[-1];
-  const ValueId gamma = weight(w, "weight", Shape{channels});
+  const ValueId gamma = weight(w, o.scale_tensor, Shape{channels});
   return node(Op::kRmsNorm, RmsNormAttrs{o.epsilon}, {x, gamma}, w.prefix());
 }
 

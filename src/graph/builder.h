@@ -47,6 +47,7 @@ struct LinearOptions {
 struct NormOptions {
   int64_t groups = 1;  // group_norm only
   float epsilon = 1e-5F;
+  std::string_view scale_tensor = "weight";  // rms_norm only
 };
 
 // What a timestep gives a block: rows [1, kC], rows learned, and rows of the tokens at the beginning.

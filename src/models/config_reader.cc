@@ -76,18 +76,20 @@ int64_t ConfigReader::integer(std::string_view key, IntegerRange range,
   return *fallback;
 }
 
-double ConfigReader::number(std::string_view key, NumberRange range, std::optional<double> fallback) const {
-  const json* value = find(key);
-  if (value == nullptr) {
-    if (!fallback.has_value()) fail(key, "is missing");
-    return *fallback;
-  }
-  if (!value->is_number()) fail(key, shown(*value) + " is not a number");
-  const auto number = value->get<double>();
+double ConfigReader::checked_number(std::string_view key, const json& value, NumberRange range) const {
+  if (!value.is_number()) fail(key, shown(value) + " is not a number");
+  const auto number = value.get<double>();
   if (!std::isfinite(number) || number < range.least || number > range.most) {
-    fail(key, fmt::format("{} is outside {:g} to {:g}", shown(*value), range.least, range.most));
+    fail(key, fmt::format("{} is outside {:g} to {:g}", shown(value), range.least, range.most));
   }
   return number;
+}
+
+double ConfigReader::number(std::string_view key, NumberRange range, std::optional<double> fallback) const {
+  const json* value = find(key);
+  if (value != nullptr) return checked_number(key, *value, range);
+  if (!fallback.has_value()) fail(key, "is missing");
+  return *fallback;
 }
 
 bool ConfigReader::boolean(std::string_view key, bool fallback) const {
@@ -124,6 +126,24 @@ std::vector<int64_t> ConfigReader::integers(std::string_view key, IntegerRange r
                                             std::optional<size_t> count) const {
   std::vector<int64_t> result;
   for (const json& entry : list(key, count)) result.push_back(checked_integer(key, entry, range));
+  return result;
+}
+
+std::vector<double> ConfigReader::numbers(std::string_view key, NumberRange range, size_t count) const {
+  const json* value = find(key);
+  if (value == nullptr) fail(key, "is missing");
+  if (!value->is_array() || value->size() != count) fail(key, fmt::format("is not a list of {} numbers", count));
+  std::vector<double> result;
+  for (const json& entry : *value) result.push_back(checked_number(key, entry, range));
+  return result;
+}
+
+std::vector<bool> ConfigReader::booleans(std::string_view key, size_t count) const {
+  std::vector<bool> result;
+  for (const json& entry : list(key, count)) {
+    if (!entry.is_boolean()) fail(key, shown(entry) + " is neither true nor false");
+    result.push_back(entry.get<bool>());
+  }
   return result;
 }
 

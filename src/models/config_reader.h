@@ -59,6 +59,9 @@ class ConfigReader {
   // A list of 1 to kMostLevels integers or texts; with `count`, of exactly so many.
   std::vector<int64_t> integers(std::string_view key, IntegerRange range,
                                 std::optional<size_t> count = {}) const;
+  // A list of exactly `count` numbers, however many.
+  std::vector<double> numbers(std::string_view key, NumberRange range, size_t count) const;
+  std::vector<bool> booleans(std::string_view key, size_t count) const;
   std::vector<std::string> texts(std::string_view key, std::optional<size_t> count = {}) const;
   // One integer for all, or a list of exactly `count`.
   std::vector<int64_t> one_or_each(std::string_view key, IntegerRange range, size_t count,
@@ -74,6 +77,7 @@ class ConfigReader {
  private:
   const nlohmann::json* find(std::string_view key) const;  // null when absent or null
   const nlohmann::json& list(std::string_view key, std::optional<size_t> count) const;
+  double checked_number(std::string_view key, const nlohmann::json& value, NumberRange range) const;
   int64_t checked_integer(std::string_view key, const nlohmann::json& value, IntegerRange range) const;
 
   std::string file_;
