@@ -54,7 +54,7 @@ Measured measure(const Request& request, const Model& model) {
   const Cancellation cancellation;
   const PlannedRun run = try_plan(request, model, cpu_backend(), {}).run;
   const auto executor = load_weights(run, model, cancellation);
-  const HostTensor conditioning = encode_text(run, request, model, *executor);
+  const Conditioning conditioning = encode_text(run, request, model, *executor);
   BatchNoise noise = noise_of(request);
   DenoiseTrace trace;
   Measured measured;

@@ -42,7 +42,7 @@ TEST(SingleFile, HasTheFoldersWeightsUnderTheSameNames) {
   EXPECT_EQ(a.scaling_factor, b.scaling_factor);
   for (const auto& [file, reference] : {std::pair{a.unet_weights, b.unet_weights},
                                         {a.vae_weights, b.vae_weights},
-                                        {a.text_weights, b.text_weights}}) {
+                                        {a.text_encoders.front().weights, b.text_encoders.front().weights}}) {
     EXPECT_EQ(file->names(), reference->names());
   }
 }

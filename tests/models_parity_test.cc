@@ -8,51 +8,19 @@
 #include "models/describe_model.h"
 #include "models/model_graphs.h"
 #include "tests/fixtures.h"
-#include "tests/interpret.h"
 #include "tests/manifest_weights.h"
+#include "tests/part_values.h"
 #include "weights/checkpoint.h"
 
 namespace snug {
 namespace {
 
+using testing::as_ids;
+using testing::channels_of;
 using testing::interpret;
 using testing::read_fixture;
 using testing::Tensors;
-
-// Every weight of a graph, read through the product's own index.
-Tensors weights_of(const Graph& graph, const WeightIndex& index) {
-  Tensors weights;
-  for (const Value& value : graph.values()) {
-    if (value.kind != ValueKind::kWeight || weights.count(value.name) > 0) continue;
-    HostTensor tensor(DType::kF32, index.entry(value.name).shape);  // also where the graph has part of it
-    index.read_f32(value.name, 0, tensor.floats());
-    weights.emplace(value.name, std::move(tensor));
-  }
-  return weights;
-}
-
-// PyTorch's 64-bit ids as the graph takes them.
-HostTensor as_ids(const HostTensor& tensor) {
-  const HostTensor floats = tensor.to_f32();
-  HostTensor ids(DType::kI32, tensor.shape());
-  for (size_t i = 0; i < floats.floats().size(); ++i) {
-    const auto id = static_cast<int32_t>(floats.floats()[i]);
-    std::memcpy(ids.bytes().data() + i * sizeof id, &id, sizeof id);
-  }
-  return ids;
-}
-
-// `count` rows of axis 1, from `begin`.
-HostTensor channels_of(const HostTensor& x, int64_t begin, int64_t count) {
-  const Shape& shape = x.shape();
-  HostTensor part(DType::kF32, {shape[0], count, shape[2], shape[3]});
-  const int64_t pixels = shape[2] * shape[3];
-  for (int64_t n = 0; n < shape[0]; ++n) {
-    const auto from = x.floats().subspan(static_cast<size_t>((n * shape[1] + begin) * pixels));
-    std::copy_n(from.begin(), count * pixels, part.floats().begin() + n * count * pixels);
-  }
-  return part;
-}
+using testing::weights_of;
 
 class ModelsParity : public ::testing::TestWithParam<const char*> {
  protected:
@@ -85,11 +53,11 @@ TEST_P(ModelsParity, TextEncoder) {
   const Tensors golden = read_fixture("sd15-tiny/cases/text_encoder.safetensors");
   const auto tolerance = tolerances("text_encoder.safetensors");
   const Tensors inputs = {{"input_ids", as_ids(golden.at("input_ids"))}};
-  const Graph graph = text_encoder_graph(model, {.chunks = 2});
+  const Graph graph = text_encoder_graph(model.text_encoders.front(), {.chunks = 2});
   std::vector<std::string> taps = {"text_model.embeddings"};
-  for (int64_t i = 0; i < model.text.layers; ++i)
+  for (int64_t i = 0; i < model.text_encoders.front().config.layers; ++i)
     taps.push_back("text_model.encoder.layers." + std::to_string(i));
-  const Tensors out = run(graph, *model.text_weights, inputs, taps);
+  const Tensors out = run(graph, *model.text_encoders.front().weights, inputs, taps);
   for (size_t i = 0; i < taps.size(); ++i) {
     const std::string name = "hidden." + std::to_string(i);
     expect_close("text " + name, out.at(taps[i]), golden.at(name), tolerance.at(name));
@@ -97,9 +65,9 @@ TEST_P(ModelsParity, TextEncoder) {
   expect_close("text last_hidden_state", out.at("conditioning"), golden.at("last_hidden_state"),
                tolerance.at("last_hidden_state"));
   for (const int64_t skipped : {1, 2}) {
-    const Graph shorter = text_encoder_graph(model, {.chunks = 2, .skipped_layers = skipped});
+    const Graph shorter = text_encoder_graph(model.text_encoders.front(), {.chunks = 2, .skipped_layers = skipped});
     const std::string name = "clip_skip_" + std::to_string(skipped);
-    expect_close("text " + name, run(shorter, *model.text_weights, inputs).at("conditioning"),
+    expect_close("text " + name, run(shorter, *model.text_encoders.front().weights, inputs).at("conditioning"),
                  golden.at(name), tolerance.at(name));
   }
 }
@@ -291,7 +259,7 @@ TEST_P(ModelsParity, AfterPasses) {
     expect_close(what + " after passes", run(fused, index, inputs).at(output), expected, tolerance);
   };
   const Tensors text = read_fixture("sd15-tiny/cases/text_encoder.safetensors");
-  check("text", text_encoder_graph(model, {.chunks = 2}), *model.text_weights,
+  check("text", text_encoder_graph(model.text_encoders.front(), {.chunks = 2}), *model.text_encoders.front().weights,
         {{"input_ids", as_ids(text.at("input_ids"))}}, text.at("last_hidden_state"),
         tolerances("text_encoder.safetensors").at("last_hidden_state"));
   const Tensors unet = read_fixture("sd15-tiny/cases/unet.safetensors");
@@ -321,7 +289,7 @@ TEST_P(ModelsParity, SingleFile) {
         .at(name);
   };
   const HostTensor& ids = golden.at("input_ids");
-  const Tensors text = run(text_encoder_graph(model, {.chunks = ids.shape()[0]}), *model.text_weights,
+  const Tensors text = run(text_encoder_graph(model.text_encoders.front(), {.chunks = ids.shape()[0]}), *model.text_encoders.front().weights,
                            {{"input_ids", as_ids(ids)}});
   expect_close("single file text", text.at("conditioning"), golden.at("text.last_hidden_state"),
                tolerance_of("text.last_hidden_state"));

@@ -4,25 +4,23 @@
 
 #include <gtest/gtest.h>
 
-#include "backend/backend.h"
 #include "base/parallel.h"
-#include "pipeline/decode_latents.h"
-#include "pipeline/denoise.h"
-#include "pipeline/encode_text.h"
-#include "pipeline/load_weights.h"
-#include "pipeline/make_plan.h"
 #include "pipeline/open_model.h"
 #include "pipeline/validate_request.h"
-#include "plan/proof.h"
 #include "tests/fixtures.h"
+#include "tests/run_stages.h"
 
 namespace snug {
 namespace {
 
+using testing::backend_named;
 using testing::fixtures_dir;
+using testing::Outcome;
 using testing::read_fixture;
 using testing::read_fixture_json;
+using testing::run_stages;
 using testing::worst_difference;
+using testing::worst_level;
 using Tensors = std::map<std::string, HostTensor>;
 
 // Hands out the recorded noise in order.
@@ -38,46 +36,6 @@ class RecordedNoise final : public NoiseSource {
   const Tensors& tensors_;
   int next_;
 };
-
-struct Outcome {
-  DenoiseTrace trace;
-  HostTensor images;
-};
-
-Outcome run_stages(const Request& request, const Model& model, const Backend& backend, NoiseSource& noise) {
-  const Cancellation cancellation;
-  const PlannedRun run = try_plan(request, model, backend, {}).run;
-  EXPECT_EQ(prove(run.plan).fault, "");
-  const auto executor = load_weights(run, model, cancellation);
-  const HostTensor conditioning = encode_text(run, request, model, *executor);
-  Outcome outcome;
-  DenoiseWatch watch;
-  watch.trace = &outcome.trace;
-  const HostTensor latents = denoise(run, request, model, conditioning, noise, *executor, watch);
-  outcome.images = decode_latents(run, request, model, latents, *executor);
-  EXPECT_EQ(executor->arena().high_water_bytes(), run.plan.arena_bytes);
-  return outcome;
-}
-
-const Backend& backend_named(const std::string& name) {
-  return name == "cpu" ? cpu_backend() : reference_backend();
-}
-
-double worst_level(const HostTensor& images, const HostTensor& expected) {
-  double worst = 0;
-  const std::vector<int64_t> none;
-  const int64_t batch = images.shape()[0];
-  const int64_t pixels = images.shape()[2] * images.shape()[3];
-  for (int64_t i = 0; i < batch * pixels * 3; ++i) {
-    const int64_t n = i / (pixels * 3);
-    const int64_t p = i / 3 % pixels;
-    const int64_t c = i % 3;
-    const float value = images.floats()[static_cast<size_t>((n * 3 + c) * pixels + p)];
-    const auto level = static_cast<double>(expected.bytes()[static_cast<size_t>(i)]);
-    worst = std::max(worst, std::abs(std::nearbyint(static_cast<double>(value) * 255) - level));
-  }
-  return worst;
-}
 
 class Sd15Pipeline : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {};
 

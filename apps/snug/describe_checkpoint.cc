@@ -51,9 +51,11 @@ void describe_architecture(const Checkpoint& checkpoint, CheckpointFacts& facts)
     facts.assumptions.emplace_back("the file carries no tokenizer: name a folder with --tokenizer");
     return;
   }
-  const ClipTokenizer tokenizer = ClipTokenizer::load(*checkpoint.files, "tokenizer");
-  facts.vocabulary = tokenizer.vocabulary_size();
-  check_tokenizer(model, tokenizer.largest_id(), tokenizer.max_length());
+  for (const TextEncoder& encoder : model.text_encoders) {
+    const ClipTokenizer tokenizer = ClipTokenizer::load(*checkpoint.files, encoder.tokenizer);
+    facts.vocabulary = tokenizer.vocabulary_size();
+    check_tokenizer(model, encoder, tokenizer.largest_id(), tokenizer.max_length());
+  }
 }
 
 using nlohmann::ordered_json;

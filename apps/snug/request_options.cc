@@ -1,6 +1,7 @@
 #include "apps/snug/request_options.h"
 
 #include <array>
+#include <charconv>
 #include <filesystem>
 #include <random>
 
@@ -40,6 +41,19 @@ std::vector<std::string> split_list(const std::string& text) {
   return parts;
 }
 
+// "16,8": top and left.
+SizePair parse_corner(const std::string& text, std::string_view flag) {
+  SizePair corner = {};
+  const char* const end = text.data() + text.size();
+  const auto top = std::from_chars(text.data(), end, corner[0]);
+  if (top.ec == std::errc() && top.ptr != end && *top.ptr == ',') {
+    const auto left = std::from_chars(top.ptr + 1, end, corner[1]);
+    if (left.ec == std::errc() && left.ptr == end) return corner;
+  }
+  throw Error(ErrorCode::kInvalidArgument, fmt::format("{} is '{}'", flag, text),
+              "give top and left in pixels, as 16,8");
+}
+
 template <typename T, typename U>
 void override_with(const std::optional<T>& flag, U& field) {
   if (flag.has_value()) field = *flag;
@@ -53,6 +67,7 @@ void RequestOptions::add_options(CLI::App& app) {
   add_sampling_options(app);
   add_memory_options(app);
   add_picture_options(app);
+  add_conditioning_options(app);
   add_output_options(app);
 }
 
@@ -117,6 +132,29 @@ void RequestOptions::add_picture_options(CLI::App& app) {
   add("--latents", latents_, "Start noise from a safetensors file", "FILE", {});
 }
 
+void RequestOptions::add_conditioning_options(CLI::App& app) {
+  const auto add = [&](const char* flags, auto& target, const char* what, const char* type,
+                       const std::optional<CLI::Validator>& check = {}) {
+    CLI::Option* const option = app.add_option(flags, target, what)->type_name(type)->group("SDXL");
+    if (check) option->check(*check);
+  };
+  add("--prompt-2", prompt_2_, "Prompt of the second text encoder; default: the prompt", "TEXT");
+  add("--negative-2", negative_2_, "What it is to avoid; default: --negative", "TEXT");
+  add("--original-size", original_size_, "Size that the model is told the picture had; default: its own",
+      "WxH");
+  add("--crop-top-left", crop_, "Where the model is told that it was cropped; default: 0,0", "TOP,LEFT");
+  add("--target-size", target_size_, "Size that the model is told to aim at; default: the picture's", "WxH");
+  add("--negative-original-size", negative_original_size_, "The same for the negative prompt", "WxH");
+  add("--negative-crop-top-left", negative_crop_, "The same for the negative prompt", "TOP,LEFT");
+  add("--negative-target-size", negative_target_size_, "The same for the negative prompt", "WxH");
+  add("--aesthetic-score", score_, "Of the refiner; default 6", "X", decimal_number());
+  add("--negative-aesthetic-score", negative_score_, "Of the refiner; default 2.5", "X", decimal_number());
+  add("--denoising-end", denoising_end_, "0 to 1: stop there and leave the rest to a refiner", "X",
+      decimal_number());
+  add("--denoising-start", denoising_start_, "0 to 1: go on there from --latents or --image", "X",
+      decimal_number());
+}
+
 void RequestOptions::add_memory_options(CLI::App& app) {
   const auto add = [&](const char* flags, auto& target, const char* what, const char* type) {
     app.add_option(flags, target, what)->type_name(type)->group("Memory");
@@ -172,6 +210,26 @@ void RequestOptions::override_sizes(RequestFields& fields) const {
   override_with(seed_, fields.seed);
 }
 
+void RequestOptions::override_conditioning(RequestFields& fields) const {
+  override_with(prompt_2_, fields.prompt_2);
+  override_with(negative_2_, fields.negative_prompt_2);
+  for (const auto& [flag, field] : {std::pair{&original_size_, &fields.original_size},
+                                    {&target_size_, &fields.target_size},
+                                    {&negative_original_size_, &fields.negative_original_size},
+                                    {&negative_target_size_, &fields.negative_target_size}}) {
+    if (!flag->has_value()) continue;
+    const Size size = parse_size(**flag);
+    *field = SizePair{size.height, size.width};
+  }
+  if (crop_.has_value()) fields.crops_coords_top_left = parse_corner(*crop_, "--crop-top-left");
+  if (negative_crop_.has_value())
+    fields.negative_crops_coords_top_left = parse_corner(*negative_crop_, "--negative-crop-top-left");
+  override_with(score_, fields.aesthetic_score);
+  override_with(negative_score_, fields.negative_aesthetic_score);
+  override_with(denoising_end_, fields.denoising_end);
+  override_with(denoising_start_, fields.denoising_start);
+}
+
 void RequestOptions::override_fields(RequestFields& fields) const {
   if (prompt_argument_.has_value() && prompt_.has_value()) {
     throw Error(ErrorCode::kInvalidArgument, "the prompt is given twice", "leave --prompt away");
@@ -179,6 +237,7 @@ void RequestOptions::override_fields(RequestFields& fields) const {
   override_with(prompt_argument_, fields.prompt);
   override_with(prompt_, fields.prompt);
   override_with(negative_, fields.negative_prompt);
+  override_conditioning(fields);
   if (truncate_) fields.truncate_prompt = true;
   override_with(model_, fields.model);
   override_with(vae_, fields.vae);

@@ -36,18 +36,21 @@ class RequestOptions {
   void add_model_options(CLI::App& app);
   void add_sampling_options(CLI::App& app);
   void add_picture_options(CLI::App& app);
+  void add_conditioning_options(CLI::App& app);
   void add_memory_options(CLI::App& app);
   void add_output_options(CLI::App& app);
   void override_fields(RequestFields& fields) const;
   void override_sizes(RequestFields& fields) const;
+  void override_conditioning(RequestFields& fields) const;
   void fill_from(const Configuration& configuration, RequestFields& fields) const;
 
   std::optional<std::string> prompt_argument_, prompt_, negative_, model_, vae_, tokenizer_, model_config_,
       size_, sampler_, schedule_, preset_, time_, precision_, memory_, allow_, scratch_, image_, mask_,
-      latents_, format_;
+      latents_, format_, prompt_2_, negative_2_, original_size_, crop_, target_size_, negative_original_size_,
+      negative_crop_, negative_target_size_;
   std::optional<int64_t> width_, height_, steps_, batch_, clip_skip_, quality_;
   ThreadOptions threads_;
-  std::optional<double> guidance_, strength_;
+  std::optional<double> guidance_, strength_, denoising_end_, denoising_start_, score_, negative_score_;
   std::optional<uint64_t> seed_;
   std::string output_, dump_, from_, backend_ = "cpu";
   bool truncate_ = false, direct_reads_ = false;

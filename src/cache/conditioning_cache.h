@@ -3,7 +3,6 @@
 
 #include "cache/byte_lru.h"
 #include "pipeline/encode_text.h"
-#include "tensor/host_tensor.h"
 
 namespace snug {
 
@@ -11,16 +10,16 @@ class ConditioningCache final : public ConditioningStore {
  public:
   explicit ConditioningCache(const LruLimits& limits) : lru_(limits) {}
 
-  std::shared_ptr<const HostTensor> find(const std::string& key) override { return lru_.find(key); }
-  void keep(const std::string& key, std::shared_ptr<const HostTensor> conditioning) override {
-    const auto bytes = static_cast<int64_t>(conditioning->bytes().size() + key.size());
-    lru_.keep(key, std::move(conditioning), bytes);
+  std::shared_ptr<const EncodedPrompt> find(const std::string& key) override { return lru_.find(key); }
+  void keep(const std::string& key, std::shared_ptr<const EncodedPrompt> prompt) override {
+    const auto bytes = static_cast<int64_t>(prompt->bytes() + key.size());
+    lru_.keep(key, std::move(prompt), bytes);
   }
 
-  ByteLru<HostTensor>& entries() { return lru_; }
+  ByteLru<EncodedPrompt>& entries() { return lru_; }
 
  private:
-  ByteLru<HostTensor> lru_;
+  ByteLru<EncodedPrompt> lru_;
 };
 
 }  // namespace snug

@@ -6,6 +6,7 @@
 
 #include "backend/cpu/isa.h"
 #include "base/version.h"
+#include "pipeline/added_numbers.h"
 #include "tensor/host_tensor.h"
 
 namespace snug {
@@ -42,6 +43,16 @@ std::string picture_recipe(const Request& request, const RequestFields& fields, 
   add(recipe, "sampler", request.sampler_name);
   add(recipe, "prompt", picture.prompt);
   add(recipe, "negative prompt", picture.negative_prompt);
+  // Said where they say something, so that what other models have made is found again.
+  if (picture.zero_negative) add(recipe, "negative prompt", "zeros");
+  if (picture.prompt_2 != picture.prompt) add(recipe, "second prompt", picture.prompt_2);
+  if (picture.negative_prompt_2 != picture.negative_prompt)
+    add(recipe, "second negative prompt", picture.negative_prompt_2);
+  if (const std::string numbers = stated_numbers(request); !numbers.empty()) add(recipe, "sizes", numbers);
+  if (request.denoising_end.has_value() || request.denoising_start.has_value()) {
+    add(recipe, "part",
+        fmt::format("{:a} {:a}", request.denoising_start.value_or(0), request.denoising_end.value_or(1)));
+  }
   // Seed and place in the batch are in the file's metadata, too.
   add(recipe, "numbers",
       fmt::format("{} {} {} {}x{} {} {:a} {} {} {:a} {}", picture.seed, picture.index, picture.batch,

@@ -74,11 +74,30 @@ TEST(PictureRecipe, ChangingAnyOneFieldThatChangesThePictureChangesIt) {
                                                        {"strength", 0.51},
                                                        {"format", "webp"},
                                                        {"quality", 81},
+                                                       {"denoising_end", 0.5},
                                                        {"truncate_prompt", true}};
-  // What changes no bit of the file, what is settled into other fields, and what is another model or the
-  // whole batch's and has tests of its own.
-  const std::set<std::string> others = {"model",     "vae",        "latents", "memory",      "allow",
-                                        "precision", "only_index", "preset",  "time_seconds"};
+  // What changes no bit of the file, what is settled into other fields, what this model refuses, and what is
+  // another model or the whole batch's and has tests of its own.
+  const std::set<std::string> others = {"prompt_2",
+                                        "negative_prompt_2",
+                                        "original_size",
+                                        "crops_coords_top_left",
+                                        "target_size",
+                                        "negative_original_size",
+                                        "negative_crops_coords_top_left",
+                                        "negative_target_size",
+                                        "aesthetic_score",
+                                        "negative_aesthetic_score",
+                                        "denoising_start",
+                                        "model",
+                                        "vae",
+                                        "latents",
+                                        "memory",
+                                        "allow",
+                                        "precision",
+                                        "only_index",
+                                        "preset",
+                                        "time_seconds"};
   std::set<std::string> seen = {recipe(base())};
   for (const RequestField& field : request_fields()) {
     const std::string name(field.name);

@@ -71,8 +71,7 @@ RequestFields batch_fields(const std::vector<BatchJob>& batch) {
   if (batch.size() == 1) return fields;
   for (const BatchJob& job : batch) {
     for (const RequestPicture& picture : job.prepared->request.pictures) {
-      fields.pictures.push_back(
-          {picture.prompt, picture.negative_prompt, picture.seed, picture.index, picture.batch});
+      fields.pictures.push_back(picture.fields());
     }
   }
   return fields;

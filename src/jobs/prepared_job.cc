@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "cache/picture_recipe.h"
 #include "jobs/secret.h"
+#include "pipeline/added_numbers.h"
 #include "pipeline/choose_precision.h"
 #include "pipeline/kept_run.h"
 #include "pipeline/request_json.h"
@@ -51,8 +52,9 @@ std::string batch_key_of(const Request& request, const Model& model, const Rates
   one.batch = 1;
   one.pictures.resize(1);
   const PlannedRun run = run_without_plan(one, model, cpu_backend(), rates);
-  return fmt::format("{} {:a} {} {}", shape_of(one, run), request.guidance_scale, request.quality.value_or(0),
-                     request.long_prompt == LongPrompt::kTruncate);
+  return fmt::format("{} {:a} {} {}{}", shape_of(one, run), request.guidance_scale,
+                     request.quality.value_or(0), request.long_prompt == LongPrompt::kTruncate,
+                     stated_numbers(request));
 }
 
 }  // namespace

@@ -20,8 +20,10 @@ std::string outcome(const std::string& folder, std::string& line) {
   try {
     const Checkpoint checkpoint = open_checkpoint(folder);
     const ModelDescription model = describe_model(checkpoint);
-    const ClipTokenizer tokenizer = ClipTokenizer::load(*checkpoint.files, "tokenizer");
-    check_tokenizer(model, tokenizer.largest_id(), tokenizer.max_length());
+    for (const TextEncoder& encoder : model.text_encoders) {
+      const ClipTokenizer tokenizer = ClipTokenizer::load(*checkpoint.files, encoder.tokenizer);
+      check_tokenizer(model, encoder, tokenizer.largest_id(), tokenizer.max_length());
+    }
     check_weights(model);
   } catch (const Error& error) {
     line = error.what();

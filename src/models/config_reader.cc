@@ -163,6 +163,11 @@ std::vector<int64_t> ConfigReader::one_or_each(std::string_view key, IntegerRang
   return std::vector<int64_t>(count, integer(key, range, fallback));
 }
 
+bool ConfigReader::is(std::string_view key, std::string_view value) const {
+  const json* const found = find(key);
+  return found != nullptr && *found == json::parse(value);
+}
+
 void ConfigReader::require_only(std::string_view key,
                                 std::initializer_list<std::string_view> accepted) const {
   const json* value = find(key);

@@ -67,6 +67,8 @@ class ConfigReader {
   std::vector<int64_t> one_or_each(std::string_view key, IntegerRange range, size_t count,
                                    std::optional<int64_t> fallback = {}) const;
 
+  // Present and equal to `value`, which is written as JSON.
+  bool is(std::string_view key, std::string_view value) const;
   // Throws unsupported_architecture naming the field unless it is absent, null, or equal to one of `accepted`
   // (each written as JSON: "\"silu\"", "1", "false").
   void require_only(std::string_view key, std::initializer_list<std::string_view> accepted) const;

@@ -14,8 +14,8 @@
 #include "base/file_tree.h"
 #include "models/autoencoder_kl/config.h"
 #include "models/autoencoder_tiny/config.h"
-#include "models/clip_text/config.h"
 #include "models/model_list.h"
+#include "models/text_encoder.h"
 #include "models/unet/config.h"
 #include "weights/checkpoint.h"
 
@@ -28,11 +28,13 @@ struct ModelDescription {
   std::string title;                           // "Stable Diffusion 1.x", for people
   std::string name;                            // the checkpoint's, for messages
 
-  ClipTextConfig text;
+  std::vector<TextEncoder> text_encoders;  // not empty; of as many positions each
   UnetConfig unet;
   VaeConfig vae;
-  std::shared_ptr<const WeightIndex> text_weights, unet_weights, vae_weights;  // never null
+  std::shared_ptr<const WeightIndex> unet_weights, vae_weights;  // never null
 
+  // No negative prompt is not the same as an empty one: the model then takes zeros in place of a text.
+  bool zeros_without_negative = false;
   int64_t latent_channels = 4;
   int64_t latent_factor = 8;             // pixels per latent along each side
   float scaling_factor = 1;              // the UNet's latents are this times the autoencoder's
@@ -40,6 +42,10 @@ struct ModelDescription {
   ConfigText scheduler;                  // scheduler_config.json; empty text where there is none
   std::string prediction_type;           // "epsilon", "v_prediction", "sample"
   std::vector<std::string> assumptions;  // sentences, empty when the files say everything
+
+  int64_t text_positions() const { return text_encoders.front().config.positions; }  // of one chunk
+  int64_t text_channels() const;    // of a position in the conditioning: all encoders' states
+  int64_t pooled_channels() const;  // of a prompt's vector; 0: the model takes none
 };
 
 struct DescribeOptions {
@@ -55,8 +61,9 @@ struct DescribeOptions {
 // missing_tensor.
 ModelDescription describe_model(const Checkpoint& checkpoint, const DescribeOptions& options = {});
 
-// Whether the text encoder has a row for every id of the tokenizer, and chunks of its length. Throws
-// shape_mismatch.
-void check_tokenizer(const ModelDescription& model, int64_t largest_id, int64_t chunk_tokens);
+// Whether the text encoder has a row for every id of its tokenizer, and chunks of its length. Throws
+// shape_mismatch naming the model.
+void check_tokenizer(const ModelDescription& model, const TextEncoder& encoder, int64_t largest_id,
+                     int64_t chunk_tokens);
 
 }  // namespace snug

@@ -42,7 +42,7 @@ TEST(DescribeModel, FolderSaysEverything) {
   EXPECT_TRUE(model.assumptions.empty());
   EXPECT_EQ(encoder_output(model), EncoderOutput::kMoments);
   const ParameterCounts counts = count_parameters(model);
-  EXPECT_EQ(counts.text_encoder, 174560);
+  EXPECT_EQ(counts.text_encoders, 174560);
   EXPECT_EQ(counts.unet, 930396);
   EXPECT_EQ(counts.vae, 391687);
 }
@@ -64,11 +64,11 @@ TEST(DescribeModel, SingleFileWithConfigurationsIsTheFolder) {
   const ModelDescription file = describe_model(open_checkpoint(sd15_file()), options);
   EXPECT_EQ(file.unet.groups, 8);
   EXPECT_EQ(file.unet.levels.front().heads, 4);
-  EXPECT_EQ(file.text.heads, 4);
+  EXPECT_EQ(file.text_encoders.front().config.heads, 4);
   EXPECT_EQ(file.scheduler.text, folder.scheduler.text);
   EXPECT_TRUE(file.assumptions.empty());
   const ParameterCounts counts = count_parameters(file);
-  EXPECT_EQ(counts.text_encoder, 174560);
+  EXPECT_EQ(counts.text_encoders, 174560);
   EXPECT_EQ(counts.unet, 930396);
   EXPECT_EQ(counts.vae, 391687);
 }
@@ -107,15 +107,109 @@ TEST(DescribeModel, ManifestsOfAPublishedModelSayWhatItsFilesWould) {
     EXPECT_EQ(model.native_size_px, 512);
     const ParameterCounts counts = count_parameters(model);
     EXPECT_EQ(counts.unet, parameters("sd15.unet"));
-    EXPECT_EQ(counts.text_encoder, parameters("sd15.text_encoder"));
+    EXPECT_EQ(counts.text_encoders, parameters("sd15.text_encoder"));
     EXPECT_EQ(counts.vae, parameters("sd15.vae"));
   }
 }
 
+std::string sdxl_folder() { return testing::fixtures_dir() + "/sdxl-tiny"; }
+
+TEST(DescribeModel, FolderOfTwoTextEncodersSaysEverything) {
+  const ModelDescription model = describe_model(open_checkpoint(sdxl_folder()));
+  EXPECT_EQ(model.architecture->name, "stable_diffusion_xl");
+  EXPECT_EQ(model.title, "Stable Diffusion XL");
+  EXPECT_EQ(model.text_encoders.size(), 2u);
+  EXPECT_EQ(model.text_channels(), 32 + 48);
+  EXPECT_EQ(model.pooled_channels(), 48);
+  EXPECT_EQ(model.unet.added.numbers, 6);
+  EXPECT_TRUE(model.zeros_without_negative);
+  EXPECT_FLOAT_EQ(model.scaling_factor, 0.13025F);
+  EXPECT_TRUE(model.assumptions.empty());
+  check_weights(model);
+}
+
+TEST(DescribeModel, SingleFileOfTwoTextEncodersIsTheFolder) {
+  DescribeOptions options;
+  options.configs = open_folder(sdxl_folder());
+  const ModelDescription file =
+      describe_model(open_checkpoint(sdxl_folder() + "/single_file_fp16.safetensors"), options);
+  EXPECT_EQ(file.title, "Stable Diffusion XL");
+  EXPECT_TRUE(file.zeros_without_negative);
+  check_weights(file);
+  const ModelDescription folder = describe_model(open_checkpoint(sdxl_folder()));
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(file.text_encoders[i].weights->names(), folder.text_encoders[i].weights->names());
+  }
+  EXPECT_EQ(file.unet_weights->names(), folder.unet_weights->names());
+}
+
+TEST(DescribeModel, ManifestsOfXlSayWhatItsFilesWould) {
+  const std::string folder = testing::fixtures_dir() + "/manifests";
+  const auto components = testing::read_fixture_json("manifests/index.json").at("components");
+  const auto parameters = [&](const char* name) {
+    return components.at(name).at("published_parameters").get<int64_t>();
+  };
+  // The first encoder's last layer and norm are not used.
+  constexpr int64_t kLayer = 4 * (768 * 768 + 768) + 2 * 768 * 3072 + 3072 + 768 + 4 * 768;
+  const ModelDescription parts = describe_model(open_manifests(folder + "/sdxl"));
+  const ModelDescription whole = describe_model(open_manifests(folder + "/sdxl.single_file.json"));
+  for (const ModelDescription& model : {parts, whole}) {
+    EXPECT_EQ(model.title, "Stable Diffusion XL");
+    EXPECT_EQ(model.native_size_px, 1024);
+    EXPECT_FLOAT_EQ(model.scaling_factor, 0.13025F);
+    EXPECT_EQ(model.unet.added.numbers, 6);
+    EXPECT_EQ(model.unet.levels[2].transformer_layers, 10);
+    EXPECT_EQ(model.unet.levels[2].heads, 20);
+    const ParameterCounts counts = count_parameters(model);
+    EXPECT_EQ(counts.unet, parameters("sdxl.unet"));
+    EXPECT_EQ(counts.text_encoders,
+              parameters("sdxl.text_encoder") - kLayer - 2 * 768 + parameters("sdxl.text_encoder_2"));
+    EXPECT_EQ(counts.vae, parameters("sdxl.vae"));
+  }
+}
+
+TEST(DescribeModel, PartsOfAnotherXlAreRefused) {
+  const Checkpoint good = open_checkpoint(sdxl_folder());
+  Checkpoint absent = good;
+  absent.parts.erase("text_encoder_2");
+  EXPECT_EQ(error_of([&] { describe_model(absent); }).code(), ErrorCode::kMissingFile);
+  // Without its first encoder it would be a refiner, whose UNet takes a narrower text.
+  Checkpoint lonely = good;
+  lonely.parts.erase("text_encoder");
+  EXPECT_EQ(error_of([&] { describe_model(lonely); }).code(), ErrorCode::kBadConfig);
+  Checkpoint narrow = good;
+  std::string& config = narrow.parts.at("unet").config_text;
+  const std::string width = "\"projection_class_embeddings_input_dim\": 96";
+  ASSERT_NE(config.find(width), std::string::npos);
+  config.replace(config.find(width), width.size(), "\"projection_class_embeddings_input_dim\": 80");
+  const Error error = error_of([&] { describe_model(narrow); });
+  EXPECT_EQ(error.code(), ErrorCode::kBadConfig);
+  EXPECT_NE(error.problem().find("added embedding"), std::string::npos) << error.what();
+}
+
+// A score in place of the target's size: five numbers.
+TEST(DescribeModel, RefinerIsToldByItsWidths) {
+  Checkpoint checkpoint = open_checkpoint(sdxl_folder());
+  checkpoint.parts.erase("text_encoder");
+  std::string& config = checkpoint.parts.at("unet").config_text;
+  for (const auto& [from, to] : {std::pair<std::string, std::string>{"input_dim\": 96", "input_dim\": 88"},
+                                 {"attention_dim\": 80", "attention_dim\": 48"}}) {
+    ASSERT_NE(config.find(from), std::string::npos);
+    config.replace(config.find(from), from.size(), to);
+  }
+  checkpoint.flags.clear();
+  const ModelDescription model = describe_model(checkpoint);
+  EXPECT_EQ(model.title, "Stable Diffusion XL refiner");
+  EXPECT_EQ(model.unet.added.numbers, 5);
+  EXPECT_FALSE(model.zeros_without_negative);
+}
+
 TEST(DescribeModel, ManifestsOfOtherArchitecturesAreRefusedAsSuch) {
   const std::string folder = testing::fixtures_dir() + "/manifests";
-  if (!std::filesystem::exists(folder + "/sdxl.unet.json")) GTEST_SKIP() << "SNUG_FIXTURES has more models";
-  for (const char* name : {"sdxl", "flux1_dev", "wan22_ti2v_5b"}) {
+  if (!std::filesystem::exists(folder + "/flux1_dev.transformer.json")) {
+    GTEST_SKIP() << "SNUG_FIXTURES has more models";
+  }
+  for (const char* name : {"flux1_dev", "wan22_ti2v_5b"}) {
     EXPECT_EQ(error_of([&] { describe_model(open_manifests(folder + "/" + name)); }).code(),
               ErrorCode::kUnsupportedArchitecture)
         << name;
@@ -124,14 +218,16 @@ TEST(DescribeModel, ManifestsOfOtherArchitecturesAreRefusedAsSuch) {
 
 TEST(DescribeModel, TokenizerMustFitTheTable) {
   const ModelDescription model = describe_model(open_checkpoint(sd15_folder()));
-  check_tokenizer(model, 885, 77);
-  EXPECT_EQ(error_of([&] { check_tokenizer(model, 886, 77); }).code(), ErrorCode::kShapeMismatch);
-  EXPECT_EQ(error_of([&] { check_tokenizer(model, 885, 64); }).code(), ErrorCode::kShapeMismatch);
+  const TextEncoder& encoder = model.text_encoders.front();
+  check_tokenizer(model, encoder, 885, 77);
+  EXPECT_EQ(error_of([&] { check_tokenizer(model, encoder, 886, 77); }).code(), ErrorCode::kShapeMismatch);
+  EXPECT_EQ(error_of([&] { check_tokenizer(model, encoder, 885, 64); }).code(), ErrorCode::kShapeMismatch);
 }
 
 TEST(DescribeModel, ClipSkipBeyondTheLayersIsRefused) {
   const ModelDescription model = describe_model(open_checkpoint(sd15_folder()));
-  const Error error = error_of([&] { text_encoder_graph(model, {.chunks = 1, .skipped_layers = 3}); });
+  const Error error =
+      error_of([&] { text_encoder_graph(model.text_encoders.front(), {.chunks = 1, .skipped_layers = 3}); });
   EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
 }
 

@@ -19,7 +19,7 @@ PictureSize small_image(const ModelDescription& model) {
 
 UnetRequest small_unet_request(const ModelDescription& model) {
   const int64_t size = int64_t{1} << model.unet.levels.size();
-  return {.batch = 1, .height = size, .width = size, .context_length = model.text.positions};
+  return {.batch = 1, .height = size, .width = size, .context_length = model.text_positions()};
 }
 
 int64_t parameters_of(std::initializer_list<const Graph*> graphs) {
@@ -36,10 +36,10 @@ int64_t parameters_of(std::initializer_list<const Graph*> graphs) {
 
 }  // namespace
 
-Graph text_encoder_graph(const ModelDescription& model, const ClipTextRequest& request) {
-  Graph graph("text_encoder");
+Graph text_encoder_graph(const TextEncoder& encoder, const ClipTextRequest& request) {
+  Graph graph(encoder.part);
   GraphBuilder b(graph);
-  build_clip_text(b, model.text, WeightScope(*model.text_weights), request);
+  build_clip_text(b, encoder.config, WeightScope(*encoder.weights), request);
   return graph;
 }
 
@@ -82,11 +82,15 @@ EncoderOutput encoder_output(const ModelDescription& model) {
 void check_weights(const ModelDescription& model) { count_parameters(model); }
 
 ParameterCounts count_parameters(const ModelDescription& model) {
-  const Graph text = text_encoder_graph(model, {});
+  int64_t text_encoders = 0;
+  for (const TextEncoder& encoder : model.text_encoders) {
+    const Graph text = text_encoder_graph(encoder, encoder.request(1, 0));
+    text_encoders += parameters_of({&text});
+  }
   const Graph unet = unet_graph(model, small_unet_request(model));
   const Graph encoder = vae_encoder_graph(model, small_image(model));
   const Graph decoder = vae_decoder_graph(model, small_latents());
-  return {.text_encoder = parameters_of({&text}),
+  return {.text_encoders = text_encoders,
           .unet = parameters_of({&unet}),
           .vae = parameters_of({&encoder, &decoder})};
 }

@@ -14,7 +14,7 @@
 namespace snug {
 
 // Inputs and outputs: clip_text/clip_text.h.
-Graph text_encoder_graph(const ModelDescription& model, const ClipTextRequest& request);
+Graph text_encoder_graph(const TextEncoder& encoder, const ClipTextRequest& request);
 // unet/unet.h.
 Graph unet_graph(const ModelDescription& model, const UnetRequest& request);
 // latents [B,C,h,w], divided by the scaling factor → image [B,3,H,W].
@@ -33,7 +33,7 @@ void check_weights(const ModelDescription& model);
 
 // Parameters that the graphs use, each tensor once.
 struct ParameterCounts {
-  int64_t text_encoder = 0;
+  int64_t text_encoders = 0;
   int64_t unet = 0;
   int64_t vae = 0;  // encoder and decoder
 };

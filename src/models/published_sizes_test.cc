@@ -1,5 +1,5 @@
-// Graphs of the published SD1.5, built from its tensor list: the same parameters and the same multiply-adds
-// as PyTorch counts, and built in milliseconds.
+// Graphs of the published SD1.5 and SDXL, built from its tensor list: the same parameters and the same
+// multiply-adds as PyTorch counts, and built in milliseconds.
 #include <chrono>
 #include <cstdio>
 #include <set>
@@ -49,7 +49,10 @@ void expect_all_used(const MapWeights& weights, std::initializer_list<const Grap
   EXPECT_EQ(used.size(), weights.tensors.size());
 }
 
-nlohmann::json counts_of_sd15() { return testing::read_fixture_json("manifests/flops.json").at("sd15"); }
+nlohmann::json counts_of(const char* model) {
+  return testing::read_fixture_json("manifests/flops.json").at(model);
+}
+nlohmann::json counts_of_sd15() { return counts_of("sd15"); }
 
 TEST(PublishedSizes, TextEncoderCountsAsPyTorchDoes) {
   const MapWeights weights = manifest_weights("sd15.text_encoder");
@@ -93,6 +96,56 @@ TEST(PublishedSizes, AutoencoderCountsAsPyTorchDoes) {
     EXPECT_EQ(multiply_adds(encoder), counts_of_sd15()["sizes"][size]["vae"]["encode"]);
     expect_all_used(weights, {&decoder, &encoder});
   }
+}
+
+TEST(PublishedSizes, XlTextEncodersCountAsPyTorchDoes) {
+  const auto expected = counts_of("sdxl")["text"];
+  const MapWeights first = manifest_weights("sdxl.text_encoder");
+  Graph graph;
+  GraphBuilder b(graph);
+  build_clip_text(b, parse_clip_text_config({"", manifest_config("sdxl.text_encoder")}), WeightScope(first),
+                  {});
+  EXPECT_EQ(multiply_adds(graph), expected["text_encoder"]["forward"]);
+
+  const MapWeights second = manifest_weights("sdxl.text_encoder_2");
+  Graph both;
+  GraphBuilder with_vector(both);
+  const ClipTextConfig config = parse_clip_text_config({"", manifest_config("sdxl.text_encoder_2")});
+  build_clip_text(with_vector, config, WeightScope(second),
+                  {.states = ClipStates::kPenultimate, .pooled = true});
+  nlohmann::json counts = multiply_adds(both);
+  // Every row is projected, of which one is used; PyTorch takes that one before.
+  for (const char* kind : {"linear", "total"}) {
+    counts[kind] = counts[kind].get<int64_t>() - (config.positions - 1) * 1280 * 1280;
+  }
+  EXPECT_EQ(counts, expected["text_encoder_2"]["forward"]);
+  expect_all_used(second, {&both});
+}
+
+UnetConfig xl_unet_config() {
+  UnetConfig config = parse_unet_config({"", manifest_config("sdxl.unet")});
+  config.added.numbers = 6;
+  return config;
+}
+
+TEST(PublishedSizes, XlUnetCountsAsPyTorchDoes) {
+  const MapWeights weights = manifest_weights("sdxl.unet");
+  Graph graph;
+  GraphBuilder b(graph);
+  build_unet(b, xl_unet_config(), WeightScope(weights), {.batch = 1, .height = 128, .width = 128});
+  EXPECT_EQ(multiply_adds(graph), counts_of("sdxl")["sizes"]["1024x1024"]["forward"]);
+  expect_all_used(weights, {&graph});
+}
+
+// The embedding of vector and sizes is made once a request, like keys and values.
+TEST(PublishedSizes, XlAddedEmbeddingDependsOnTheRequestAlone) {
+  const MapWeights weights = manifest_weights("sdxl.unet");
+  Graph graph;
+  GraphBuilder b(graph);
+  build_unet(b, xl_unet_config(), WeightScope(weights), {.batch = 2, .height = 128, .width = 128});
+  const std::vector<Variability> varies = graph.variabilities();
+  EXPECT_EQ(varies[static_cast<size_t>(graph.find("add_embedding"))], Variability::kRequest);
+  EXPECT_EQ(varies[static_cast<size_t>(graph.find("time_embedding"))], Variability::kTimestep);
 }
 
 // The keys and values of the text, and nothing else but them, can be made once a request; what follows from

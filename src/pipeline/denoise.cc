@@ -30,8 +30,8 @@ std::span<T> rows_of_pass(std::span<T> values, const Phase& phase, int pass) {
 // Everything that the calls need, allocated before the first.
 class Denoiser {
  public:
-  Denoiser(const PlannedRun& run, const Request& request, const Model& model, const HostTensor& conditioning,
-           NoiseSource& noise, Executor& executor, bool predicts)
+  Denoiser(const PlannedRun& run, const Request& request, const Model& model,
+           const Conditioning& conditioning, NoiseSource& noise, Executor& executor, bool predicts)
       : run_(run),
         request_(request),
         conditioning_(conditioning),
@@ -57,8 +57,7 @@ class Denoiser {
       executor_.begin(once);
       for (int pass = 0; pass < once.passes; ++pass) {
         set_if_read(executor_, once, "timestep", timesteps, 0, pass);
-        set_if_read(executor_, once, "conditioning", rows_of_pass(conditioning_.floats(), once, pass), 0,
-                    pass);
+        set_conditions(once, 0, pass);
         executor_.run(once, 0, pass);
       }
     }
@@ -76,8 +75,7 @@ class Denoiser {
       executor_.set_input(step_, "latents", rows_of_pass(std::span<const float>(model_input_), step_, pass),
                           index, pass);
       set_if_read(executor_, step_, "timestep", {&timestep, 1}, index, pass);
-      set_if_read(executor_, step_, "conditioning", rows_of_pass(conditioning_.floats(), step_, pass), index,
-                  pass);
+      set_conditions(step_, index, pass);
       executor_.run(step_, index, pass);
       executor_.read_output(step_, "model_output", rows_of_pass(std::span<float>(model_output_), step_, pass),
                             index, pass);
@@ -116,6 +114,13 @@ class Denoiser {
   const HostTensor& start_noise() const { return start_.noise; }
 
  private:
+  void set_conditions(const Phase& phase, int call, int pass) {
+    for (const Condition& condition : conditioning_) {
+      set_if_read(executor_, phase, condition.input, rows_of_pass(condition.values.floats(), phase, pass),
+                  call, pass);
+    }
+  }
+
   // Inpainting: outside the mask the latents are the picture's, with the noise of the next call.
   void keep_original(int next_call) {
     const std::span<const float> image = start_.image_latents.floats();
@@ -130,7 +135,7 @@ class Denoiser {
 
   const PlannedRun& run_;
   const Request& request_;
-  const HostTensor& conditioning_;
+  const Conditioning& conditioning_;
   NoiseSource& noise_;
   Executor& executor_;
   const Phase& step_;
@@ -159,7 +164,7 @@ BatchNoise noise_of(const Request& request) {
 }
 
 HostTensor denoise(const PlannedRun& run, const Request& request, const Model& model,
-                   const HostTensor& conditioning, NoiseSource& noise, Executor& executor,
+                   const Conditioning& conditioning, NoiseSource& noise, Executor& executor,
                    const DenoiseWatch& watch) {
   std::optional<ScopedTimer> starting("start latents");
   Denoiser denoiser(run, request, model, conditioning, noise, executor, watch.preview != nullptr);

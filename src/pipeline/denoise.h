@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "base/cancellation.h"
+#include "pipeline/encode_text.h"
 #include "pipeline/make_plan.h"
 #include "pipeline/run_checkpoint.h"
 #include "runtime/executor.h"
@@ -41,7 +42,7 @@ BatchNoise noise_of(const Request& request);
 // on from a checkpoint. Nothing is allocated between the first call and the last, but for a checkpoint.
 // Throws cancelled; corrupt_model for a checkpoint that is not of this run.
 HostTensor denoise(const PlannedRun& run, const Request& request, const Model& model,
-                   const HostTensor& conditioning, NoiseSource& noise, Executor& executor,
+                   const Conditioning& conditioning, NoiseSource& noise, Executor& executor,
                    const DenoiseWatch& watch);
 
 }  // namespace snug

@@ -79,7 +79,7 @@ class Run {
     });
     Executor& executor = *kept.executor;
     executor.set_turn(options_.turn);
-    const HostTensor conditioning = stage("encode", report.encode_seconds, [&] {
+    const Conditioning conditioning = stage("encode", report.encode_seconds, [&] {
       return encode_text(run, request, *model, executor, options_.conditioning);
     });
     BatchNoise noise = noise_of(request);
@@ -260,9 +260,9 @@ class Run {
     report.changes = fitted.changes;
     report.budget_bytes = run.budget.bytes;
     report.predicted_seconds = run.predicted_seconds();
-    for (const PromptPair& prompt : run.prompts) {
-      report.tokens += prompt.positive.token_count;
-      report.dropped_tokens += prompt.positive.dropped_tokens;
+    for (const TokenizedPrompt& prompt : run.prompts) {
+      report.tokens += prompt.pairs.front().positive.token_count;
+      report.dropped_tokens += prompt.pairs.front().positive.dropped_tokens;
     }
     report.planned_arena_bytes = run.plan.arena_bytes;
     report.planned_peak_bytes = run.plan.peak_bytes();

@@ -5,8 +5,8 @@
 
 namespace snug {
 
-// At the fuller of two heights: while denoising, and when pictures are written. A start picture and given
-// latents are there already when the plan is made, so they count as the process's.
+// At the fullest of three heights: while encoding prompts, while denoising, and when pictures are written. A
+// start picture and given latents are there already when the plan is made, so they count as the process's.
 uint64_t host_bytes(const Request& request, const ModelDescription& model, const PlannedRun& run);
 
 }  // namespace snug

@@ -15,10 +15,11 @@ void KeptRun::drop() {
 
 std::string shape_of(const Request& request, const PlannedRun& run) {
   std::string shape = fmt::format(
-      "{} {}x{} batch {} guided {} clip_skip {} precision {} auto {} chunks {} sampler {} calls {} from {}",
+      "{} {}x{} batch {} guided {} clip_skip {} precision {} auto {} chunks {} sampler {} calls {} from {} "
+      "to {}",
       request.model_name, request.width, request.height, request.batch, request.guided(), request.clip_skip,
       dtype_info(request.precision).name, request.auto_precision, run.chunks(), request.sampler_name,
-      run.sampler->calls(), run.first_call);
+      run.sampler->calls(), run.first_call, run.end_call);
   shape += fmt::format(" image {} mask {} latents {} format {} dump {} memory {} allow {}{} scratch {}",
                        !request.image.empty(), !request.mask.empty(), !request.latents.empty(),
                        format_name(request.format), !request.dump.empty(), request.memory_bytes.value_or(0),
@@ -39,6 +40,7 @@ bool take_over(KeptRun& kept, const std::shared_ptr<const Model>& model, const R
   fitted.run.prompt_of_picture = std::move(fresh.prompt_of_picture);
   fitted.run.sampler = std::move(fresh.sampler);
   fitted.run.first_call = fresh.first_call;
+  fitted.run.end_call = fresh.end_call;
   return true;
 }
 

@@ -34,16 +34,16 @@ std::vector<std::vector<std::byte>> pictures(const RequestFields& fields,
 
 class Store final : public ConditioningStore {
  public:
-  std::shared_ptr<const HostTensor> find(const std::string& key) override {
+  std::shared_ptr<const EncodedPrompt> find(const std::string& key) override {
     const auto found = entries.find(key);
     if (found == entries.end()) return nullptr;
     ++hits;
     return found->second;
   }
-  void keep(const std::string& key, std::shared_ptr<const HostTensor> conditioning) override {
-    entries.emplace(key, std::move(conditioning));
+  void keep(const std::string& key, std::shared_ptr<const EncodedPrompt> prompt) override {
+    entries.emplace(key, std::move(prompt));
   }
-  std::map<std::string, std::shared_ptr<const HostTensor>> entries;
+  std::map<std::string, std::shared_ptr<const EncodedPrompt>> entries;
   int hits = 0;
 };
 
@@ -95,7 +95,7 @@ TEST(KeptRun, ACancelledRunLeavesThePlanForTheNext) {
 
 TEST(Pictures, OfDifferentPromptsInOneBatchAreThoseThatEachPromptMakesAlone) {
   RequestFields together = fields_of("", 0);
-  together.negative_prompt.clear();
+  together.negative_prompt.reset();
   const std::vector<PictureFields> wanted = {{"a red sailboat", "blurry", 7, 0, 1},
                                              {"a castle on a hill", "", 8, 0, 1},
                                              {"a red sailboat", "blurry", 9, 0, 1}};

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "base/error.h"
@@ -12,6 +13,7 @@
 #include "base/process_memory.h"
 #include "base/scoped_timer.h"
 #include "base/units.h"
+#include "pipeline/call_range.h"
 #include "pipeline/host_bytes.h"
 #include "pipeline/phase_requests.h"
 #include "plan/planner.h"
@@ -37,7 +39,9 @@ constexpr uint64_t kScratchShare = 2;
 uint64_t program_weight_bytes(const ModelDescription& model) {
   uint64_t bytes = 0;
   std::set<const WeightIndex*> seen;
-  for (const auto& weights : {model.text_weights, model.unet_weights, model.vae_weights}) {
+  std::vector<std::shared_ptr<const WeightIndex>> parts = {model.unet_weights, model.vae_weights};
+  for (const TextEncoder& encoder : model.text_encoders) parts.push_back(encoder.weights);
+  for (const auto& weights : parts) {
     if (!seen.insert(weights.get()).second) continue;
     for (const std::string& name : weights->names()) {
       const WeightEntry& entry = weights->entry(name);
@@ -47,28 +51,44 @@ uint64_t program_weight_bytes(const ModelDescription& model) {
   return bytes;
 }
 
-PromptPair prompt_pair(const RequestPicture& picture, const Request& request, const Model& model) {
-  PromptPair pair;
-  const auto chunks = [&](const std::string& prompt) {
-    return make_prompt_chunks(model.tokenizer, parse_prompt(prompt), request.long_prompt);
-  };
-  pair.positive = chunks(picture.prompt);
-  if (!request.guided()) return pair;
-  pair.negative = chunks(picture.negative_prompt);
-  equalize_chunk_counts(model.tokenizer, &pair.positive, &pair.negative);
-  return pair;
+// For each text encoder its own prompts, in its own tokens.
+TokenizedPrompt tokenize(const RequestPicture& picture, const Request& request, const Model& model) {
+  TokenizedPrompt prompt;
+  prompt.zero_negative = picture.zero_negative && request.guided();
+  for (size_t i = 0; i < model.tokenizers.size(); ++i) {
+    const ClipTokenizer& tokenizer = model.tokenizers[i];
+    const bool second = model.description.text_encoders[i].second_prompt;
+    const auto chunks = [&](const std::string& text) {
+      return make_prompt_chunks(tokenizer, parse_prompt(text), request.long_prompt);
+    };
+    PromptPair& pair = prompt.pairs.emplace_back();
+    pair.positive = chunks(second ? picture.prompt_2 : picture.prompt);
+    if (request.guided())
+      pair.negative = chunks(second ? picture.negative_prompt_2 : picture.negative_prompt);
+  }
+  size_t most = 0;
+  for (const PromptPair& pair : prompt.pairs) {
+    most = std::max({most, pair.positive.ids.size(), pair.negative.ids.size()});
+  }
+  for (size_t i = 0; i < prompt.pairs.size(); ++i) {
+    extend_chunks(model.tokenizers[i], most, &prompt.pairs[i].positive);
+    if (request.guided()) extend_chunks(model.tokenizers[i], most, &prompt.pairs[i].negative);
+  }
+  return prompt;
 }
 
 void read_prompts(const Request& request, const Model& model, PlannedRun& run) {
   const ScopedTimer timer("tokenize");
-  std::map<std::pair<std::string, std::string>, size_t> seen;
+  std::map<std::tuple<std::string, std::string, std::string, std::string, bool>, size_t> seen;
   for (const RequestPicture& picture : request.pictures) {
-    const auto [at, is_new] = seen.try_emplace({picture.prompt, picture.negative_prompt}, run.prompts.size());
+    const auto [at, is_new] = seen.try_emplace({picture.prompt, picture.negative_prompt, picture.prompt_2,
+                                                picture.negative_prompt_2, picture.zero_negative},
+                                               run.prompts.size());
     run.prompt_of_picture.push_back(at->second);
     if (!is_new) continue;
-    run.prompts.push_back(prompt_pair(picture, request, model));
+    run.prompts.push_back(tokenize(picture, request, model));
     // With padding to the longest, a picture would depend on those beside it.
-    if (run.prompts.back().positive.ids.size() == run.prompts.front().positive.ids.size()) continue;
+    if (run.prompts.back().chunks() == run.prompts.front().chunks()) continue;
     throw Error(ErrorCode::kInvalidArgument, "the pictures' prompts are of different lengths in chunks",
                 "make pictures with longer prompts by a request of their own");
   }
@@ -98,7 +118,9 @@ PlannedRun run_without_plan(const Request& request, const Model& model, const Ba
   PlannedRun run;
   run.kernels = std::make_unique<KernelSet>(backend);
   run.sampler = make_sampler(request.sampler, static_cast<int>(request.steps));
-  run.first_call = request.image.empty() ? 0 : run.sampler->first_call(request.strength);
+  const CallRange range = call_range(request, *run.sampler);
+  run.first_call = range.first;
+  run.end_call = range.end;
   run.rates_source = rates.source;
   run.scratch_folder = request.scratch_folder.empty() ? default_scratch_folder() : request.scratch_folder;
   read_prompts(request, model, run);

@@ -4,6 +4,8 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "backend/backend.h"
 #include "pipeline/memory_budget.h"
@@ -17,7 +19,7 @@ namespace snug {
 
 // Names of the phases, in the order of the run. Those that a request does not need are absent from its plan.
 namespace phase {
-inline constexpr const char* kEncodeText = "encode_text";
+inline constexpr const char* kEncodeText = "encode_text";  // the first text encoder; see text_phase
 inline constexpr const char* kEncodeImage = "encode_image";
 inline constexpr const char* kTimesteps =
     "timesteps";                                    // what depends on the timestep alone, all calls at once
@@ -26,10 +28,24 @@ inline constexpr const char* kStep = "step";
 inline constexpr const char* kDecode = "decode";
 }  // namespace phase
 
+// "encode_text", "encode_text_2": each text encoder has one, in the model's order.
+inline std::string text_phase(size_t encoder) {
+  return phase::kEncodeText + (encoder == 0 ? std::string() : "_" + std::to_string(encoder + 1));
+}
+inline bool is_text_phase(std::string_view name) { return name.starts_with(phase::kEncodeText); }
+
 // What guidance goes towards, and away from: no chunks of that when there is no guidance.
 struct PromptPair {
   PromptChunks positive, negative;
   bool operator==(const PromptPair&) const = default;
+};
+
+// One prompt as each text encoder of the model takes it, all in as many chunks.
+struct TokenizedPrompt {
+  std::vector<PromptPair> pairs;
+  bool zero_negative = false;  // what the negative prompt gives is replaced by zeros
+
+  size_t chunks() const { return pairs.front().positive.ids.size(); }
 };
 
 struct PlannedRun {
@@ -41,13 +57,13 @@ struct PlannedRun {
   uint64_t spillable_bytes = 0;  // of that folder
   std::unique_ptr<KernelSet> kernels;
   std::unique_ptr<Sampler> sampler;
-  int first_call = 0;
+  int first_call = 0, end_call = 0;  // of the sampler's (call_range.h)
   // Each prompt that the pictures have once, all of as many chunks; and each picture's.
-  std::vector<PromptPair> prompts;
+  std::vector<TokenizedPrompt> prompts;
   std::vector<size_t> prompt_of_picture;
 
-  int64_t chunks() const { return static_cast<int64_t>(prompts.front().positive.ids.size()); }
-  int calls() const { return sampler->calls() - first_call; }
+  int64_t chunks() const { return static_cast<int64_t>(prompts.front().chunks()); }
+  int calls() const { return end_call - first_call; }
   double predicted_seconds() const {
     double seconds = 0;
     for (const Phase& phase : plan.phases) seconds += phase.predicted_seconds();

@@ -39,14 +39,22 @@ Checkpoint open_requested(const RequestFields& fields) {
   return open_manifests(fields.manifest);
 }
 
-ClipTokenizer load_tokenizer(const RequestFields& fields, const Checkpoint& checkpoint) {
-  if (!fields.tokenizer.empty()) {
-    const auto folder = open_folder(fields.tokenizer);
-    const bool inside = folder->has("tokenizer/vocab.json") || folder->has("tokenizer/tokenizer.json");
-    return ClipTokenizer::load(*folder, inside ? "tokenizer" : "");
-  }
-  if (checkpoint.files != nullptr) return ClipTokenizer::load(*checkpoint.files, "tokenizer");
-  if (!fields.config.empty()) return ClipTokenizer::load(*open_folder(fields.config), "tokenizer");
+bool has_tokenizer(const FileTree& files, const std::string& folder) {
+  return files.has(folder + "/vocab.json") || files.has(folder + "/tokenizer.json");
+}
+
+// The encoder's own, or the vocabulary of the one that is there: SDXL's two differ in what pads.
+ClipTokenizer load_from(const FileTree& files, const TextEncoder& encoder) {
+  if (has_tokenizer(files, encoder.tokenizer)) return ClipTokenizer::load(files, encoder.tokenizer);
+  const bool inside = has_tokenizer(files, "tokenizer");
+  return ClipTokenizer::load(files, inside ? "tokenizer" : "", encoder.padding);
+}
+
+ClipTokenizer load_tokenizer(const RequestFields& fields, const Checkpoint& checkpoint,
+                             const TextEncoder& encoder) {
+  if (!fields.tokenizer.empty()) return load_from(*open_folder(fields.tokenizer), encoder);
+  if (checkpoint.files != nullptr) return ClipTokenizer::load(*checkpoint.files, encoder.tokenizer);
+  if (!fields.config.empty()) return ClipTokenizer::load(*open_folder(fields.config), encoder.tokenizer);
   // A plan needs the number of chunks alone. This vocabulary is small: a long prompt may take more of them
   // than with the model's own.
   if (!fields.manifest.empty()) return ClipTokenizer::load(*embedded_model(), "tokenizer");
@@ -55,6 +63,16 @@ ClipTokenizer load_tokenizer(const RequestFields& fields, const Checkpoint& chec
       "name its folder (vocab.json and merges.txt) with --tokenizer, or as tokenizer = \"...\" in the "
       "configuration")
       .in_file(checkpoint.name);
+}
+
+std::vector<ClipTokenizer> load_tokenizers(const RequestFields& fields, const Checkpoint& checkpoint,
+                                           const ModelDescription& description) {
+  std::vector<ClipTokenizer> tokenizers;
+  for (const TextEncoder& encoder : description.text_encoders) {
+    tokenizers.push_back(load_tokenizer(fields, checkpoint, encoder));
+    check_tokenizer(description, encoder, tokenizers.back().largest_id(), tokenizers.back().max_length());
+  }
+  return tokenizers;
 }
 
 RecommendedSettings read_recommended(const Checkpoint& checkpoint) {
@@ -113,8 +131,8 @@ std::shared_ptr<const Model> open_model(const RequestFields& fields) {
   if (other_vae.has_value()) options.vae = &*other_vae;
   ModelDescription description = timed("description", [&] { return describe_model(checkpoint, options); });
   check_weights(description);
-  ClipTokenizer tokenizer = timed("tokenizer", [&] { return load_tokenizer(fields, checkpoint); });
-  check_tokenizer(description, tokenizer.largest_id(), tokenizer.max_length());
+  std::vector<ClipTokenizer> tokenizers =
+      timed("tokenizer", [&] { return load_tokenizers(fields, checkpoint, description); });
   if (!fields.manifest.empty() && fields.tokenizer.empty() && fields.config.empty()) {
     description.assumptions.emplace_back(
         "There is no tokenizer: tokens are counted with a small vocabulary, so a long prompt may seem longer "
@@ -128,7 +146,7 @@ std::shared_ptr<const Model> open_model(const RequestFields& fields) {
   std::string identity = model_identity(fields);
   return std::make_shared<const Model>(Model{std::move(name), std::move(identity), std::move(checkpoint),
                                              std::move(other_vae), std::move(description),
-                                             std::move(tokenizer), std::move(recommended)});
+                                             std::move(tokenizers), std::move(recommended)});
 }
 
 }  // namespace snug

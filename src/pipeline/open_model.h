@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "models/describe_model.h"
 #include "pipeline/request.h"
@@ -26,7 +27,7 @@ struct Model {
   Checkpoint checkpoint;
   std::optional<CheckpointPart> other_vae;
   ModelDescription description;
-  ClipTokenizer tokenizer;
+  std::vector<ClipTokenizer> tokenizers;  // one for each text encoder
   RecommendedSettings recommended;
 };
 

@@ -45,6 +45,21 @@ std::string a1111_text(const Request& request, int64_t index) {
   return write_a1111_parameters(parameters);
 }
 
+// What SDXL takes beside the prompts: fields that are written as they were stated.
+template <typename Visit>
+void for_each_stated_number(Visit visit) {
+  visit("original_size", &RequestFields::original_size);
+  visit("crops_coords_top_left", &RequestFields::crops_coords_top_left);
+  visit("target_size", &RequestFields::target_size);
+  visit("negative_original_size", &RequestFields::negative_original_size);
+  visit("negative_crops_coords_top_left", &RequestFields::negative_crops_coords_top_left);
+  visit("negative_target_size", &RequestFields::negative_target_size);
+  visit("aesthetic_score", &RequestFields::aesthetic_score);
+  visit("negative_aesthetic_score", &RequestFields::negative_aesthetic_score);
+  visit("denoising_end", &RequestFields::denoising_end);
+  visit("denoising_start", &RequestFields::denoising_start);
+}
+
 std::string snug_json(const Request& request, const RequestFields& fields, int64_t index) {
   // Not null: a null becomes an object with two steps, and memory may be refused between them.
   ordered_json json = ordered_json::object();
@@ -58,7 +73,10 @@ std::string snug_json(const Request& request, const RequestFields& fields, int64
   add_text("config", fields.config);
   const RequestPicture& picture = request.pictures[static_cast<size_t>(index)];
   json["prompt"] = picture.prompt;
-  json["negative_prompt"] = picture.negative_prompt;
+  if (!picture.zero_negative) json["negative_prompt"] = picture.negative_prompt;
+  if (picture.prompt_2 != picture.prompt) json["prompt_2"] = picture.prompt_2;
+  if (picture.negative_prompt_2 != picture.negative_prompt)
+    json["negative_prompt_2"] = picture.negative_prompt_2;
   json["width"] = request.width;
   json["height"] = request.height;
   json["steps"] = request.steps;
@@ -72,11 +90,14 @@ std::string snug_json(const Request& request, const RequestFields& fields, int64
   json["truncate_prompt"] = request.long_prompt == LongPrompt::kTruncate;
   if (request.quality.has_value()) json["quality"] = *request.quality;
   if (!request.image.empty()) {
-    json["strength"] = request.strength;
+    if (!request.denoising_start.has_value()) json["strength"] = request.strength;
     json["image"] = fields.image->name();
   }
   if (!request.mask.empty()) json["mask"] = fields.mask->name();
   if (!request.latents.empty()) json["latents"] = fields.latents->name();
+  for_each_stated_number([&](const char* key, auto member) {
+    if ((fields.*member).has_value()) json[key] = *(fields.*member);
+  });
   return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
 
@@ -95,6 +116,10 @@ class FieldReader {
       if (found->is_boolean()) return found->template get<T>();
     } else if constexpr (std::is_floating_point_v<T>) {
       if (found->is_number()) return found->template get<T>();
+    } else if constexpr (std::is_same_v<T, SizePair>) {
+      const bool is_pair = found->is_array() && found->size() == 2 && (*found)[0].is_number_integer() &&
+                           (*found)[1].is_number_integer();
+      if (is_pair) return found->template get<T>();
     } else if constexpr (std::is_unsigned_v<T>) {
       if (found->is_number_unsigned()) return found->template get<T>();
     } else {
@@ -126,7 +151,9 @@ RequestFields from_json(const std::string& text, const std::string& file) {
   fields.tokenizer = reader.text("tokenizer");
   fields.config = reader.text("config");
   fields.prompt = reader.text("prompt");
-  fields.negative_prompt = reader.text("negative_prompt");
+  fields.negative_prompt = reader.get<std::string>("negative_prompt");
+  fields.prompt_2 = reader.get<std::string>("prompt_2");
+  fields.negative_prompt_2 = reader.get<std::string>("negative_prompt_2");
   fields.width = reader.get<int64_t>("width");
   fields.height = reader.get<int64_t>("height");
   fields.steps = reader.get<int64_t>("steps");
@@ -140,6 +167,10 @@ RequestFields from_json(const std::string& text, const std::string& file) {
   fields.truncate_prompt = reader.get<bool>("truncate_prompt").value_or(false);
   if (const auto quality = reader.get<int64_t>("quality")) fields.quality = static_cast<int>(*quality);
   fields.strength = reader.get<double>("strength");
+  for_each_stated_number([&](const char* key, auto member) {
+    using T = typename std::remove_reference_t<decltype(fields.*member)>::value_type;
+    fields.*member = reader.get<T>(key);
+  });
   for (const auto& [key, source] :
        {std::pair{"image", &fields.image}, {"mask", &fields.mask}, {"latents", &fields.latents}}) {
     const std::string path = reader.text(key);
@@ -161,7 +192,7 @@ RequestFields from_a1111(const std::string& text) {
   const A1111Parameters parameters = parse_a1111_parameters(text);
   RequestFields fields;
   fields.prompt = parameters.prompt;
-  fields.negative_prompt = parameters.negative_prompt;
+  if (!parameters.negative_prompt.empty()) fields.negative_prompt = parameters.negative_prompt;
   fields.steps = number<int64_t>(parameters.find("Steps"));
   fields.guidance_scale = number<double>(parameters.find("CFG scale"));
   fields.seed = number<uint64_t>(parameters.find("Seed"));

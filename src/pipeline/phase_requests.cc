@@ -12,7 +12,8 @@ namespace {
 
 Graph ready(Graph graph, DType precision) { return set_precision(run_passes(std::move(graph)), precision); }
 
-PhaseRequest simple_phase(const char* name, const char* stage, const char* part, Graph graph, int calls = 1) {
+PhaseRequest simple_phase(const std::string& name, const char* stage, const std::string& part, Graph graph,
+                          int calls = 1) {
   PhaseRequest request{name, stage, part, calls, {}};
   request.ways.push_back({1, std::move(graph), {}});
   return request;
@@ -37,7 +38,7 @@ void add_denoising(const Request& request, const ModelDescription& model, const 
   UnetRequest unet;
   unet.height = request.height / model.latent_factor;
   unet.width = request.width / model.latent_factor;
-  unet.context_length = run.chunks() * model.text.positions;
+  unet.context_length = run.chunks() * model.text_positions();
   for (const int passes : possible_passes(request.model_batch())) {
     unet.batch = request.model_batch() / passes;
     HoistedGraphs parts = hoist(ready(unet_graph(model, unet), request.precision), run.calls());
@@ -63,11 +64,14 @@ void add_denoising(const Request& request, const ModelDescription& model, const 
 std::vector<PhaseRequest> phase_requests(const Request& request, const ModelDescription& model,
                                          const PlannedRun& run) {
   std::vector<PhaseRequest> phases;
-  const ClipTextRequest text{run.chunks() * (request.guided() ? 2 : 1), request.clip_skip - 1};
-  // The text encoder stays in F32: it runs once and everything follows from it.
-  phases.push_back(simple_phase(phase::kEncodeText, "encode", "text_encoder",
-                                ready(text_encoder_graph(model, text), DType::kF32),
-                                static_cast<int>(run.prompts.size())));
+  // Text encoders stay in F32: they run once and everything follows from them.
+  const int64_t text_chunks = run.chunks() * (request.guided() ? 2 : 1);
+  for (size_t i = 0; i < model.text_encoders.size(); ++i) {
+    const TextEncoder& encoder = model.text_encoders[i];
+    Graph graph = text_encoder_graph(encoder, encoder.request(text_chunks, request.clip_skip - 1));
+    phases.push_back(simple_phase(text_phase(i), "encode", encoder.part, ready(std::move(graph), DType::kF32),
+                                  static_cast<int>(run.prompts.size())));
+  }
   if (!request.image.empty()) {
     phases.push_back(
         simple_phase(phase::kEncodeImage, "encode", "vae",

@@ -3,6 +3,7 @@
 // later.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -17,12 +18,23 @@
 
 namespace snug {
 
+// Height and width, or top and left, in pixels.
+using SizePair = std::array<int64_t, 2>;
+
+// What SDXL is told of the picture beside the prompt (added_numbers.h).
+struct SizeConditioning {
+  std::optional<SizePair> original_size, crop_top_left, target_size;
+  std::optional<double> aesthetic_score;
+};
+
 // One picture of several that run together, each with a prompt of its own.
 struct PictureFields {
-  std::string prompt, negative_prompt;
+  std::string prompt;
+  std::optional<std::string> negative_prompt;
   uint64_t seed = 0;  // its own
   // Where it stands in the batch that was asked for, for its metadata.
   int64_t index = 0, batch = 1;
+  std::optional<std::string> prompt_2, negative_prompt_2;
 };
 
 struct RequestFields {
@@ -34,7 +46,10 @@ struct RequestFields {
   std::string config;       // folder with the configuration, for single files
 
   std::string prompt;
-  std::string negative_prompt;
+  // None is not the same as an empty one where a model takes zeros for it, as SDXL does.
+  std::optional<std::string> negative_prompt;
+  // Of a model's second text encoder; default: the prompts above.
+  std::optional<std::string> prompt_2, negative_prompt_2;
   // In place of prompt, negative_prompt, batch and seed: pictures that have nothing else in which they
   // differ.
   std::vector<PictureFields> pictures;
@@ -57,10 +72,21 @@ struct RequestFields {
   std::string scratch_folder;            // for activations that do not fit; empty: $TMPDIR or /var/tmp
   bool truncate_prompt = false;          // drop what is beyond one chunk instead of adding chunks
 
-  std::shared_ptr<const ByteSource> image;    // start picture
-  std::shared_ptr<const ByteSource> mask;     // white is repainted; needs `image`
-  std::optional<double> strength;             // 0..1, how much of `image` is replaced
-  std::shared_ptr<const ByteSource> latents;  // safetensors with "latents" or "init_latents", unit normal
+  // Of models that are told sizes: [height, width] and [top, left]; default: the picture's, whole. What is
+  // not stated for the negative prompt is that of the prompt.
+  std::optional<SizePair> original_size, crops_coords_top_left, target_size;
+  std::optional<SizePair> negative_original_size, negative_crops_coords_top_left, negative_target_size;
+  std::optional<double> aesthetic_score, negative_aesthetic_score;  // of SDXL's refiner
+  // 0..1 of the training's noise levels: stop there, with noise left for another model; or go on from there
+  // with the latents or the picture that are given.
+  std::optional<double> denoising_end, denoising_start;
+
+  std::shared_ptr<const ByteSource> image;  // start picture
+  std::shared_ptr<const ByteSource> mask;   // white is repainted; needs `image`
+  std::optional<double> strength;           // 0..1, how much of `image` is replaced
+  // Safetensors with "init_latents" or "latents", unit normal; with denoising_start the last of "latents",
+  // as another run's dump has them.
+  std::shared_ptr<const ByteSource> latents;
 
   std::string output;                 // path; empty: the pictures are only returned
   std::optional<std::string> format;  // "png", "jpeg", "webp"; default: by the path, else png
@@ -74,6 +100,17 @@ struct RequestPicture {
   uint64_t seed = 0;  // of its noise
   int64_t index = 0;  // in the batch that was asked for, whose first seed was seed - index
   int64_t batch = 1;
+  std::string prompt_2, negative_prompt_2;  // of a second text encoder; the same where nothing else is said
+  bool zero_negative = false;               // zeros in place of the negative prompt, which is empty then
+
+  // The fields that ask for it.
+  PictureFields fields() const {
+    PictureFields asked{prompt, std::nullopt, seed, index, batch, std::nullopt, std::nullopt};
+    if (!zero_negative) asked.negative_prompt = negative_prompt;
+    if (prompt_2 != prompt) asked.prompt_2 = prompt_2;
+    if (negative_prompt_2 != negative_prompt) asked.negative_prompt_2 = negative_prompt_2;
+    return asked;
+  }
 };
 
 // As requests name it: "bf16", "f32".
@@ -103,6 +140,8 @@ struct Request {
   HostTensor mask;   // [1,1,H,W] of 0 and 1; empty without one
   double strength = 1;
   HostTensor latents;  // [batch,C,h,w]; empty without one
+  SizeConditioning sizes, negative_sizes;
+  std::optional<double> denoising_end, denoising_start;
 
   std::optional<int64_t> only_index;  // 0 .. batch - 1
   std::string output;

@@ -21,6 +21,8 @@ constexpr auto kFields = std::to_array<RequestField>({
     {"vae", &F::vae, "Another autoencoder, by its name"},
     {"prompt", &F::prompt, "What to show; (word:1.3) weighs, BREAK starts a chunk"},
     {"negative_prompt", &F::negative_prompt, "What to avoid"},
+    {"prompt_2", &F::prompt_2, "For a second text encoder; default: prompt"},
+    {"negative_prompt_2", &F::negative_prompt_2, "For a second text encoder; default: negative_prompt"},
     {"width", &F::width, "Pixels; default: the picture's, or the model's native size"},
     {"height", &F::height, "Pixels"},
     {"steps", &F::steps, "Sampling steps"},
@@ -36,6 +38,18 @@ constexpr auto kFields = std::to_array<RequestField>({
     {"memory", &F::memory, "Most that the process may hold, as in 700MiB"},
     {"allow", &F::allow, "What may change so that the budget is kept: precision, size, steps"},
     {"truncate_prompt", &F::truncate_prompt, "Drop what is beyond one chunk instead of adding chunks"},
+    {"original_size", &F::original_size,
+     "[height, width] that SDXL is told the picture had; default: its own"},
+    {"crops_coords_top_left", &F::crops_coords_top_left, "[top, left] that SDXL is told it was cropped at"},
+    {"target_size", &F::target_size, "[height, width] that SDXL is told to aim at; default: the picture's"},
+    {"negative_original_size", &F::negative_original_size, "For the negative prompt; default: original_size"},
+    {"negative_crops_coords_top_left", &F::negative_crops_coords_top_left,
+     "For the negative prompt; default: crops_coords_top_left"},
+    {"negative_target_size", &F::negative_target_size, "For the negative prompt; default: target_size"},
+    {"aesthetic_score", &F::aesthetic_score, "Of SDXL's refiner; default: 6"},
+    {"negative_aesthetic_score", &F::negative_aesthetic_score, "Of SDXL's refiner; default: 2.5"},
+    {"denoising_end", &F::denoising_end, "0..1 of the noise levels: stop there and leave noise"},
+    {"denoising_start", &F::denoising_start, "0..1 of the noise levels: go on there from latents or image"},
     {"image", &F::image, "Start picture"},
     {"mask", &F::mask, "White is repainted; needs image"},
     {"strength", &F::strength, "0..1, how much of the image is replaced"},
@@ -91,6 +105,11 @@ template <typename T>
 void read_into(std::optional<T>& member, std::string_view name, const ordered_json& json,
                const OpenInput& /*open*/) {
   member = read_value<T>(name, json);
+}
+void read_into(std::optional<SizePair>& member, std::string_view name, const ordered_json& json,
+               const OpenInput& /*open*/) {
+  if (!json.is_array() || json.size() != 2) throw wrong(name, "a list of two whole numbers");
+  member = SizePair{read_value<int64_t>(name, json[0]), read_value<int64_t>(name, json[1])};
 }
 void read_into(std::vector<std::string>& member, std::string_view name, const ordered_json& json,
                const OpenInput& /*open*/) {

@@ -25,7 +25,8 @@ struct RequestField {
   std::variant<std::string RequestFields::*, std::vector<std::string> RequestFields::*, bool RequestFields::*,
                std::optional<std::string> RequestFields::*, std::optional<int64_t> RequestFields::*,
                std::optional<int> RequestFields::*, std::optional<uint64_t> RequestFields::*,
-               std::optional<double> RequestFields::*, std::shared_ptr<const ByteSource> RequestFields::*>
+               std::optional<double> RequestFields::*, std::optional<SizePair> RequestFields::*,
+               std::shared_ptr<const ByteSource> RequestFields::*>
       member;
   std::string_view meaning;
 };

@@ -26,6 +26,7 @@ ordered_json example(const RequestField& field) {
         if constexpr (std::is_same_v<T, std::vector<std::string>>) return {"precision", "size"};
         if constexpr (std::is_same_v<T, bool>) return true;
         if constexpr (std::is_same_v<T, std::optional<double>>) return 0.25;
+        if constexpr (std::is_same_v<T, std::optional<SizePair>>) return ordered_json::array({96, 128});
         if constexpr (std::is_same_v<T, std::optional<uint64_t>>) return UINT64_MAX;
         if constexpr (std::is_same_v<T, std::optional<int64_t>>) return INT64_MAX;
         if constexpr (std::is_same_v<T, std::optional<int>>) return -7;

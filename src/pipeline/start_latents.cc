@@ -65,6 +65,11 @@ StartLatents start_latents(const PlannedRun& run, const Request& request, const 
       noise.draw(unused);
     }
   }
+  // What another model began brings its noise along.
+  if (request.denoising_start.has_value()) {
+    start.latents = request.image.empty() ? start.noise : start.image_latents;
+    return start;
+  }
   // Full strength starts from noise alone, as inpainting pipelines do; less lets the picture show through.
   if (!request.image.empty() && (request.mask.empty() || request.strength < 1)) {
     start.latents = start.image_latents;

@@ -1,4 +1,5 @@
-// Where denoising starts: noise, a picture with noise on it, or given latents. Part of the denoise stage.
+// Where denoising starts: noise, a picture with noise on it, or given latents: noise, or what another model
+// left of its part of a shared schedule. Part of the denoise stage.
 //
 // The order in which noise is drawn is that of diffusers' pipelines, so that a seed gives the same picture:
 // the autoencoder's sample of the picture (where it has a variance), the start noise, and for inpainting the

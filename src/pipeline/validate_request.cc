@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 #include <random>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -11,6 +12,7 @@
 #include "base/units.h"
 #include "media/atomic_file.h"
 #include "media/decode_picture.h"
+#include "pipeline/call_range.h"
 #include "pipeline/request_picture.h"
 #include "weights/safetensors.h"
 
@@ -77,7 +79,14 @@ void set_sampler(const RequestFields& fields, const Model& model, Request& reque
   request.sampler_name = sampler_name(choice);
   request.sampler_label = choice.sampler->a1111_label;
   const auto sampler = make_sampler(request.sampler, static_cast<int>(request.steps));
-  if (sampler->first_call(request.strength) >= sampler->calls()) {
+  const CallRange range = call_range(request, *sampler);
+  if (range.first >= range.end && (request.denoising_start || request.denoising_end)) {
+    throw invalid(
+        fmt::format("denoising from {:g} to {:g} in {} steps leaves no step to do",
+                    request.denoising_start.value_or(0), request.denoising_end.value_or(1), request.steps),
+        "widen the part or raise --steps");
+  }
+  if (range.first >= range.end) {
     throw invalid(
         fmt::format("strength {:g} of {} steps leaves no step to do", request.strength, request.steps),
         "raise --strength or --steps");
@@ -97,17 +106,29 @@ DType chosen_precision(const std::string& name, const Backend& backend) {
   return wanted;
 }
 
-// Start latents from a file, [batch,C,h,w].
-HostTensor read_latents(const ByteSource& source, const Shape& wanted) {
+// The last of latents that were recorded after every step, [steps,batch,C,h,w].
+HostTensor last_of(const HostTensor& recorded) {
+  const Shape& all = recorded.shape();
+  if (all.rank() != 5 || all.elements() == 0) return recorded;
+  const Shape one{all[1], all[2], all[3], all[4]};
+  const HostTensor floats = recorded.to_f32();
+  return HostTensor::from_floats(one, floats.floats().last(static_cast<size_t>(one.elements())));
+}
+
+// Start latents from a file, [batch,C,h,w]; `goes_on`: those that another run left.
+HostTensor read_latents(const ByteSource& source, const Shape& wanted, bool goes_on) {
   const SafetensorsIndex index = read_safetensors_index(source);
-  const StoredTensor* tensor = index.find("init_latents");
+  const StoredTensor* tensor = goes_on ? nullptr : index.find("init_latents");
   if (tensor == nullptr) tensor = index.find("latents");
   if (tensor == nullptr && index.tensors.size() == 1) tensor = index.tensors.data();
   if (tensor == nullptr) {
-    throw Error(ErrorCode::kMissingTensor, "has no tensor init_latents or latents", "name the tensor so")
+    throw Error(ErrorCode::kMissingTensor,
+                goes_on ? "has no tensor latents" : "has no tensor init_latents or latents",
+                "name the tensor so")
         .in_file(source.name());
   }
   HostTensor latents = read_host_tensor(source, *tensor);
+  if (goes_on) latents = last_of(latents);
   if (!(latents.shape() == wanted)) {
     throw Error(ErrorCode::kShapeMismatch,
                 fmt::format("has shape {}, this request needs {}", latents.shape().text(), wanted.text()),
@@ -179,13 +200,33 @@ void set_size(const RequestFields& fields, const Model& model, const std::option
   request.height = checked_edge("height", fields.height.value_or(height), factor);
 }
 
+// With what its text encoders take: the second's prompts are those of the first, but where they are stated.
+RequestPicture picture_of(const PictureFields& fields, const ModelDescription& model) {
+  RequestPicture picture;
+  picture.prompt = fields.prompt;
+  picture.negative_prompt = fields.negative_prompt.value_or("");
+  picture.seed = fields.seed;
+  picture.index = fields.index;
+  picture.batch = fields.batch;
+  picture.prompt_2 = fields.prompt_2.value_or(picture.prompt);
+  picture.negative_prompt_2 = fields.negative_prompt_2.value_or(picture.negative_prompt);
+  const bool none = !fields.negative_prompt.has_value() && !fields.negative_prompt_2.has_value();
+  picture.zero_negative = none && model.zeros_without_negative;
+  const bool has_second = std::any_of(model.text_encoders.begin(), model.text_encoders.end(),
+                                      [](const TextEncoder& encoder) { return encoder.second_prompt; });
+  if (!has_second && (fields.prompt_2.has_value() || fields.negative_prompt_2.has_value())) {
+    throw invalid("the model has one text encoder, and there is a prompt for a second",
+                  "leave --prompt-2 and --negative-2 away");
+  }
+  return picture;
+}
+
 // The pictures of the batch, with seeds seed, seed + 1, ...
-void set_batch(const RequestFields& fields, Request& request) {
+void set_batch(const RequestFields& fields, const Model& model, Request& request) {
   if (!fields.pictures.empty()) {
     request.batch = within<int64_t>("batch", static_cast<int64_t>(fields.pictures.size()), 1, kMaxBatch);
     for (const PictureFields& picture : fields.pictures) {
-      request.pictures.push_back(
-          {picture.prompt, picture.negative_prompt, picture.seed, picture.index, picture.batch});
+      request.pictures.push_back(picture_of(picture, model.description));
     }
     return;
   }
@@ -193,10 +234,73 @@ void set_batch(const RequestFields& fields, Request& request) {
   const uint64_t seed = fields.seed.has_value() ? *fields.seed : std::random_device{}();
   for (int64_t i = 0; i < request.batch; ++i) {
     request.pictures.push_back(
-        {fields.prompt, fields.negative_prompt, seed + static_cast<uint64_t>(i), i, request.batch});
+        picture_of({fields.prompt, fields.negative_prompt, seed + static_cast<uint64_t>(i), i, request.batch,
+                    fields.prompt_2, fields.negative_prompt_2},
+                   model.description));
   }
   if (fields.only_index.has_value()) {
     request.only_index = within<int64_t>("picture index", *fields.only_index, 0, request.batch - 1);
+  }
+}
+
+int64_t most_clip_skip(const ModelDescription& model) {
+  int64_t most = kMaxSteps;
+  for (const TextEncoder& encoder : model.text_encoders) most = std::min(most, encoder.most_skipped());
+  return most + 1;
+}
+
+std::optional<SizePair> checked_pair(std::string_view field, const std::optional<SizePair>& pair,
+                                     int64_t least) {
+  if (!pair.has_value()) return pair;
+  for (const int64_t value : *pair) within<int64_t>(field, value, least, kMaxEdgePx);
+  return pair;
+}
+
+std::optional<double> checked_score(std::string_view field, const std::optional<double>& score) {
+  constexpr double kMostScore = 100;
+  if (score.has_value()) within(field, *score, 0.0, kMostScore);
+  return score;
+}
+
+// What is stated and the model does not take is refused: it would change nothing.
+void set_size_conditioning(const RequestFields& fields, const ModelDescription& model, Request& request) {
+  request.sizes = {checked_pair("original size", fields.original_size, 1),
+                   checked_pair("crop", fields.crops_coords_top_left, 0),
+                   checked_pair("target size", fields.target_size, 1),
+                   checked_score("aesthetic score", fields.aesthetic_score)};
+  request.negative_sizes = {checked_pair("negative original size", fields.negative_original_size, 1),
+                            checked_pair("negative crop", fields.negative_crops_coords_top_left, 0),
+                            checked_pair("negative target size", fields.negative_target_size, 1),
+                            checked_score("negative aesthetic score", fields.negative_aesthetic_score)};
+  constexpr int64_t kSizesAlone = 6;
+  const bool takes_target = model.unet.added.numbers == kSizesAlone;
+  for (const SizeConditioning* sizes : {&request.sizes, &request.negative_sizes}) {
+    if (!model.unet.added.present() && (sizes->original_size || sizes->crop_top_left)) {
+      throw invalid("the model takes no sizes", "leave the original size and the crop away");
+    }
+    if (!takes_target && sizes->target_size) {
+      throw invalid("the model takes no target size", "leave the target size away");
+    }
+    if ((!model.unet.added.present() || takes_target) && sizes->aesthetic_score) {
+      throw invalid("the model takes no aesthetic score", "leave the aesthetic score away");
+    }
+  }
+}
+
+void set_part_of_schedule(const RequestFields& fields, Request& request) {
+  constexpr double kLeast = 1e-6;
+  for (const auto& [name, from, to] :
+       {std::tuple{"denoising_end", &fields.denoising_end, &request.denoising_end},
+        {"denoising_start", &fields.denoising_start, &request.denoising_start}}) {
+    if (from->has_value()) *to = within(name, **from, kLeast, 1 - kLeast);
+  }
+  if (!fields.denoising_start.has_value()) return;
+  if (fields.image == nullptr && fields.latents == nullptr) {
+    throw invalid("denoising_start goes on from something, and there is nothing",
+                  "give --latents, as a run with --denoising-end and --dump writes them, or --image");
+  }
+  if (fields.strength.has_value()) {
+    throw invalid("denoising_start and strength both say where to start", "give one of them");
   }
 }
 
@@ -210,22 +314,26 @@ Request validate_request(const RequestFields& fields, const Model& model, const 
   if (fields.image != nullptr) picture = decode_picture(*fields.image);
   set_size(fields, model, picture, request);
   request.steps = within<int64_t>("steps", fields.steps.value_or(model.recommended.steps), 1, kMaxSteps);
-  set_batch(fields, request);
+  set_batch(fields, model, request);
+  set_size_conditioning(fields, model.description, request);
   request.guidance_scale =
       within("guidance scale", fields.guidance_scale.value_or(model.recommended.guidance_scale), 0.0,
              kMaxGuidanceScale);
   request.clip_skip =
-      within<int64_t>("clip skip", fields.clip_skip.value_or(1), 1, model.description.text.layers);
+      within<int64_t>("clip skip", fields.clip_skip.value_or(1), 1, most_clip_skip(model.description));
   request.precision = chosen_precision(fields.precision.value_or("f32"), backend);
   request.auto_precision = fields.precision == "auto";
+  set_part_of_schedule(fields, request);
   set_pictures(fields, picture, request);
   set_sampler(fields, model, request);
   if (fields.latents != nullptr) {
     if (fields.image != nullptr)
       throw invalid("start latents and a start picture exclude each other", "give one of them");
     const int64_t factor = model.description.latent_factor;
-    request.latents = read_latents(*fields.latents, Shape{request.batch, model.description.latent_channels,
-                                                          request.height / factor, request.width / factor});
+    request.latents = read_latents(*fields.latents,
+                                   Shape{request.batch, model.description.latent_channels,
+                                         request.height / factor, request.width / factor},
+                                   fields.denoising_start.has_value());
   }
   set_budget(fields, request);
   set_output(fields, request);

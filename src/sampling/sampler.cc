@@ -32,6 +32,20 @@ int Sampler::first_call(double strength) const {
   return std::min((steps_ - kept_steps) * calls_per_step_, calls());
 }
 
+int Sampler::end_call_before(double share) const {
+  const double training = config_.num_train_timesteps;
+  const double cutoff = std::nearbyint(training - share * training);
+  const auto before = std::count_if(calls_.begin(), calls_.end(), [cutoff](const SamplerCall& call) {
+    return static_cast<double>(call.timestep) >= cutoff;
+  });
+  return static_cast<int>(before);
+}
+
+int Sampler::first_call_after(double share) const {
+  const int first = end_call_before(share);
+  return first - first % calls_per_step_;
+}
+
 void Sampler::add_noise(int call, std::span<const float> noise, std::span<float> latents) const {
   if (call == calls()) return;
   combine(latents, {{at(call).signal, latents}, {at(call).noise, noise}});

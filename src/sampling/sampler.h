@@ -64,6 +64,11 @@ class Sampler {
   // Where image to image of this strength (0..1) begins: diffusers' get_timesteps. calls() when so weak that
   // no call is left.
   int first_call(double strength) const;
+  // Where two models share a schedule, as SDXL's base and refiner do, one ends after this share of the
+  // training's timesteps and the other begins there: diffusers' denoising_end and denoising_start. The second
+  // begins with a whole step.
+  int end_call_before(double share) const;
+  int first_call_after(double share) const;
   // Turns clean latents into the ones that `call` expects, with unit normal `noise`. For inpainting also
   // with call == calls(), which leaves them clean.
   void add_noise(int call, std::span<const float> noise, std::span<float> latents) const;

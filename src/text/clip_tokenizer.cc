@@ -42,8 +42,9 @@ int32_t special_id(const BpeFiles& files, const std::string& token, std::string_
 
 }  // namespace
 
-ClipTokenizer ClipTokenizer::load(const FileTree& tree, const std::string& folder) {
+ClipTokenizer ClipTokenizer::load(const FileTree& tree, const std::string& folder, std::string_view padding) {
   BpeFiles files = read_bpe_files(tree, folder);
+  if (!padding.empty()) files.pad = padding;
   if (files.bos.empty()) files.bos = "<|startoftext|>";
   if (files.eos.empty()) files.eos = "<|endoftext|>";
   if (files.unknown.empty()) files.unknown = files.eos;

@@ -26,8 +26,9 @@ class BpeModel;
 class ClipTokenizer {
  public:
   // Reads vocab.json + merges.txt, or tokenizer.json, from `folder` of `tree` ("" is its root).
+  // `padding`: the token that pads in place of the files' own; empty: theirs.
   // Throws missing_file, bad_config (bpe_files.h; also for a special token that the vocabulary lacks).
-  static ClipTokenizer load(const FileTree& tree, const std::string& folder);
+  static ClipTokenizer load(const FileTree& tree, const std::string& folder, std::string_view padding = {});
 
   // Ids of the whole text, without beginning, end or padding, however many. Throws invalid_argument when it
   // is not UTF-8 or too long (unicode_text.h). A 75-token prompt takes about 50 µs.

@@ -96,11 +96,8 @@ PromptChunks make_prompt_chunks(const ClipTokenizer& tokenizer, const ParsedProm
   return chunks;
 }
 
-void equalize_chunk_counts(const ClipTokenizer& tokenizer, PromptChunks* positive, PromptChunks* negative) {
-  const size_t count = std::max(positive->ids.size(), negative->ids.size());
-  for (PromptChunks* chunks : {positive, negative}) {
-    while (chunks->ids.size() < count) ChunkBuilder(tokenizer, chunks).finish_chunk();
-  }
+void extend_chunks(const ClipTokenizer& tokenizer, size_t count, PromptChunks* chunks) {
+  while (chunks->ids.size() < count) ChunkBuilder(tokenizer, chunks).finish_chunk();
 }
 
 void apply_emphasis(std::span<float> states, std::span<const float> weights) {

@@ -8,6 +8,7 @@
 // them; or it is truncated to the first L - 2, as diffusers does.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -36,9 +37,9 @@ struct PromptChunks {
 PromptChunks make_prompt_chunks(const ClipTokenizer& tokenizer, const ParsedPrompt& prompt,
                                 LongPrompt long_prompt);
 
-// Appends chunks of an empty prompt to the shorter one until both have as many, so that the guidance batch
-// has one shape.
-void equalize_chunk_counts(const ClipTokenizer& tokenizer, PromptChunks* positive, PromptChunks* negative);
+// Appends chunks of an empty prompt until there are `count`: so the prompts of one batch, and what several
+// text encoders take of one, have one shape.
+void extend_chunks(const ClipTokenizer& tokenizer, size_t count, PromptChunks* chunks);
 
 // Weighs one chunk's text states in place: each row times its weight, then everything times what brings the
 // mean back to where it was (the web UI's "original" emphasis). Nothing is touched, to the bit, when every

@@ -124,7 +124,8 @@ TEST(PromptChunks, TheShorterPromptIsFilledWithEmptyChunks) {
   PromptChunks positive = chunks_of(repeated("cat ", 160));
   PromptChunks negative = chunks_of("dog");
   const PromptChunks positive_before = positive;
-  equalize_chunk_counts(tokenizer(), &negative, &positive);
+  extend_chunks(tokenizer(), positive.ids.size(), &positive);
+  extend_chunks(tokenizer(), positive.ids.size(), &negative);
   EXPECT_EQ(positive, positive_before);
   ASSERT_EQ(negative.ids.size(), 3U);
   EXPECT_EQ(negative.ids[1], chunks_of("").ids[0]);

@@ -28,6 +28,8 @@ struct NameMapping {
   bool as_matrix = false;
   // One row of all elements each: [1, 6, C] is [6 C], [C, 1, 1, 1] is [C]. Scales and tables of rows.
   bool as_vector = false;
+  // A matrix whose rows are diffusers' columns.
+  bool transposed = false;
 };
 
 using NameMappings = std::vector<NameMapping>;
@@ -45,7 +47,7 @@ NameMappings map_original_vae(StoredTensors tensors);
 NameMappings map_clip(StoredTensors tensors);
 
 // OpenCLIP's text encoder: transformer.resblocks.0.attn.in_proj_weight holds query, key and value.
-// `text_projection`, which is stored transposed and which SD2.x does not use, is left out.
+// `text_projection`, which SD2.x does not use, is stored transposed.
 NameMappings map_open_clip(StoredTensors tensors);
 
 // The tiny autoencoder as its author publishes it: Sequential positions, "1.weight" in a decoder file and

@@ -55,6 +55,8 @@ NameMappings map_open_clip(StoredTensors tensors) {
     const std::string_view name = tensors[i].name;
     if (name.starts_with(kLayers)) {
       if (const auto layer = split_number(name.substr(kLayers.size()))) map_layer(i, *layer, out);
+    } else if (name == "text_projection") {
+      out.push_back({.stored = i, .name = "text_projection.weight", .transposed = true});
     } else if (auto mapped = replace_prefix(name, kOpenClipOuter)) {
       out.push_back({.stored = i, .name = std::move(*mapped)});
     }

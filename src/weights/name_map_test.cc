@@ -147,6 +147,7 @@ TEST(NameMapTest, OpenClipSplitsTheJointProjection) {
       {"token_embedding.weight", "text_model.embeddings.token_embedding.weight"},
       {"positional_embedding", "text_model.embeddings.position_embedding.weight"},
       {"ln_final.bias", "text_model.final_layer_norm.bias"},
+      {"text_projection", "text_projection.weight"},
       {"transformer.resblocks.22.attn.in_proj_weight",
        "text_model.encoder.layers.22.self_attn.q_proj.weight|text_model.encoder.layers.22.self_attn.k_proj."
        "weight|"

@@ -24,6 +24,13 @@ constexpr std::array kLayouts = {
     Layout{"text_encoder", "clip", "cond_stage_model.transformer.", "text_model.embeddings.", map_clip},
     Layout{"text_encoder", "clip", "cond_stage_model.transformer.", "embeddings.", map_clip},
     Layout{"text_encoder", "open_clip", "cond_stage_model.model.", "token_embedding.", map_open_clip},
+    // SDXL; its refiner has the second encoder alone.
+    Layout{"text_encoder", "clip", "conditioner.embedders.0.transformer.", "text_model.embeddings.",
+           map_clip},
+    Layout{"text_encoder_2", "open_clip", "conditioner.embedders.1.model.", "token_embedding.",
+           map_open_clip},
+    Layout{"text_encoder_2", "open_clip", "conditioner.embedders.0.model.", "token_embedding.",
+           map_open_clip},
     Layout{"unet", "original", "", "input_blocks.0.0.", map_original_unet},
     Layout{"unet", "diffusers", "", "down_blocks.0.resnets.", map_diffusers},
     Layout{"vae", "original", "", "decoder.up.0.", map_original_vae},
@@ -75,7 +82,7 @@ FoundParts find_parts(const WeightFile& file) {
   if (layouts.empty()) layouts = matching_layouts(file, false);
   if (layouts.empty()) {
     throw Error(ErrorCode::kUnsupportedArchitecture, "has no model part that Snug knows",
-                "use a Stable Diffusion 1.x or 2.x checkpoint, or a diffusers folder")
+                "use a Stable Diffusion 1.x, 2.x or XL checkpoint, or a diffusers folder")
         .in_file(file.source->name());
   }
   FoundParts found;

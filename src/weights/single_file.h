@@ -20,7 +20,7 @@ struct FoundPart {
 };
 
 struct FoundParts {
-  std::map<std::string, FoundPart> parts;  // by diffusers' part name: "unet", "vae", "text_encoder"
+  std::map<std::string, FoundPart> parts;  // by diffusers' part name: "unet", "vae", "text_encoder", ...
   std::vector<std::string> unused;         // stored names that no part took: EMA copies, noise schedules, ...
 };
 

@@ -30,6 +30,22 @@ WeightEntry slice_of(WeightEntry entry, const StoredTensor& stored, const NameMa
   return entry;
 }
 
+// The entry of a matrix that the file has by its columns.
+WeightEntry transposed(WeightEntry entry, const StoredTensor& stored) {
+  if (entry.shape.rank() != 2) {
+    throw Error(ErrorCode::kShapeMismatch,
+                fmt::format("a matrix is expected, not a tensor of {}", entry.shape.text()))
+        .in_tensor(stored.name);
+  }
+  if (is_quantised(entry.dtype)) {
+    throw Error(ErrorCode::kUnsupported, "is quantised along the wrong axis", "use a file in F16 or BF16")
+        .in_tensor(stored.name);
+  }
+  entry.shape = Shape{entry.shape[1], entry.shape[0]};
+  entry.transposed = true;
+  return entry;
+}
+
 // The elements of rows of dimension 0.
 Interval elements_of(const Shape& shape, Interval rows) {
   const int64_t count = shape.rank() == 0 ? 1 : shape[0];
@@ -60,6 +76,7 @@ void WeightIndex::add(std::shared_ptr<const ByteSource> source, StoredTensors st
                          .bytes = tensor.bytes};
     try {
       if (mapping.slices > 1) entry = slice_of(entry, tensor, mapping);
+      if (mapping.transposed) entry = transposed(entry, tensor);
     } catch (Error& error) {
       error.in_file(file_name);
       throw;
@@ -114,6 +131,10 @@ int64_t WeightIndex::total_parameters() const {
 void WeightIndex::read(std::string_view tensor, std::span<std::byte> out) const {
   const WeightEntry& found = entry(tensor);
   SNUG_CHECK(out.size() == found.bytes, "room for the tensor's bytes");
+  if (found.transposed) {
+    read_columns(found, {0, found.shape[0]}, out);
+    return;
+  }
   files_[found.file]->read_at(found.offset, out);
 }
 
@@ -123,6 +144,12 @@ void WeightIndex::read_f32(std::string_view tensor, int64_t first_element, std::
   const auto count = static_cast<int64_t>(out.size());
   SNUG_CHECK(first_element >= 0 && count <= found.shape.elements() - first_element, "a range of the tensor");
   SNUG_CHECK(first_element % info.block_elements == 0 && count % info.block_elements == 0, "whole blocks");
+  if (found.transposed) {
+    const int64_t columns = found.shape[1];
+    SNUG_CHECK(first_element % columns == 0 && count % columns == 0, "whole rows");
+    read_rows_f32(tensor, {first_element / columns, (first_element + count) / columns}, out);
+    return;
+  }
 
   std::array<std::byte, 64 * 1024> piece;  // not cleared: read_at fills what is used
   const size_t piece_elements =
@@ -148,6 +175,10 @@ void WeightIndex::read_rows(std::string_view tensor, Interval rows, std::span<st
   const Interval elements = elements_of(found.shape, rows);
   const auto begin = static_cast<uint64_t>(bytes_of(found.dtype, elements.begin));
   SNUG_CHECK(static_cast<int64_t>(out.size()) == bytes_of(found.dtype, elements.size()), "room for the rows");
+  if (found.transposed) {
+    read_columns(found, rows, out);
+    return;
+  }
   files_[found.file]->read_at(found.offset + begin, out);
 }
 
@@ -155,6 +186,12 @@ void WeightIndex::read_rows_f32(std::string_view tensor, Interval rows, std::spa
   const WeightEntry& found = entry(tensor);
   const Interval elements = elements_of(found.shape, rows);
   SNUG_CHECK(static_cast<int64_t>(out.size()) == elements.size(), "room for the rows");
+  if (found.transposed) {
+    std::vector<std::byte> raw(static_cast<size_t>(bytes_of(found.dtype, elements.size())));
+    read_columns(found, rows, raw);
+    to_f32(found.dtype, raw.data(), out);
+    return;
+  }
   // Only a vector's rows can cut blocks, or a tensor's whose rows a file's author made shorter than those.
   const int64_t block = dtype_info(found.dtype).block_elements;
   const int64_t to_block = (block - elements.begin % block) % block;
@@ -164,6 +201,22 @@ void WeightIndex::read_rows_f32(std::string_view tensor, Interval rows, std::spa
   if (head > 0) read_part_of_block(found, elements.begin, out.first(head));
   if (whole > 0) read_f32(tensor, elements.begin + static_cast<int64_t>(head), middle);
   if (!tail.empty()) read_part_of_block(found, elements.end - static_cast<int64_t>(tail.size()), tail);
+}
+
+// Of each stored row its part, which becomes a column of `out`.
+void WeightIndex::read_columns(const WeightEntry& entry, Interval rows, std::span<std::byte> out) const {
+  const auto element = static_cast<size_t>(bytes_of(entry.dtype, 1));
+  const auto stored_row = static_cast<uint64_t>(bytes_of(entry.dtype, entry.shape[0]));
+  const auto count = static_cast<size_t>(rows.size()), columns = static_cast<size_t>(entry.shape[1]);
+  const uint64_t begin = entry.offset + static_cast<uint64_t>(bytes_of(entry.dtype, rows.begin));
+  std::vector<std::byte> piece(count * element);
+  for (size_t column = 0; column < columns; ++column) {
+    files_[entry.file]->read_at(begin + column * stored_row, piece);
+    for (size_t row = 0; row < count; ++row) {
+      std::copy_n(piece.begin() + static_cast<ptrdiff_t>(row * element), element,
+                  out.begin() + static_cast<ptrdiff_t>((row * columns + column) * element));
+    }
+  }
 }
 
 void WeightIndex::read_part_of_block(const WeightEntry& entry, int64_t first_element,

@@ -3,7 +3,8 @@
 //
 // Who uses it: models/ through WeightSource (names, types, shapes), the planner for sizes and places, the
 // loader and the weight streamer for bytes. Built by checkpoint.h; a tensor may be a slice of a stored one
-// (OpenCLIP's joint query, key and value) and its shape may differ from the stored one in trailing ones.
+// (OpenCLIP's joint query, key and value), its shape may differ from the stored one in trailing ones, and a
+// matrix may be stored by its columns (OpenCLIP's text projection).
 //
 // Threads: const methods are safe at once from several threads. Ownership: shares the open files.
 #pragma once
@@ -33,6 +34,8 @@ struct WeightEntry {
   Shape shape;
   uint64_t offset = 0;  // in that file
   uint64_t bytes = 0;   // as stored: quantised types stay quantised
+  // A matrix of which the file has the columns one after another; `shape` is that of the model.
+  bool transposed = false;
 };
 
 class WeightIndex final : public WeightSource {
@@ -41,7 +44,8 @@ class WeightIndex final : public WeightSource {
   explicit WeightIndex(std::string name) : name_(std::move(name)) {}
 
   // Adds the tensors of `source` that `mappings` name, `stored` being the list that was mapped. Throws
-  // duplicate when a name is there already, shape_mismatch when a stored tensor has no equal slices.
+  // duplicate when a name is there already, shape_mismatch when a stored tensor has no equal slices, or is
+  // no matrix and would have to be transposed; unsupported when that one is quantised.
   void add(std::shared_ptr<const ByteSource> source, StoredTensors stored, const NameMappings& mappings);
 
   const std::string& name() const override { return name_; }
@@ -72,6 +76,7 @@ class WeightIndex final : public WeightSource {
   void read_rows_f32(std::string_view tensor, Interval rows, std::span<float> out) const;
 
  private:
+  void read_columns(const WeightEntry& entry, Interval rows, std::span<std::byte> out) const;
   void read_part_of_block(const WeightEntry& entry, int64_t first_element, std::span<float> out) const;
 
   std::string name_;

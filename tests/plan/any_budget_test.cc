@@ -48,7 +48,7 @@ class Bench {
   Made make(const PlannedRun& run) const {
     const Cancellation never;
     const auto executor = load_weights(run, *model_, never);
-    const HostTensor conditioning = encode_text(run, request_, *model_, *executor);
+    const Conditioning conditioning = encode_text(run, request_, *model_, *executor);
     BatchNoise noise = noise_of(request_);
     const HostTensor latents = denoise(run, request_, *model_, conditioning, noise, *executor, {});
     const HostTensor images = decode_latents(run, request_, *model_, latents, *executor);
@@ -115,6 +115,14 @@ TEST(AnyBudget, SpillingMakesTheSamePicture) {
 TEST(AnyBudget, RealArchitecturesMakeTheSamePicture) {
   RequestFields fields = landscape();
   fields.model = testing::fixtures_dir() + "/sd15-tiny/model";
+  fields.width = 128;
+  fields.height = 128;
+  expect_same_picture_for_every_budget(fields, 0);
+}
+
+TEST(AnyBudget, TwoTextEncodersMakeTheSamePicture) {
+  RequestFields fields = landscape();
+  fields.model = testing::fixtures_dir() + "/sdxl-tiny";
   fields.width = 128;
   fields.height = 128;
   expect_same_picture_for_every_budget(fields, 0);

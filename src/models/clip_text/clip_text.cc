@@ -39,7 +39,8 @@ WeightScope clip_text_scope(const WeightScope& w) {
 
 void build_clip_text(GraphBuilder& b, const ClipTextConfig& c, const WeightScope& weights,
                      const ClipTextRequest& request) {
-  if (request.skipped_layers < 0 || request.skipped_layers >= c.layers) {
+  const int64_t skipped = request.skipped_layers + (request.states == ClipStates::kPenultimate ? 1 : 0);
+  if (request.skipped_layers < 0 || skipped >= c.layers) {
     throw Error(
         ErrorCode::kInvalidArgument,
         fmt::format("cannot skip {} of the text encoder's {} layers", request.skipped_layers, c.layers),
@@ -51,11 +52,17 @@ void build_clip_text(GraphBuilder& b, const ClipTextConfig& c, const WeightScope
   ValueId x = b.embedding(ids, embeddings.sub("token_embedding"), c.vocabulary, c.hidden_size);
   x = b.add(x, b.weight(embeddings.sub("position_embedding"), "weight", {c.positions, c.hidden_size}));
   x = b.name(x, embeddings);
-  for (int64_t i = 0; i < c.layers - request.skipped_layers; ++i) {
-    x = encoder_layer(b, x, w.sub("encoder.layers", i), c);
-  }
-  x = b.layer_norm(x, w.sub("final_layer_norm"), {.epsilon = c.epsilon});
-  b.output(x, "conditioning");
+  const auto layers = [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) x = encoder_layer(b, x, w.sub("encoder.layers", i), c);
+  };
+  const auto normed = [&] { return b.layer_norm(x, w.sub("final_layer_norm"), {.epsilon = c.epsilon}); };
+  layers(0, c.layers - skipped);
+  const ValueId states = request.states == ClipStates::kPenultimate ? x : normed();
+  b.output(states, "conditioning");
+  if (!request.pooled) return;
+  layers(c.layers - skipped, c.layers);
+  const LinearOptions projection{.out_channels = c.projection, .bias = false};
+  b.output(b.linear(normed(), weights.sub("text_projection"), projection), "projected");
 }
 
 }  // namespace snug

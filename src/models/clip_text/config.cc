@@ -19,7 +19,8 @@ Activation parse_activation(const ConfigReader& reader) {
 
 ClipTextConfig parse_clip_text_config(const ConfigText& text) {
   const ConfigReader reader(text);
-  reader.require_only("architectures", {R"(["CLIPTextModel"])"});
+  constexpr std::string_view kWithProjection = R"(["CLIPTextModelWithProjection"])";
+  reader.require_only("architectures", {R"(["CLIPTextModel"])", kWithProjection});
   reader.require_only("model_type", {R"("clip_text_model")"});
   ClipTextConfig config;
   config.vocabulary = reader.integer("vocab_size", {1, 1 << 24});
@@ -30,6 +31,10 @@ ClipTextConfig parse_clip_text_config(const ConfigText& text) {
   config.positions = reader.integer("max_position_embeddings", {3, 4096}, 77);
   config.activation = parse_activation(reader);
   config.epsilon = static_cast<float>(reader.number("layer_norm_eps", {1e-12, 1}, 1e-5));
+  // Both classes state the width of a projection; the plain one has none.
+  if (reader.is("architectures", kWithProjection)) {
+    config.projection = reader.integer("projection_dim", kChannelRange, config.hidden_size);
+  }
   if (config.hidden_size % config.heads != 0) {
     reader.fail("num_attention_heads",
                 fmt::format("{} does not divide {}", config.heads, config.hidden_size));
@@ -59,9 +64,10 @@ ClipTextConfig infer_clip_text_config(const WeightScope& weights) {
   config.intermediate_size = wide[0];
   config.layers = 0;
   while (w.has(fmt::format("encoder.layers.{}.mlp.fc1.weight", config.layers))) ++config.layers;
-  if (config.hidden_size == kOpenClipWidth) {
-    config.activation = Activation::kGelu;
-    if (config.layers == 24) config.layers = 23;
+  if (config.hidden_size >= kOpenClipWidth) config.activation = Activation::kGelu;
+  if (config.hidden_size == kOpenClipWidth && config.layers == 24) config.layers = 23;
+  if (weights.has("text_projection.weight")) {
+    config.projection = weights.require("text_projection.weight").shape[0];
   }
   return config;
 }

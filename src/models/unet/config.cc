@@ -24,11 +24,11 @@ void refuse_what_is_not_implemented(const ConfigReader& reader) {
                                      "mid_block_only_cross_attention", "class_embeddings_concat"}) {
     reader.require_only(key, {"false"});
   }
+  reader.require_only("addition_embed_type", {R"("text_time")"});
   for (const std::string_view key :
-       {"addition_embed_type", "class_embed_type", "num_class_embeds", "encoder_hid_dim",
-        "encoder_hid_dim_type", "time_cond_proj_dim", "time_embedding_dim", "time_embedding_act_fn",
-        "timestep_post_act", "cross_attention_norm", "num_attention_heads",
-        "reverse_transformer_layers_per_block"}) {
+       {"class_embed_type", "num_class_embeds", "encoder_hid_dim", "encoder_hid_dim_type",
+        "time_cond_proj_dim", "time_embedding_dim", "time_embedding_act_fn", "timestep_post_act",
+        "cross_attention_norm", "num_attention_heads", "reverse_transformer_layers_per_block"}) {
     reader.require_only(key, {});
   }
 }
@@ -65,6 +65,14 @@ std::vector<UnetLevel> parse_levels(const ConfigReader& reader) {
   return levels;
 }
 
+AddedEmbedding parse_added(const ConfigReader& reader) {
+  AddedEmbedding added;
+  if (!reader.has("addition_embed_type")) return added;
+  added.channels = reader.integer("projection_class_embeddings_input_dim", kChannelRange);
+  added.number_channels = reader.integer("addition_time_embed_dim", {4, kChannelRange.most});
+  return added;
+}
+
 }  // namespace
 
 UnetConfig parse_unet_config(const ConfigText& text) {
@@ -81,6 +89,7 @@ UnetConfig parse_unet_config(const ConfigText& text) {
   config.pad_end_only = reader.integer("downsample_padding", {0, 1}, 1) == 0;
   config.cosines_first = reader.boolean("flip_sin_to_cos", true);
   config.frequency_shift = static_cast<float>(reader.number("freq_shift", {0, 1}, 0));
+  config.added = parse_added(reader);
   config.sample_size = reader.integer("sample_size", {1, 8192}, 0);
   const std::string fault = unet_config_fault(config);
   if (!fault.empty()) {
@@ -101,7 +110,10 @@ std::string unet_config_fault(const UnetConfig& config) {
                          level.channels);
     }
   }
-  // The sinusoids of the timestep come in pairs.
+  // Sinusoids come in pairs.
+  if (config.added.number_channels % 2 != 0) {
+    return fmt::format("addition_time_embed_dim: {} is odd", config.added.number_channels);
+  }
   if (config.levels.front().channels % 2 != 0 || config.levels.front().channels < 4) {
     return fmt::format("block_out_channels: the first, {}, is not even and at least 4",
                        config.levels.front().channels);

@@ -15,7 +15,6 @@ struct Relative {
   std::string_view what;
 };
 constexpr std::array kRelatives = {
-    Relative{"add_embedding.linear_1.weight", "added embeddings, as in SDXL"},
     Relative{"class_embedding.linear_1.weight", "class embeddings"},
     Relative{"class_embedding.weight", "class embeddings"},
     Relative{"time_embedding.cond_proj.weight", "a guidance embedding, as in distilled LCM models"},
@@ -58,6 +57,12 @@ UnetLevel infer_level(const WeightScope& down, const WeightScope& up) {
   return level;
 }
 
+AddedEmbedding infer_added(const WeightScope& w) {
+  constexpr int64_t kNumberChannels = 256;  // of SDXL and its refiner
+  if (!w.has("add_embedding.linear_1.weight")) return {};
+  return {.channels = extent(w, "add_embedding.linear_1.weight", 2, 1), .number_channels = kNumberChannels};
+}
+
 }  // namespace
 
 UnetConfig infer_unet_config(const WeightScope& w) {
@@ -75,6 +80,7 @@ UnetConfig infer_unet_config(const WeightScope& w) {
   const WeightScope mid = w.sub("mid_block.attentions.0");
   config.cross_attention_dim = extent(mid, "transformer_blocks.0.attn2.to_k.weight", 2, 1);
   config.linear_projection = mid.require("proj_in.weight").shape.rank() == 2;
+  config.added = infer_added(w);
   UnetLevel& inner = config.levels.back();
   inner.transformer_layers = count(mid, "transformer_blocks", "norm1.weight", kLayerRange.most);
   constexpr int64_t kHeadsOfFirstGeneration = 8;

@@ -64,14 +64,38 @@ ValueId up_block(const Context& c, ValueId x, const WeightScope& w, const UnetLe
   return x;
 }
 
-// Sinusoids of the timestep through two layers, as every block takes them: activated.
-ValueId time_embedding(GraphBuilder& b, const UnetConfig& config, ValueId timestep, const WeightScope& w) {
+// Two layers, four times as wide as the first level.
+ValueId embedding_layers(GraphBuilder& b, const UnetConfig& config, ValueId x, const WeightScope& w) {
   constexpr int64_t kWidening = 4;
+  const LinearOptions wide{.out_channels = kWidening * config.levels.front().channels};
+  x = b.activation(b.linear(x, w.sub("linear_1"), wide), Activation::kSilu);
+  return b.name(b.linear(x, w.sub("linear_2"), wide), w);
+}
+
+// What depends on prompt and sizes, and not on the timestep: [N, 4 C].
+ValueId added_embedding(GraphBuilder& b, const UnetConfig& config, int64_t batch, const WeightScope& w) {
+  const AddedEmbedding& added = config.added;
+  const ValueId text =
+      b.input("text_embeds", DType::kF32, {batch, added.text_channels()}, Variability::kRequest);
+  const ValueId numbers = b.input("time_ids", DType::kF32, {batch * added.numbers}, Variability::kRequest);
+  const ValueId waves =
+      b.timestep_embedding(numbers, {added.number_channels, config.cosines_first, config.frequency_shift});
+  const ValueId parts[] = {text, b.reshape(waves, {batch, added.numbers * added.number_channels})};
+  return embedding_layers(b, config, b.concat(parts, 1), w);
+}
+
+// The embedding of the timestep, and of what is added to it, as every block takes it: activated.
+ValueId block_embedding(GraphBuilder& b, const UnetConfig& config, const UnetRequest& r, const WeightScope& w,
+                        ValueId timestep) {
   const int64_t channels = config.levels.front().channels;
-  const LinearOptions wide{.out_channels = kWidening * channels};
   ValueId time = b.timestep_embedding(timestep, {channels, config.cosines_first, config.frequency_shift});
-  time = b.activation(b.linear(time, w.sub("linear_1"), wide), Activation::kSilu);
-  time = b.name(b.linear(time, w.sub("linear_2"), wide), w);
+  time = embedding_layers(b, config, time, w.sub("time_embedding"));
+  if (config.added.present()) {
+    const ValueId added = added_embedding(b, config, r.batch, w.sub("add_embedding"));
+    // One for all pictures repeats.
+    if (r.timesteps == 1) time = b.reshape(time, {b.shape(time)[1]});
+    time = b.add(added, time);
+  }
   return b.activation(time, Activation::kSilu);
 }
 
@@ -79,13 +103,14 @@ ValueId time_embedding(GraphBuilder& b, const UnetConfig& config, ValueId timest
 
 void build_unet(GraphBuilder& b, const UnetConfig& config, const WeightScope& w, const UnetRequest& r) {
   SNUG_CHECK(r.timesteps == 1 || r.timesteps == r.batch, "one timestep for all, or one for each");
+  SNUG_CHECK(!config.added.present() || config.added.numbers > 0, "how many numbers are added is known");
   const ValueId latents = b.input("latents", DType::kF32, {r.batch, config.in_channels, r.height, r.width},
                                   Variability::kLatents);
   const ValueId timestep = b.input("timestep", DType::kF32, {r.timesteps}, Variability::kTimestep);
   const ValueId conditioning =
       b.input("conditioning", DType::kF32, {r.batch, r.context_length, config.cross_attention_dim},
               Variability::kRequest);
-  const Context c{b, config, time_embedding(b, config, timestep, w.sub("time_embedding")), conditioning};
+  const Context c{b, config, block_embedding(b, config, r, w, timestep), conditioning};
 
   ValueId x = b.conv2d(latents, w.sub("conv_in"), {.out_channels = config.levels.front().channels});
   std::vector<ValueId> skips = {x};

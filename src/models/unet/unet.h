@@ -1,5 +1,5 @@
-// The denoising UNet of Stable Diffusion 1.x and 2.x (Rombach et al., 2022; Ronneberger et al., 2015), as a
-// graph for one exact request. Weight names as in diffusers' UNet2DConditionModel.
+// The denoising UNet of Stable Diffusion 1.x, 2.x and XL (Rombach et al., 2022; Ronneberger et al., 2015;
+// Podell et al., 2023), as a graph for one exact request. Weight names as in diffusers' UNet2DConditionModel.
 #pragma once
 
 #include "graph/builder.h"
@@ -16,8 +16,9 @@ struct UnetRequest {
 };
 
 // latents [N,C,h,w], timestep [1 or N] (F32, may be fractional), conditioning [N,L,D] → model_output
-// [N,out_channels,h,w]: what the training target was (noise or v) is the sampler's to know. Throws
-// missing_tensor, shape_mismatch.
+// [N,out_channels,h,w]: what the training target was (noise or v) is the sampler's to know. With an added
+// embedding also text_embeds [N,P], the prompts' vectors, and time_ids [N·numbers], for each picture the
+// numbers that the embedding has. Throws missing_tensor, shape_mismatch.
 void build_unet(GraphBuilder& b, const UnetConfig& config, const WeightScope& w, const UnetRequest& request);
 
 }  // namespace snug

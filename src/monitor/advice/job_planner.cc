@@ -43,7 +43,7 @@ void add_phase(RunCost& cost, const Plan& plan, const Phase& phase, const PhaseF
   const PhaseBytes bytes = bytes_read(plan, phase);
   const double again = bytes.all == 0 ? 0 : static_cast<double>(bytes.again) / static_cast<double>(bytes.all);
   const double waiting = first_waiting * again + (runs - 1) * later_waiting;
-  if (phase.name == phase::kEncodeText) {
+  if (is_text_phase(phase.name)) {
     // Skipped, with its waiting, where the prompt's conditioning is cached.
     cost.encode_seconds += (figures.kernel_seconds * runs + waiting) / std::max(1, phase.calls);
   } else {
@@ -54,9 +54,10 @@ void add_phase(RunCost& cost, const Plan& plan, const Phase& phase, const PhaseF
 }
 
 int64_t conditioning_bytes(const FittedRun& fitted, const Model& model) {
+  const ModelDescription& description = model.description;
   const int64_t rows = fitted.request.guided() ? 2 : 1;
-  return rows * fitted.run.chunks() * model.description.text.positions * model.description.text.hidden_size *
-         static_cast<int64_t>(sizeof(float));
+  const int64_t states = fitted.run.chunks() * description.text_positions() * description.text_channels();
+  return rows * (states + description.pooled_channels()) * static_cast<int64_t>(sizeof(float));
 }
 
 ServiceOptions options_of(const Configuration& configuration, const MakeServiceOptions& make_options,

@@ -80,7 +80,7 @@ PastJob past_job(RunRecord record, const std::map<std::string, JobRow>& rows,
     job.fields = fields_of(row->second);
     job.is_whole = true;
     job.content = row->second.address;
-    job.prompt = job.fields.prompt + '\n' + job.fields.negative_prompt;
+    job.prompt = job.fields.prompt + '\n' + job.fields.negative_prompt.value_or("");
   } else {
     job.fields = fields_of(record);
     job.content = job.prompt = record.id;

@@ -68,7 +68,7 @@ inline std::shared_ptr<const Model> model_on_disk(double bytes_per_second) {
                                              std::move(checkpoint),
                                              std::nullopt,
                                              std::move(description),
-                                             std::move(tokenizer),
+                                             {std::move(tokenizer)},
                                              {}});
 }
 

@@ -174,7 +174,9 @@ Submission a1111_submission(const json& body, bool with_picture, const HttpReque
   submission.previews = true;  // clients poll for them without having asked
   RequestFields& out = submission.fields;
   out.prompt = fields.text("prompt").value_or("");
-  out.negative_prompt = fields.text("negative_prompt").value_or("");
+  // A1111 takes an empty one for none: its clients send one always.
+  if (const auto negative = fields.text("negative_prompt"); negative.has_value() && !negative->empty())
+    out.negative_prompt = *negative;
   out.width = fields.integer("width", kLeastEdge, kMostEdge);
   out.height = fields.integer("height", kLeastEdge, kMostEdge);
   out.steps = fields.integer("steps", 1, kMostSteps);
