@@ -6,8 +6,8 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
+#include "base/base64.h"
 #include "base/error.h"
-#include "server/base64.h"
 #include "server/http_error.h"
 
 namespace snug {

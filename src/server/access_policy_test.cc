@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/base64.h"
 #include "base/error.h"
-#include "server/base64.h"
 #include "server/test_server.h"
 
 namespace snug {

@@ -10,8 +10,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/base64.h"
 #include "media/encode_picture.h"
-#include "server/base64.h"
 #include "server/test_server.h"
 
 namespace snug::testing {

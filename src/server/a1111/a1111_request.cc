@@ -7,11 +7,11 @@
 
 #include <fmt/format.h>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "media/decode_picture.h"
 #include "media/encode_picture.h"
 #include "sampling/sampler_list.h"
-#include "server/base64.h"
 #include "server/http_error.h"
 #include "server/native/submission_json.h"
 #include "server/sampler_names.h"

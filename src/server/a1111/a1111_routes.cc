@@ -9,11 +9,11 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/base64.h"
 #include "base/byte_source.h"
 #include "base/error.h"
 #include "media/metadata.h"
 #include "server/a1111/a1111_request.h"
-#include "server/base64.h"
 #include "server/http_error.h"
 #include "server/job_answer.h"
 #include "server/json_body.h"

@@ -4,8 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/base64.h"
 #include "base/error.h"
-#include "server/base64.h"
 #include "server/error_form.h"
 #include "server/http_error.h"
 #include "server/json_body.h"

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "server/base64.h"
+#include "base/base64.h"
 #include "server/test_server.h"
 
 namespace snug {

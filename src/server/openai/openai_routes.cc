@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "server/base64.h"
+#include "base/base64.h"
 #include "server/http_error.h"
 #include "server/job_answer.h"
 #include "server/json_body.h"
