@@ -1,49 +1,24 @@
 #include "text/bpe_files.h"
 
 #include <limits>
-#include <optional>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "base/units.h"
+#include "text/tokenizer_json.h"
 
 namespace snug {
 namespace {
 
 using nlohmann::json;
 
-constexpr uint64_t kMaxFileBytes = 64 * kMiB;
-constexpr int kMaxJsonDepth = 32;
-constexpr std::string_view kDownloadAgain = "take the tokenizer's files from the model's publisher again";
-
-[[noreturn]] void fail(std::string problem) {
-  throw Error(ErrorCode::kBadConfig, std::move(problem), std::string(kDownloadAgain));
-}
-
-std::string in_folder(const std::string& folder, std::string_view file) {
-  return folder.empty() ? std::string(file) : fmt::format("{}/{}", folder, file);
-}
-
-// Runs `read` on the file's text; an Error from it names the file.
-template <typename Read>
-void read_file(const FileTree& tree, const std::string& path, const Read& read) {
-  const auto source = tree.open(path);
-  try {
-    read(read_text(*source, kMaxFileBytes));
-  } catch (Error& error) {
-    error.in_file(source->name());
-    throw;
-  }
-}
-
 void add_symbol(Vocabulary* ids, std::string symbol, int64_t id) {
   if (id < 0 || id > std::numeric_limits<int32_t>::max()) {
-    fail(fmt::format("token '{}' has the id {}, which is no index", symbol, id));
+    refuse_tokenizer(fmt::format("token '{}' has the id {}, which is no index", symbol, id));
   }
   const auto [entry, added] = ids->emplace(std::move(symbol), static_cast<int32_t>(id));
-  if (!added) fail(fmt::format("token '{}' appears twice", entry->first));
+  if (!added) refuse_tokenizer(fmt::format("token '{}' appears twice", entry->first));
 }
 
 // vocab.json is one flat object of a megabyte; reading it event by event takes a third of the time of
@@ -75,7 +50,7 @@ class VocabularyReader : public nlohmann::json_sax<json> {
   bool start_array(std::size_t) override { wrong_value(); }
   bool end_array() override { wrong_value(); }
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) override {
-    fail(fmt::format("is not JSON at byte {}", position));
+    refuse_tokenizer(fmt::format("is not JSON at byte {}", position));
   }
 
  private:
@@ -84,7 +59,7 @@ class VocabularyReader : public nlohmann::json_sax<json> {
     add_symbol(ids_, std::move(symbol_), id);
     return true;
   }
-  [[noreturn]] void wrong_value() const { fail("must be one object of token to id"); }
+  [[noreturn]] void wrong_value() const { refuse_tokenizer("must be one object of token to id"); }
 
   Vocabulary* ids_;
   std::string symbol_;
@@ -103,7 +78,7 @@ void add_merge(std::string_view line, size_t number, std::string_view what, BpeF
   const size_t space = line.find(' ');
   const bool pair = space != std::string_view::npos && space > 0 && space + 1 < line.size() &&
                     line.find(' ', space + 1) == std::string_view::npos;
-  if (!pair) fail(fmt::format("{} {} is not two symbols with a space between", what, number));
+  if (!pair) refuse_tokenizer(fmt::format("{} {} is not two symbols with a space between", what, number));
   files->merges.emplace_back(line.substr(0, space), line.substr(space + 1));
 }
 
@@ -118,26 +93,6 @@ void read_merges(std::string_view text, BpeFiles* files) {
     if (line.empty() || line.starts_with("#version")) continue;
     add_merge(line, number, "line", files);
   }
-}
-
-json parse_object(const std::string& text) {
-  const auto limit_depth = [](int depth, json::parse_event_t, json&) {
-    if (depth > kMaxJsonDepth) fail(fmt::format("nests deeper than {} levels", kMaxJsonDepth));
-    return true;
-  };
-  json value = json::parse(text, limit_depth, /*allow_exceptions=*/false);
-  if (!value.is_object()) fail("is not a JSON object");
-  return value;
-}
-
-// A special token is written as its text or as an object with its text under "content".
-void read_special(const json& config, const char* key, std::string* token) {
-  const auto entry = config.find(key);
-  if (entry == config.end() || entry->is_null() || !token->empty()) return;
-  const json* content = &*entry;
-  if (entry->is_object() && entry->contains("content")) content = &entry->at("content");
-  if (!content->is_string()) fail(fmt::format("{} must be a text", key));
-  *token = content->get<std::string>();
 }
 
 void read_special_tokens(const json& config, BpeFiles* files) {
@@ -164,26 +119,27 @@ void read_json_merges(const json& merges, BpeFiles* files) {
     } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
       files->merges.emplace_back(merge[0].get<std::string>(), merge[1].get<std::string>());
     } else {
-      fail(fmt::format("merge {} is not two symbols", number));
+      refuse_tokenizer(fmt::format("merge {} is not two symbols", number));
     }
   }
 }
 
 void read_tokenizer_json(const json& file, BpeFiles* files) {
   const auto model = file.find("model");
-  if (model == file.end() || !model->is_object()) fail("has no model");
+  if (model == file.end() || !model->is_object()) refuse_tokenizer("has no model");
   if (model->contains("type") && model->at("type") != "BPE")
-    fail("holds a tokenizer that is not byte-pair (BPE)");
+    refuse_tokenizer("holds a tokenizer that is not byte-pair (BPE)");
   if (!model->contains("end_of_word_suffix") || model->at("end_of_word_suffix") != "</w>") {
-    fail("holds a byte-pair tokenizer that is not CLIP's (its words do not end in </w>)");
+    refuse_tokenizer("holds a byte-pair tokenizer that is not CLIP's (its words do not end in </w>)");
   }
   const auto vocabulary = model->find("vocab");
   const auto merges = model->find("merges");
-  if (vocabulary == model->end() || !vocabulary->is_object()) fail("has no vocab");
-  if (merges == model->end() || !merges->is_array()) fail("has no merges");
+  if (vocabulary == model->end() || !vocabulary->is_object()) refuse_tokenizer("has no vocab");
+  if (merges == model->end() || !merges->is_array()) refuse_tokenizer("has no merges");
   files->ids.reserve(vocabulary->size());
   for (const auto& [symbol, id] : vocabulary->items()) {
-    if (!id.is_number_integer()) fail(fmt::format("token '{}' has an id that is no integer", symbol));
+    if (!id.is_number_integer())
+      refuse_tokenizer(fmt::format("token '{}' has an id that is no integer", symbol));
     add_symbol(&files->ids, symbol, id.get<int64_t>());
   }
   read_json_merges(*merges, files);
@@ -204,15 +160,17 @@ BpeFiles read_bpe_files(const FileTree& tree, const std::string& folder) {
   for (const char* name : {"special_tokens_map.json", "tokenizer_config.json"}) {
     const std::string path = in_folder(folder, name);
     if (!tree.has(path)) continue;
-    read_file(tree, path, [&](const std::string& text) { read_config(parse_object(text), &files); });
+    read_tokenizer_file(tree, path,
+                        [&](const std::string& text) { read_config(parse_tokenizer_json(text), &files); });
   }
   if (tree.has(vocabulary) && tree.has(merges)) {
-    read_file(tree, vocabulary, [&](const std::string& text) { read_vocabulary(text, &files); });
-    read_file(tree, merges, [&](const std::string& text) { read_merges(text, &files); });
+    read_tokenizer_file(tree, vocabulary, [&](const std::string& text) { read_vocabulary(text, &files); });
+    read_tokenizer_file(tree, merges, [&](const std::string& text) { read_merges(text, &files); });
     files.source = tree.open(merges)->name();
   } else if (tree.has(single)) {
-    read_file(tree, single,
-              [&](const std::string& text) { read_tokenizer_json(parse_object(text), &files); });
+    read_tokenizer_file(tree, single, [&](const std::string& text) {
+      read_tokenizer_json(parse_tokenizer_json(text), &files);
+    });
     files.source = tree.open(single)->name();
   } else {
     throw Error(ErrorCode::kMissingFile,

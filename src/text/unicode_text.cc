@@ -70,6 +70,20 @@ void append_lower(int32_t code_point, std::string* out) {
   out->append(reinterpret_cast<const char*>(bytes), static_cast<size_t>(length));
 }
 
+// npos when there is none.
+size_t first_wrong_byte(std::string_view text) {
+  size_t position = 0;
+  while (position < text.size()) {
+    const std::string_view rest = text.substr(position);
+    utf8proc_int32_t code_point = 0;
+    const utf8proc_ssize_t length =
+        utf8proc_iterate(utf8_bytes(rest), static_cast<utf8proc_ssize_t>(rest.size()), &code_point);
+    if (length <= 0) return position;
+    position += static_cast<size_t>(length);
+  }
+  return std::string_view::npos;
+}
+
 }  // namespace
 
 void require_prompt(std::string_view prompt) {
@@ -78,21 +92,15 @@ void require_prompt(std::string_view prompt) {
                 fmt::format("the prompt is {} bytes long, the most is {}", prompt.size(), kMaxPromptBytes),
                 "shorten it");
   }
-  size_t position = 0;
-  while (position < prompt.size()) {
-    const std::string_view rest = prompt.substr(position);
-    utf8proc_int32_t code_point = 0;
-    const utf8proc_ssize_t length =
-        utf8proc_iterate(utf8_bytes(rest), static_cast<utf8proc_ssize_t>(rest.size()), &code_point);
-    if (length <= 0) {
-      throw Error(ErrorCode::kInvalidArgument,
-                  fmt::format("the prompt is not UTF-8: byte {} (0x{:02X}) starts no character", position,
-                              static_cast<unsigned char>(prompt[position])),
-                  "send the prompt as UTF-8");
-    }
-    position += static_cast<size_t>(length);
+  if (const auto wrong = first_wrong_byte(prompt); wrong != std::string_view::npos) {
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("the prompt is not UTF-8: byte {} (0x{:02X}) starts no character", wrong,
+                            static_cast<unsigned char>(prompt[wrong])),
+                "send the prompt as UTF-8");
   }
 }
+
+bool is_utf8(std::string_view text) { return first_wrong_byte(text) == std::string_view::npos; }
 
 int32_t next_code_point(std::string_view text, size_t* position) {
   const std::string_view rest = text.substr(*position);

@@ -19,6 +19,9 @@ inline constexpr size_t kMaxPromptBytes = 32 * 1024;
 // kMaxPromptBytes bytes. Surrogates and overlong forms are wrong; a zero byte is not.
 void require_prompt(std::string_view prompt);
 
+// Surrogates and overlong forms are wrong; a zero byte is not. An empty text is UTF-8.
+bool is_utf8(std::string_view text);
+
 // The code point that starts at byte `position` of valid UTF-8, which is moved behind it.
 int32_t next_code_point(std::string_view text, size_t* position);
 
