@@ -100,6 +100,17 @@ ValueId GraphBuilder::gated_linear(ValueId x, const WeightScope& w, const Linear
               {x, matrix.first, bias.first, kNoValue, matrix.second, bias.second}, w.prefix());
 }
 
+ValueId GraphBuilder::gated_linear(ValueId x, const WeightScope& w, const WeightScope& gate,
+                                   const LinearOptions& o, Activation activation) {
+  const Shape matrix_shape{o.out_channels, shape(x)[-1]}, bias_shape{o.out_channels};
+  const ValueId matrix = weight(w, "weight", matrix_shape);
+  const ValueId bias = o.bias ? weight(w, "bias", bias_shape) : kNoValue;
+  const ValueId gate_matrix = weight(gate, "weight", matrix_shape);
+  const ValueId gate_bias = o.bias ? weight(gate, "bias", bias_shape) : kNoValue;
+  return node(Op::kLinear, LinearAttrs{activation, true}, {x, matrix, bias, kNoValue, gate_matrix, gate_bias},
+              w.prefix());
+}
+
 ValueId GraphBuilder::group_norm(ValueId x, const WeightScope& w, const NormOptions& o) {
   const Shape channels{shape(x)[1]};
   const ValueId gamma = weight(w, "weight", channels);

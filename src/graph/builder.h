@@ -75,6 +75,9 @@ class GraphBuilder {
   // x weightᵀ + bias times an activation of the gate, which is another such product. Both stand in one tensor
   // (and one bias) of 2 * out_channels rows: the gate's behind the others.
   ValueId gated_linear(ValueId x, const WeightScope& w, const LinearOptions& options, Activation activation);
+  // The same from two tensors, each of out_channels rows.
+  ValueId gated_linear(ValueId x, const WeightScope& w, const WeightScope& gate, const LinearOptions& options,
+                       Activation activation);
   ValueId group_norm(ValueId x, const WeightScope& w, const NormOptions& options);
   ValueId layer_norm(ValueId x, const WeightScope& w, const NormOptions& options);
   // Over the channels: the last axis, of pictures and clips axis 1.

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "models/autoencoder_tiny/config.h"
 #include "models/clip_text/config.h"
+#include "models/umt5/config.h"
 #include "models/unet/config.h"
 #include "models/unet/unet.h"
 #include "tests/manifest_weights.h"
@@ -17,11 +18,12 @@ namespace {
 
 using nlohmann::json;
 
-enum class Part { kText, kUnet, kVae, kTiny };
+enum class Part { kText, kUmt5, kUnet, kVae, kTiny };
 
 json good_config(Part part) {
   switch (part) {
     case Part::kText: return json::parse(testing::manifest_config("sd15.text_encoder"));
+    case Part::kUmt5: return json::parse(testing::manifest_config("umt5_xxl.text_encoder"));
     case Part::kUnet: return json::parse(testing::manifest_config("sd15.unet"));
     case Part::kVae: return json::parse(testing::manifest_config("sd15.vae"));
     case Part::kTiny: break;
@@ -37,6 +39,7 @@ std::string outcome(Part part, const std::string& text) {
   try {
     switch (part) {
       case Part::kText: parse_clip_text_config(config); break;
+      case Part::kUmt5: parse_umt5_config(config); break;
       case Part::kUnet: parse_unet_config(config); break;
       case Part::kVae: parse_autoencoder_kl_config(config); break;
       case Part::kTiny: parse_autoencoder_tiny_config(config); break;
@@ -108,6 +111,17 @@ const Case kCases[] = {
     {Part::kText, "hidden_size", "-", "bad_config"},
     {Part::kText, "vocab_size", "9223372036854775807", "bad_config"},
     {Part::kText, "num_hidden_layers", "0", "bad_config"},
+    {Part::kUmt5, "d_kv", "32", "ok"},
+    {Part::kUmt5, "relative_attention_num_buckets", "-", "ok"},
+    {Part::kUmt5, "d_model", "-", "bad_config"},
+    {Part::kUmt5, "num_layers", "0", "bad_config"},
+    {Part::kUmt5, "num_heads", "-1", "bad_config"},
+    {Part::kUmt5, "layer_norm_epsilon", "0", "bad_config"},
+    {Part::kUmt5, "relative_attention_num_buckets", "30", "bad_config"},
+    {Part::kUmt5, "relative_attention_max_distance", "8", "bad_config"},
+    {Part::kUmt5, "feed_forward_proj", "\"relu\"", "unsupported_architecture"},
+    {Part::kUmt5, "dense_act_fn", "\"silu\"", "unsupported_architecture"},
+    {Part::kUmt5, "architectures", R"(["T5EncoderModel"])", "unsupported_architecture"},
     {Part::kVae, "block_out_channels", "[128]", "bad_config"},
     {Part::kVae, "norm_num_groups", "48", "bad_config"},
     {Part::kVae, "latent_channels", "16", "ok"},

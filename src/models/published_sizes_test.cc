@@ -8,6 +8,7 @@
 
 #include "models/autoencoder_kl/autoencoder_kl.h"
 #include "models/clip_text/clip_text.h"
+#include "models/umt5/umt5.h"
 #include "models/unet/unet.h"
 #include "tests/manifest_weights.h"
 
@@ -61,6 +62,18 @@ TEST(PublishedSizes, TextEncoderCountsAsPyTorchDoes) {
   GraphBuilder b(graph);
   build_clip_text(b, config, WeightScope(weights), {});
   EXPECT_EQ(multiply_adds(graph), counts_of_sd15()["text"]["text_encoder"]["forward"]);
+  expect_all_used(weights, {&graph});
+}
+
+TEST(PublishedSizes, Umt5CountsAsPyTorchDoes) {
+  const MapWeights weights = manifest_weights("umt5_xxl.text_encoder");
+  const Umt5Config config = parse_umt5_config({"", manifest_config("umt5_xxl.text_encoder")});
+  const auto counts =
+      testing::read_fixture_json("manifests/flops.json")["wan22_ti2v_5b"]["text"]["text_encoder"];
+  Graph graph;
+  GraphBuilder b(graph);
+  build_umt5(b, config, WeightScope(weights), counts.at("tokens").get<int64_t>());
+  EXPECT_EQ(multiply_adds(graph), counts.at("forward"));
   expect_all_used(weights, {&graph});
 }
 
