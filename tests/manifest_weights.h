@@ -38,7 +38,10 @@ inline MapWeights manifest_weights(const std::string& manifest) {
     const auto extents = entry.at(1).get<std::vector<int64_t>>();
     const auto dtype = dtype_from_name(entry.at(0).get<std::string>());
     if (!dtype) throw std::runtime_error(manifest + ": unknown dtype of " + name);
-    weights.tensors[name] = {*dtype, Shape(std::span<const int64_t>(extents))};
+    Shape shape{std::span<const int64_t>(extents)};
+    // As weights/name_map.h has them.
+    if (name.ends_with(".gamma") || name.ends_with("scale_shift_table")) shape = Shape{shape.elements()};
+    weights.tensors[name] = {*dtype, shape};
   }
   return weights;
 }

@@ -68,6 +68,10 @@ class Graph {
   // operands do not fit.
   ValueId add_node(Op op, Attrs attrs, std::vector<ValueId> inputs, std::string name);
   void add_output(ValueId id) { outputs_.push_back(id); }
+  // Who runs the graph takes its one output part by part, in the order of its pixels, as it is made: nobody
+  // needs all of it at once.
+  void set_streamed(bool streamed) { streamed_ = streamed; }
+  bool is_streamed() const { return streamed_; }
 
   // The value with this name, or kNoValue; the last one made where several share it.
   ValueId find(std::string_view name) const;
@@ -84,6 +88,7 @@ class Graph {
   std::vector<Node> nodes_;
   std::vector<ValueId> inputs_;
   std::vector<ValueId> outputs_;
+  bool streamed_ = false;
 };
 
 }  // namespace snug

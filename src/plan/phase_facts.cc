@@ -120,7 +120,9 @@ PhaseFacts gather_facts(const Graph& graph, KernelSource& kernels) {
     own.pixel_bytes = static_cast<uint64_t>(bytes_of(value.dtype, own.whole.channels.size()));
   }
   for (const ValueId id : graph.outputs()) {
-    facts.values[static_cast<size_t>(facts.root[static_cast<size_t>(id)])].is_output = true;
+    ValueFacts& output = facts.values[static_cast<size_t>(facts.root[static_cast<size_t>(id)])];
+    output.is_output = true;
+    output.is_streamed = graph.is_streamed();
   }
   note_uses(facts);
   sink_nodes(facts);

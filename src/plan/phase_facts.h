@@ -42,6 +42,7 @@ struct ValueFacts {
   int producer = -1;         // position in PhaseFacts::nodes; -1: an input of the phase
   std::vector<int> readers;  // positions, rising, each once
   bool is_output = false;    // of the phase
+  bool is_streamed = false;  // an output that is taken part by part (Graph::is_streamed)
 
   int last_reader() const { return readers.empty() ? producer : readers.back(); }
 };

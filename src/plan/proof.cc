@@ -127,6 +127,7 @@ class Replay {
             base_of(port.value));
     }
     loads_done_ = 0;
+    streamed_pixels_ = 0;
     if (first_run_) begin_loads(0, false);
     for (int i = 0; i < size_of(*phase_); ++i) {
       now_ = phase_->first_instruction + i;
@@ -134,10 +135,25 @@ class Replay {
                  phase_->instructions[static_cast<size_t>(i)]);
       begin_loads(i + 1, another);
     }
+    if (phase_->graph.is_streamed()) {
+      if (streamed_pixels_ != whole_region(phase_->graph.value(phase_->outputs.front().value).shape).pixels.size())
+        fail("'{}' does not stream all of its output", phase_->name);
+      return;
+    }
     for (const Port& port : phase_->outputs) {
       const Value& value = phase_->graph.value(port.value);
       expect(port.location, 0, value.bytes(), source_number(port.value), base_of(port.value), value.name);
     }
+  }
+
+  // A streamed output comes in the order of its pixels, each once.
+  void note_streamed(const RunKernel& run, ValueId output) {
+    if (!phase_->graph.is_streamed()) return;
+    const ValueId streamed = phase_->outputs.front().value;
+    if (root_[static_cast<size_t>(output)] != root_[static_cast<size_t>(streamed)]) return;
+    if (run.part.pixels.begin != streamed_pixels_ || !(run.part.channels == run.output.held.channels))
+      fail("instruction {} streams its output out of order", now_);
+    streamed_pixels_ = run.part.pixels.end;
   }
 
   // Loads that may begin once `done` instructions are done.
@@ -187,6 +203,7 @@ class Replay {
       }
     }
     write_part(run, node.output);
+    note_streamed(run, node.output);
   }
 
   // An instruction waits for loads that something before it has let begin, and for all before those.
@@ -413,6 +430,7 @@ class Replay {
   int call_ = 0, pass_ = 0, now_ = 0;
   bool first_run_ = false;
   int loads_done_ = 0;  // at least, in this run
+  int64_t streamed_pixels_ = 0;
   // Of the instruction that runs.
   struct Read {
     uint64_t begin = 0, bytes = 0;

@@ -73,7 +73,9 @@ uint64_t PhaseSearch::own_peak(size_t segment, int bands, uint64_t slice_bytes) 
 
 SegmentPlans PhaseSearch::whole_plans(uint64_t slice_bytes) {
   SegmentPlans plans;
-  for (size_t s = 0; s < segments_.size(); ++s) plans.push_back(plan_of(s, 1, slice_bytes));
+  for (size_t s = 0; s < segments_.size(); ++s) {
+    plans.push_back(plan_of(s, segments_[s].least_bands, slice_bytes));
+  }
   return plans;
 }
 
@@ -81,9 +83,9 @@ SegmentPlans PhaseSearch::choose_bands(uint64_t bytes, uint64_t slice_bytes,
                                        const std::vector<uint64_t>& passing) {
   SegmentPlans plans;
   for (size_t s = 0; s < segments_.size(); ++s) {
-    int best = 1, vain = 0;
-    uint64_t best_bytes = own_peak(s, 1, slice_bytes), last_bytes = UINT64_MAX;
-    for (int bands = 2; bands <= segments_[s].most_bands && passing[s] + best_bytes > bytes;
+    int best = segments_[s].least_bands, vain = 0;
+    uint64_t best_bytes = own_peak(s, best, slice_bytes), last_bytes = UINT64_MAX;
+    for (int bands = next_bands(best); bands <= segments_[s].most_bands && passing[s] + best_bytes > bytes;
          bands = next_bands(bands)) {
       const uint64_t peak = own_peak(s, bands, slice_bytes);
       if (saves(peak, best_bytes)) {

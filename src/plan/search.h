@@ -70,7 +70,7 @@ class PhaseSearch {
   uint64_t own_peak(size_t segment, int bands, uint64_t slice_bytes);
   // Fewest bands for each segment so that it stays under `bytes`, or as small as it gets.
   SegmentPlans choose_bands(uint64_t bytes, uint64_t slice_bytes, const std::vector<uint64_t>& passing);
-  // Whole plans, and what passes by when nothing is spilled.
+  // In as few bands as there may be: whole, but for streamed outputs.
   SegmentPlans whole_plans(uint64_t slice_bytes);
   std::vector<bool> choose_spilled(uint64_t bytes, uint64_t slice_bytes, uint64_t most_spill_bytes);
   std::pair<int, uint64_t> fullest(const SegmentPlans& plans, const std::vector<uint64_t>& passing,

@@ -59,8 +59,8 @@ class Walk {
     const ValueId id = node(position).output;
     const ValueFacts& value = facts_.value_of(id);
     SegmentValue made{id, value.bytes};
-    made.rolling =
-        plan_.bands > 1 && !value.is_output && inside(value.last_reader()) && !value.readers.empty();
+    const bool leaves = value.is_output || value.readers.empty() || !inside(value.last_reader());
+    made.rolling = plan_.bands > 1 && (!leaves || value.is_streamed);
     made.first_step = -1;
     if (!made.rolling) made.overwrites = overwritten(position);
     if (made.rolling) made.bytes = 0;
@@ -163,7 +163,7 @@ class Walk {
     const NodeFacts& at = node(position);
     State& state = states_[local(position)];
     const int64_t pixels = at.whole.pixels.size();
-    if (!plan_.values[local(position)].rolling) {
+    if (!plan_.values[local(position)].rolling || facts_.value_of(at.output).is_streamed) {
       state.wanted = std::max(state.wanted, pixels * (band + 1) / plan_.bands);
     }
     state.wanted = std::min(pixels, (state.wanted + at.pixel_step - 1) / at.pixel_step * at.pixel_step);

@@ -51,6 +51,16 @@ int most_bands(const PhaseFacts& facts, const Segment& segment) {
   return static_cast<int>(bands);
 }
 
+// Of the segment that makes a streamed output.
+void set_least_bands(const PhaseFacts& facts, std::vector<Segment>& segments) {
+  for (Segment& segment : segments) {
+    const ValueId output = facts.nodes[static_cast<size_t>(segment.last)].output;
+    const Shape& shape = facts.graph->value(output).shape;
+    if (!facts.value_of(output).is_streamed || segment.by_heads || shape.rank() != 5) continue;
+    segment.least_bands = static_cast<int>(std::min<int64_t>(segment.most_bands, shape[2]));
+  }
+}
+
 // Takes the nodes from `first` on out of the segments found so far.
 void leave(const PhaseFacts& facts, int first, std::vector<Segment>& segments) {
   while (!segments.empty() && segments.back().first >= first) segments.pop_back();
@@ -109,11 +119,12 @@ std::vector<Segment> find_segments(const PhaseFacts& facts) {
     open = bandable;
     if (bandable) segments.back().most_bands = most_bands(facts, segments.back());
   }
+  set_least_bands(facts, segments);
   return segments;
 }
 
 std::string signature_of(const PhaseFacts& facts, const Segment& segment) {
-  std::string signature = fmt::format("{}{}", segment.by_heads ? 'h' : 'p', segment.most_bands);
+  std::string signature = fmt::format("{}{}:{}", segment.by_heads ? 'h' : 'p', segment.least_bands, segment.most_bands);
   for (int i = segment.first; i <= segment.last; ++i) {
     const NodeFacts& node = facts.nodes[static_cast<size_t>(i)];
     const ValueFacts& made = facts.value_of(node.output);

@@ -174,6 +174,27 @@ void Executor::run(const Phase& phase, int call, int pass) {
   if (++run_ == phase.runs()) leave_phase();
 }
 
+void Executor::run_streamed(const Phase& phase, const TakePart& take, int call, int pass) {
+  SNUG_CHECK(phase.graph.is_streamed(), "an output that comes in parts");
+  take_ = &take;
+  try {
+    run(phase, call, pass);
+  } catch (...) {
+    take_ = nullptr;
+    throw;
+  }
+  take_ = nullptr;
+}
+
+// What a kernel made of the streamed output, if it made any.
+void Executor::hand_over(const Phase& phase, const RunKernel& run, RunIndex index) {
+  if (phase.graph.node(run.node).output != phase.outputs.front().value) return;
+  OperandView made{address(run.output.location, index), run.output.held};
+  const auto* first = reinterpret_cast<const float*>(
+      element_at(made, run.part.images.begin, run.part.pixels.begin, 0, static_cast<int64_t>(sizeof(float))));
+  (*take_)({run.part.pixels, {first, static_cast<size_t>(run.part.elements())}});
+}
+
 void Executor::run_instructions(const Phase& phase, RunIndex index, PhaseRecord& record) {
   for (size_t i = 0; i < phase.instructions.size(); ++i) {
     cancellation_.check();
@@ -189,6 +210,9 @@ void Executor::run_instructions(const Phase& phase, RunIndex index, PhaseRecord&
     const double seconds = watch.seconds();
     record.kernel_seconds[i] += seconds;
     if (trace_ != nullptr) trace_->instruction(phase, run_, i, waited_seconds, seconds);
+    if (take_ != nullptr) {
+      if (const auto* kernel = std::get_if<RunKernel>(&instruction)) hand_over(phase, *kernel, index);
+    }
     if (streamer_) streamer_->instruction_done();
   }
 }

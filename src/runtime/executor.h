@@ -14,6 +14,7 @@
 // One thread at a time. The plan, the kernels and the cancellation must outlive the executor.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -46,6 +47,14 @@ struct PhaseRecord {
   uint64_t read_bytes = 0;
 };
 
+// A part of a streamed output (Graph::is_streamed), as it was made: pixels that follow the last part's, with
+// all of their channels, channels innermost.
+struct OutputPart {
+  Interval pixels;
+  std::span<const float> values;
+};
+using TakePart = std::function<void(const OutputPart&)>;
+
 class Executor {
  public:
   using Weights = std::map<std::string, std::shared_ptr<const WeightIndex>>;  // by part name
@@ -71,6 +80,9 @@ class Executor {
   // The next run of the phase that has begun. Throws what reading weights threw (naming file and tensor) or
   // the scratch file did, and cancelled, between kernels.
   void run(const Phase& phase, int call = 0, int pass = 0);
+  // The same of a phase whose output is streamed: `take` is called between kernels, on this thread, and may
+  // throw. The values are gone when it returns. F32 outputs.
+  void run_streamed(const Phase& phase, const TakePart& take, int call = 0, int pass = 0);
   // F32 outputs in logical order.
   void read_output(const Phase& phase, std::string_view name, std::span<float> values, int call = 0,
                    int pass = 0);
@@ -85,6 +97,7 @@ class Executor {
   };
   void run_instructions(const Phase& phase, RunIndex index, PhaseRecord& record);
   void execute(const RunKernel& run, RunIndex index);
+  void hand_over(const Phase& phase, const RunKernel& run, RunIndex index);
   void execute(const Move& move, RunIndex index);
   void execute(const Spill& spill, RunIndex index);
   void execute(const Restore& restore, RunIndex index);
@@ -103,6 +116,7 @@ class Executor {
   std::vector<PhaseRecord> records_;   // in the plan's order
   std::vector<bool> kept_;             // by phase: resident weights that stay have been read
   std::vector<OperandView> operands_;  // of the kernel that runs; sized once
+  const TakePart* take_ = nullptr;     // of a streamed output
   const Phase* phase_ = nullptr;       // that has begun
   int run_ = 0;                        // of it, the next
   RunTrace* trace_ = nullptr;
