@@ -41,18 +41,13 @@ void append_value(const HtmlEntity& entity, std::u32string* out) {
 // reads it.
 void append_number(uint32_t number, std::u32string* out) {
   constexpr char32_t kReplacement = 0xfffd;
-  if (number == 0) {
+  const bool never = (number < 0x09 && number != 0) || number == 0x0b || (number >= 0x0e && number < 0x20) ||
+                     number == 0x7f || (number >= 0xfdd0 && number <= 0xfdef) || (number & 0xfffe) == 0xfffe;
+  if (number == 0 || (number >= 0xd800 && number <= 0xdfff) || number > 0x10ffff) {
     out->push_back(kReplacement);
-  } else if (number == 0x0d) {
-    out->push_back(number);
   } else if (number >= 0x80 && number <= 0x9f) {
     out->push_back(character_of(SingleByteEncoding::kWindows1252, static_cast<uint8_t>(number)));
-  } else if ((number >= 0xd800 && number <= 0xdfff) || number > 0x10ffff) {
-    out->push_back(kReplacement);
-  } else if (number < 0x09 || number == 0x0b || (number >= 0x0e && number < 0x20) || number == 0x7f ||
-             (number >= 0xfdd0 && number <= 0xfdef) || (number & 0xfffe) == 0xfffe) {
-    // Never a character: vanishes.
-  } else {
+  } else if (!never) {  // else it vanishes
     out->push_back(number);
   }
 }

@@ -22,7 +22,7 @@ enum class SingleByteEncoding : uint8_t {
   kWindows1253,
   kWindows1254,
   kWindows1257,
-  kIso8859_2,
+  kIsoLatin2,
   kMacRoman,
   kCp437,
 };
