@@ -1,6 +1,7 @@
 // UMT5's text encoder against what PyTorch computes with it: the buckets of relative positions, every layer,
 // the embeddings that Wan takes, on every backend, in f32 and bf16. Tolerances are the fixture's own. Each
 // comparison prints its worst error.
+#include <algorithm>
 #include <cstdio>
 
 #include <gtest/gtest.h>
@@ -149,6 +150,30 @@ TEST_P(Umt5Parity, EveryLayer) {
                    row_of(golden.at(name), n, tokens), GetParam());
     }
   }
+}
+
+TEST_P(Umt5Parity, RowsReadFromTheTableGiveTheSameBits) {
+  const Tensors golden = read_fixture("umt5-tiny/cases/encode_layers.safetensors");
+  const int64_t tokens = length_of(golden, 0);
+  Tensors inputs = inputs_of(golden, 0, tokens);
+  const Tensors expected = interpret(graph_for(tokens), backend(), inputs, weights());
+  const HostTensor& table = weights().at("shared.weight");
+  const int64_t channels = table.shape()[1];
+  HostTensor rows(DType::kF32, {1, tokens, channels});
+  const std::vector<float> ids = row_of(golden.at("input_ids"), 0, tokens);
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const auto row = table.floats().subspan(static_cast<size_t>(ids[i]) * static_cast<size_t>(channels),
+                                            static_cast<size_t>(channels));
+    std::copy(row.begin(), row.end(), rows.floats().begin() + static_cast<int64_t>(i) * channels);
+  }
+  inputs.emplace("token_rows", std::move(rows));
+  Graph graph("text_encoder");
+  GraphBuilder b(graph);
+  const testing::MapWeights source = weight_source();
+  build_umt5_from_rows(b, config_of_fixture(), WeightScope(source), tokens);
+  for (const Value& value : graph.values()) EXPECT_NE(value.name, "shared.weight");
+  const Tensors got = interpret(graph, backend(), inputs, weights());
+  EXPECT_TRUE(std::ranges::equal(got.at("conditioning").floats(), expected.at("conditioning").floats()));
 }
 
 // As the pipeline runs it, after all passes.

@@ -45,12 +45,10 @@ void order_canonically(std::vector<utf8proc_int32_t>* code_points) {
 }
 
 // NFC.
-std::vector<utf8proc_int32_t> compose(std::string_view text) {
+std::vector<utf8proc_int32_t> compose(std::u32string_view text) {
   std::vector<utf8proc_int32_t> code_points;
   code_points.reserve(text.size());
-  for (size_t position = 0; position < text.size();) {
-    append_decomposed(next_code_point(text, &position), &code_points);
-  }
+  for (const char32_t c : text) append_decomposed(static_cast<int32_t>(c), &code_points);
   order_canonically(&code_points);
   const utf8proc_ssize_t length =
       utf8proc_normalize_utf32(code_points.data(), static_cast<utf8proc_ssize_t>(code_points.size()),
@@ -112,6 +110,53 @@ int32_t next_code_point(std::string_view text, size_t* position) {
   return code_point;
 }
 
+std::u32string to_code_points(std::string_view text) {
+  std::u32string code_points;
+  code_points.reserve(text.size());
+  for (size_t position = 0; position < text.size();) {
+    code_points.push_back(static_cast<char32_t>(next_code_point(text, &position)));
+  }
+  return code_points;
+}
+
+std::string to_utf8(std::u32string_view text) {
+  constexpr utf8proc_int32_t kReplacement = 0xfffd;
+  std::string out;
+  out.reserve(text.size());
+  for (const char32_t c : text) {
+    const auto code_point = static_cast<utf8proc_int32_t>(c);
+    utf8proc_uint8_t bytes[4];
+    const bool valid = utf8proc_codepoint_valid(code_point);
+    const utf8proc_ssize_t length = utf8proc_encode_char(valid ? code_point : kReplacement, bytes);
+    out.append(reinterpret_cast<const char*>(bytes), static_cast<size_t>(length));
+  }
+  return out;
+}
+
+std::u32string to_nfc(std::u32string_view text) {
+  const std::vector<utf8proc_int32_t> composed = compose(text);
+  return {composed.begin(), composed.end()};
+}
+
+std::u32string to_nfkc(char32_t code_point) {
+  constexpr auto kOptions =
+      static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT);
+  utf8proc_int32_t parts[32];  // the longest in Unicode has 18
+  int boundary_state = 0;
+  const utf8proc_ssize_t count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(code_point), parts, 32,
+                                                         kOptions, &boundary_state);
+  SNUG_CHECK(count >= 0 && count <= 32, "compatibility decompositions are short");
+  return to_nfc(std::u32string(parts, parts + count));
+}
+
+char32_t to_upper(char32_t code_point) {
+  return static_cast<char32_t>(utf8proc_toupper(static_cast<utf8proc_int32_t>(code_point)));
+}
+
+bool is_decimal_digit(char32_t code_point) {
+  return utf8proc_category(static_cast<utf8proc_int32_t>(code_point)) == UTF8PROC_CATEGORY_ND;
+}
+
 bool is_whitespace(int32_t c) {
   return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
          (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
@@ -129,7 +174,7 @@ std::string normalize_for_clip(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   bool in_whitespace = false;
-  for (const utf8proc_int32_t code_point : compose(text)) {
+  for (const utf8proc_int32_t code_point : compose(to_code_points(text))) {
     const bool whitespace = is_whitespace(code_point);
     if (!whitespace) {
       append_lower(code_point, &out);

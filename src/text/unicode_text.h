@@ -25,6 +25,18 @@ bool is_utf8(std::string_view text);
 // The code point that starts at byte `position` of valid UTF-8, which is moved behind it.
 int32_t next_code_point(std::string_view text, size_t* position);
 
+// Code points of valid UTF-8, and back. A code point that is no character becomes U+FFFD.
+std::u32string to_code_points(std::string_view text);
+std::string to_utf8(std::u32string_view text);
+
+// NFC of the whole, NFKC of one character.
+std::u32string to_nfc(std::u32string_view text);
+std::u32string to_nfkc(char32_t code_point);
+// One code point's simple upper case.
+char32_t to_upper(char32_t code_point);
+// Of any script.
+bool is_decimal_digit(char32_t code_point);
+
 // Unicode's White_Space property.
 bool is_whitespace(int32_t code_point);
 

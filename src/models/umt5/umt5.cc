@@ -36,6 +36,16 @@ ValueId encoder_block(GraphBuilder& b, ValueId x, const WeightScope& w, const Um
   return b.name(b.add(x, feed_forward(b, h, second.sub("DenseReluDense"), c)), second);
 }
 
+// x is the tokens' rows.
+void encode(GraphBuilder& b, ValueId x, const WeightScope& w, const Umt5Config& c) {
+  const int64_t tokens = b.shape(x)[1];
+  const ValueId buckets =
+      b.input("relative_buckets", DType::kI32, {1, 2 * tokens - 1}, Variability::kRequest);
+  for (int64_t i = 0; i < c.layers; ++i) x = encoder_block(b, x, w.sub("encoder.block", i), c, buckets);
+  x = b.rms_norm(x, w.sub("encoder.final_layer_norm"), {.epsilon = c.epsilon});
+  b.output(x, "conditioning");
+}
+
 }  // namespace
 
 WeightScope umt5_embedding_scope(const WeightScope& w) {
@@ -45,12 +55,11 @@ WeightScope umt5_embedding_scope(const WeightScope& w) {
 
 void build_umt5(GraphBuilder& b, const Umt5Config& c, const WeightScope& w, int64_t tokens) {
   const ValueId ids = b.input("input_ids", DType::kI32, {1, tokens}, Variability::kRequest);
-  const ValueId buckets =
-      b.input("relative_buckets", DType::kI32, {1, 2 * tokens - 1}, Variability::kRequest);
-  ValueId x = b.embedding(ids, umt5_embedding_scope(w), c.vocabulary, c.channels);
-  for (int64_t i = 0; i < c.layers; ++i) x = encoder_block(b, x, w.sub("encoder.block", i), c, buckets);
-  x = b.rms_norm(x, w.sub("encoder.final_layer_norm"), {.epsilon = c.epsilon});
-  b.output(x, "conditioning");
+  encode(b, b.embedding(ids, umt5_embedding_scope(w), c.vocabulary, c.channels), w, c);
+}
+
+void build_umt5_from_rows(GraphBuilder& b, const Umt5Config& c, const WeightScope& w, int64_t tokens) {
+  encode(b, b.input("token_rows", DType::kF32, {1, tokens, c.channels}, Variability::kRequest), w, c);
 }
 
 std::vector<int32_t> umt5_relative_buckets(const Umt5Config& c, int64_t tokens) {

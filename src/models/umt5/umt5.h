@@ -18,6 +18,12 @@ namespace snug {
 // Ids must lie within the vocabulary (checked where they are made). Throws missing_tensor, shape_mismatch.
 void build_umt5(GraphBuilder& b, const Umt5Config& config, const WeightScope& w, int64_t tokens);
 
+// The same with token_rows F32 [1,L,channels] in place of input_ids: the tokens' rows of the table that
+// umt5_embedding_scope names, read by the caller (WeightIndex::read_rows_f32). Of UMT5-XXL that table is 2.1
+// GB in BF16, a fifth of all weights, and a text needs 512 of its 256 384 rows at most; a graph that has it
+// as a weight holds all of it.
+void build_umt5_from_rows(GraphBuilder& b, const Umt5Config& config, const WeightScope& w, int64_t tokens);
+
 // What relative_buckets takes for that many tokens: the bucket of key minus query, from 1 - L to L - 1.
 // Distances below a quarter of the buckets have one each, larger ones share them by their logarithm, in
 // float32 as PyTorch computes it; keys ahead of their query have buckets of their own.
