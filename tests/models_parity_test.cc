@@ -65,9 +65,11 @@ TEST_P(ModelsParity, TextEncoder) {
   expect_close("text last_hidden_state", out.at("conditioning"), golden.at("last_hidden_state"),
                tolerance.at("last_hidden_state"));
   for (const int64_t skipped : {1, 2}) {
-    const Graph shorter = text_encoder_graph(model.text_encoders.front(), {.chunks = 2, .skipped_layers = skipped});
+    const Graph shorter =
+        text_encoder_graph(model.text_encoders.front(), {.chunks = 2, .skipped_layers = skipped});
     const std::string name = "clip_skip_" + std::to_string(skipped);
-    expect_close("text " + name, run(shorter, *model.text_encoders.front().weights, inputs).at("conditioning"),
+    expect_close("text " + name,
+                 run(shorter, *model.text_encoders.front().weights, inputs).at("conditioning"),
                  golden.at(name), tolerance.at(name));
   }
 }
@@ -259,9 +261,9 @@ TEST_P(ModelsParity, AfterPasses) {
     expect_close(what + " after passes", run(fused, index, inputs).at(output), expected, tolerance);
   };
   const Tensors text = read_fixture("sd15-tiny/cases/text_encoder.safetensors");
-  check("text", text_encoder_graph(model.text_encoders.front(), {.chunks = 2}), *model.text_encoders.front().weights,
-        {{"input_ids", as_ids(text.at("input_ids"))}}, text.at("last_hidden_state"),
-        tolerances("text_encoder.safetensors").at("last_hidden_state"));
+  check("text", text_encoder_graph(model.text_encoders.front(), {.chunks = 2}),
+        *model.text_encoders.front().weights, {{"input_ids", as_ids(text.at("input_ids"))}},
+        text.at("last_hidden_state"), tolerances("text_encoder.safetensors").at("last_hidden_state"));
   const Tensors unet = read_fixture("sd15-tiny/cases/unet.safetensors");
   check("unet", unet_graph(model, {.batch = 2, .height = 10, .width = 13, .timesteps = 2}),
         *model.unet_weights,
@@ -289,8 +291,8 @@ TEST_P(ModelsParity, SingleFile) {
         .at(name);
   };
   const HostTensor& ids = golden.at("input_ids");
-  const Tensors text = run(text_encoder_graph(model.text_encoders.front(), {.chunks = ids.shape()[0]}), *model.text_encoders.front().weights,
-                           {{"input_ids", as_ids(ids)}});
+  const Tensors text = run(text_encoder_graph(model.text_encoders.front(), {.chunks = ids.shape()[0]}),
+                           *model.text_encoders.front().weights, {{"input_ids", as_ids(ids)}});
   expect_close("single file text", text.at("conditioning"), golden.at("text.last_hidden_state"),
                tolerance_of("text.last_hidden_state"));
 

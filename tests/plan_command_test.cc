@@ -69,6 +69,21 @@ void expect_consistent(const json& plan) {
   EXPECT_NEAR(plan["seconds"].get<double>(), seconds, 1e-9);
 }
 
+std::string sdxl() { return testing::fixtures_dir() + "/manifests/sdxl"; }
+
+// Its UNet alone has five gigabytes of weights.
+TEST_F(PlanCommand, StableDiffusionXlIsPlannedAtItsOwnSize) {
+  for (const char* memory : {"20GiB", "2GiB"}) {
+    const json plan =
+        run_json({"plan", "--manifest", sdxl(), "--steps", "2", "--memory", memory, "--precision", "f32"});
+    expect_consistent(plan);
+    std::vector<std::string> names;
+    for (const json& phase : plan["phases"]) names.push_back(phase["name"]);
+    EXPECT_EQ(names, (std::vector<std::string>{"encode_text", "encode_text_2", "timesteps", "prepare", "step",
+                                               "decode"}));
+  }
+}
+
 TEST_F(PlanCommand, FiguresAddUpWithAndWithoutMeasures) {
   for (const char* memory : {"20GiB", "1GiB", "500MiB"}) {
     const json plan = run_json({"plan", "--manifest", sd15(), "--memory", memory});

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "pipeline/added_numbers.h"
 #include "pipeline/open_model.h"
+#include "pipeline/parameters.h"
 #include "pipeline/validate_request.h"
 #include "tests/fixtures.h"
 #include "tests/part_values.h"
@@ -165,6 +166,37 @@ INSTANTIATE_TEST_SUITE_P(Reference, SdxlPipeline,
                                             ::testing::Values("reference")),
                          case_name);
 
+double relative_l2(std::span<const float> actual, std::span<const float> expected) {
+  double difference = 0, size = 0;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const double d = static_cast<double>(actual[i]) - static_cast<double>(expected[i]);
+    difference += d * d;
+    size += static_cast<double>(expected[i]) * static_cast<double>(expected[i]);
+  }
+  return std::sqrt(difference / size);
+}
+
+TEST(SdxlInBf16, StaysAsCloseAsPyTorchDoes) {
+  const std::vector<DType> available = cpu_backend().precisions();
+  if (std::find(available.begin(), available.end(), DType::kBF16) == available.end()) {
+    GTEST_SKIP() << "this machine does not compute in bf16";
+  }
+  constexpr double kImageInBf16 = 0.08;  // of the fixture's README
+  const Tensors tensors = read_fixture("sdxl-tiny/cases/txt2img.safetensors");
+  RequestFields fields = fields_of(read_fixture_json("sdxl-tiny/cases/cases.json").at("txt2img"));
+  fields.precision = "bf16";
+  const auto model = open_model(fields);
+  Request request = validate_request(fields, *model, cpu_backend());
+  request.latents = tensors.at("latents_in");
+  RecordedNoise noise({});
+  const Outcome outcome = run_stages(request, *model, cpu_backend(), noise);
+  HostTensor image = testing::encoder_image(tensors.at("image"));
+  for (float& value : image.floats()) value = (value + 1) / 2;
+  const double error = relative_l2(outcome.images.floats(), image.floats());
+  std::printf("parity txt2img bf16: image %.2g (tolerance %.2g)\n", error, kImageInBf16);
+  EXPECT_LE(error, kImageInBf16);
+}
+
 Error error_of(const RequestFields& fields) {
   try {
     validate_request(fields, *open_model(fields), cpu_backend());
@@ -217,6 +249,41 @@ TEST(SdxlRequest, SizesOfTheNegativePromptAreThoseOfThePrompt) {
             (std::vector<float>{96, 128, 0, 0, 64, 96}));
   EXPECT_EQ(added_numbers(request, model->description, PromptSide::kNegative),
             (std::vector<float>{96, 128, 1, 2, 64, 96}));
+}
+
+TEST(SdxlRequest, ARefinerTakesAScoreInPlaceOfTheTarget) {
+  RequestFields fields = small_fields();
+  fields.crops_coords_top_left = SizePair{3, 4};
+  const auto model = open_model(fields);
+  Request request = validate_request(fields, *model, cpu_backend());
+  ModelDescription refiner = model->description;
+  refiner.unet.added.numbers = 5;
+  EXPECT_EQ(added_numbers(request, refiner, PromptSide::kPositive), (std::vector<float>{64, 96, 3, 4, 6}));
+  EXPECT_EQ(added_numbers(request, refiner, PromptSide::kNegative), (std::vector<float>{64, 96, 3, 4, 2.5F}));
+  request.sizes.aesthetic_score = 7;
+  EXPECT_EQ(added_numbers(request, refiner, PromptSide::kPositive).back(), 7);
+  EXPECT_EQ(added_numbers(request, refiner, PromptSide::kNegative).back(), 2.5F);
+}
+
+// The settings inside a picture make it again.
+TEST(SdxlRequest, ComesBackFromAPicturesMetadata) {
+  RequestFields fields = small_fields();
+  fields.negative_prompt.reset();
+  fields.prompt_2 = "snow";
+  fields.original_size = SizePair{96, 128};
+  fields.negative_crops_coords_top_left = SizePair{1, 2};
+  fields.denoising_end = 0.5;
+  const auto model = open_model(fields);
+  const Request request = validate_request(fields, *model, cpu_backend());
+  const RequestFields again = fields_from_metadata(picture_metadata(request, fields, 0), "picture");
+  EXPECT_FALSE(again.negative_prompt.has_value());
+  EXPECT_EQ(again.prompt_2, fields.prompt_2);
+  EXPECT_EQ(again.original_size, fields.original_size);
+  EXPECT_EQ(again.negative_crops_coords_top_left, fields.negative_crops_coords_top_left);
+  EXPECT_EQ(again.denoising_end, fields.denoising_end);
+  fields.negative_prompt = "";
+  const Request empty = validate_request(fields, *model, cpu_backend());
+  EXPECT_EQ(fields_from_metadata(picture_metadata(empty, fields, 0), "picture").negative_prompt, "");
 }
 
 TEST(SdxlRequest, WhatAModelDoesNotTakeIsRefused) {

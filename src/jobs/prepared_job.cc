@@ -45,9 +45,10 @@ void keep_input(std::shared_ptr<const ByteSource>& input, BlobStore& blobs) {
 }
 
 // What decides whether pictures run in one batch: all that a plan of one picture depends on, and the strength
-// of the guidance. What begins with a picture runs alone.
+// of the guidance. What begins with a picture, or leaves off before the end, runs alone.
 std::string batch_key_of(const Request& request, const Model& model, const Rates& rates) {
   if (!request.image.empty() || !request.latents.empty() || request.only_index.has_value()) return {};
+  if (request.denoising_end.has_value()) return {};
   Request one = request;
   one.batch = 1;
   one.pictures.resize(1);

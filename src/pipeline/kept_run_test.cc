@@ -12,6 +12,7 @@
 #include "pipeline/encode_text.h"
 #include "pipeline/generate.h"
 #include "pipeline/run_checkpoint.h"
+#include "tests/fixtures.h"
 
 namespace snug {
 namespace {
@@ -131,6 +132,49 @@ TEST(ConditioningStore, WhatItHasIsNotEncodedAgain) {
   other.clip_skip = 2;
   generate(other, options);
   EXPECT_EQ(store.hits, 1) << "another layer's states are others";
+}
+
+RequestFields xl_fields_of(const std::string& prompt, uint64_t seed) {
+  RequestFields fields = fields_of(prompt, seed);
+  fields.model = testing::fixtures_dir() + "/sdxl-tiny";
+  fields.steps = 2;
+  return fields;
+}
+
+// Its prompts have a vector beside their states, and none is not an empty one.
+TEST(ConditioningStore, OfTwoTextEncodersHasAllThatAPromptBecame) {
+  Store store;
+  GenerateOptions options;
+  options.conditioning = &store;
+  RequestFields fields = xl_fields_of("a red circle", 1);
+  const auto expected = pictures(fields);
+  EXPECT_EQ(pictures(fields, options), expected);
+  EXPECT_EQ(pictures(fields, options), expected);
+  EXPECT_EQ(store.hits, 1);
+  fields.negative_prompt = "";
+  const auto empty = pictures(fields, options);
+  fields.negative_prompt.reset();
+  EXPECT_NE(pictures(fields, options), empty);
+  fields.prompt_2 = "snow";
+  pictures(fields, options);
+  EXPECT_EQ(store.hits, 1) << "other prompts are others";
+}
+
+TEST(Pictures, OfDifferentSecondPromptsInOneBatchAreThoseThatEachMakesAlone) {
+  RequestFields together = xl_fields_of("", 0);
+  const std::vector<PictureFields> wanted = {{"a red circle", "blurry", 7, 0, 1, "snow", "rain"},
+                                             {"a red circle", std::nullopt, 8, 0, 1},
+                                             {"a red circle", "", 9, 0, 1}};
+  together.pictures = wanted;
+  const auto made = pictures(together);
+  ASSERT_EQ(made.size(), wanted.size());
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    RequestFields alone = xl_fields_of(wanted[i].prompt, wanted[i].seed);
+    alone.negative_prompt = wanted[i].negative_prompt;
+    alone.prompt_2 = wanted[i].prompt_2;
+    alone.negative_prompt_2 = wanted[i].negative_prompt_2;
+    EXPECT_EQ(made[i], pictures(alone).front()) << i;
+  }
 }
 
 class Checkpoints : public ::testing::TestWithParam<const char*> {

@@ -34,7 +34,7 @@ struct PictureFields {
   uint64_t seed = 0;  // its own
   // Where it stands in the batch that was asked for, for its metadata.
   int64_t index = 0, batch = 1;
-  std::optional<std::string> prompt_2, negative_prompt_2;
+  std::optional<std::string> prompt_2 = {}, negative_prompt_2 = {};
 };
 
 struct RequestFields {

@@ -55,6 +55,34 @@ std::vector<float> read_all(const WeightIndex& index, std::string_view name) {
   return values;
 }
 
+TEST(WeightIndexTest, AMatrixStoredByItsColumnsIsReadByRows) {
+  const WeightFile file = file_of({{"matrix", counting({3, 2})}, {"vector", counting({3})}});
+  const auto at = [&](const std::string& name) {
+    for (size_t i = 0; i < file.tensors.size(); ++i) {
+      if (file.tensors[i].name == name) return i;
+    }
+    return file.tensors.size();
+  };
+  WeightIndex index("test");
+  index.add(file.source, file.tensors, {{.stored = at("matrix"), .name = "m", .transposed = true}});
+  EXPECT_EQ(index.entry("m").shape, (Shape{2, 3}));
+  EXPECT_EQ(read_all(index, "m"), (std::vector<float>{0, 2, 4, 1, 3, 5}));
+  std::vector<float> row(3);
+  index.read_rows_f32("m", {1, 2}, row);
+  EXPECT_EQ(row, (std::vector<float>{1, 3, 5}));
+  std::vector<float> whole(6);
+  index.read("m", std::as_writable_bytes(std::span(whole)));
+  EXPECT_EQ(whole, read_all(index, "m"));
+  index.read_rows("m", {1, 2}, std::as_writable_bytes(std::span(row)));
+  EXPECT_EQ(row, (std::vector<float>{1, 3, 5}));
+  EXPECT_EQ(word_of([&] {
+              WeightIndex other("test");
+              other.add(file.source, file.tensors,
+                        {{.stored = at("vector"), .name = "v", .transposed = true}});
+            }),
+            "shape_mismatch");
+}
+
 TEST(WeightIndexTest, SlicesAndMatricesAreViewsOfTheStoredBytes) {
   const WeightFile file = file_of({{"joint", counting({6, 2})}, {"conv", counting({2, 2, 1, 1})}});
   WeightIndex index("test");
