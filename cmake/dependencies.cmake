@@ -41,7 +41,9 @@ target_include_directories(snug_sentencepiece SYSTEM INTERFACE ${SENTENCEPIECE_I
 pkg_check_modules(HWY REQUIRED IMPORTED_TARGET libhwy)
 pkg_check_modules(SPNG REQUIRED IMPORTED_TARGET spng)
 pkg_check_modules(JPEG REQUIRED IMPORTED_TARGET libjpeg)
-pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp libwebpmux)
+pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp libwebpmux libwebpdemux)
+# Headers alone: src/media loads the libraries when a video is first asked for.
+pkg_check_modules(FFMPEG REQUIRED libavformat libavcodec libavutil)
 # What bench/ compares with. Debian's dnnl-config.cmake insists on OpenCL, which the CPU engine does not use:
 # find the library itself.
 if(SNUG_BENCH)

@@ -36,4 +36,6 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION graphics)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)  # the dependencies, from what the program links
+# Loaded when a video is asked for, so that who makes pictures alone can do without (src/media/ffmpeg.h).
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "libavformat59, libavcodec59, libavutil57")
 include(CPack)

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -41,78 +42,6 @@ std::string folder_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-// The file before it has its name. Its destructor removes what was not renamed.
-class TemporaryFile {
- public:
-  explicit TemporaryFile(const std::string& path) : path_(path), folder_(folder_of(path)) {
-    // A nameless file gets its name through /proc, which a bare container may lack.
-    if (::access("/proc/self/fd", X_OK) == 0) {
-      descriptor_ = ::open(folder_.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, kFileMode);
-    }
-    if (descriptor_ < 0) create_named();
-  }
-  ~TemporaryFile() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-    if (!name_.empty()) ::unlink(name_.c_str());
-  }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-
-  int descriptor() const { return descriptor_; }
-
-  void become_target() {
-    if (::fsync(descriptor_) != 0) fail(path_, "writing to disk", errno);
-    if (name_.empty()) give_name();
-    if (::rename(name_.c_str(), path_.c_str()) != 0) fail(path_, "renaming", errno);
-    name_.clear();
-    sync_folder();
-  }
-
- private:
-  std::string next_name() const {
-    static std::atomic<uint64_t> counter{0};
-    return fmt::format("{}/.snug-{}-{}.tmp", folder_, ::getpid(), counter.fetch_add(1));
-  }
-
-  void create_named() {
-    while (true) {
-      std::string name = next_name();
-      descriptor_ = ::open(name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, kFileMode);
-      if (descriptor_ >= 0) {
-        name_ = std::move(name);
-        return;
-      }
-      if (errno != EEXIST) fail(path_, "creating a file in its folder", errno);
-    }
-  }
-
-  void give_name() {
-    const std::string self = fmt::format("/proc/self/fd/{}", descriptor_);
-    while (true) {
-      std::string name = next_name();
-      if (::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0) {
-        name_ = std::move(name);
-        return;
-      }
-      if (errno != EEXIST) fail(path_, "naming the file", errno);
-    }
-  }
-
-  // So that the rename itself survives a power cut. Some file systems refuse it; the file is whole either
-  // way.
-  void sync_folder() const {
-    const int folder = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0) return;
-    static_cast<void>(::fsync(folder));
-    ::close(folder);
-  }
-
-  const std::string& path_;
-  std::string folder_;
-  std::string name_;  // empty while nameless, and after the rename
-  int descriptor_ = -1;
-};
-
 }  // namespace
 
 void check_output_path(const std::string& path) {
@@ -137,6 +66,65 @@ void check_output_path(const std::string& path) {
   }
 }
 
+PendingFile::PendingFile(std::string path) : path_(std::move(path)), folder_(folder_of(path_)) {
+  check_output_path(path_);
+  // A nameless file gets its name through /proc, which a bare container may lack.
+  if (::access("/proc/self/fd", X_OK) == 0) {
+    descriptor_ = ::open(folder_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, kFileMode);
+  }
+  if (descriptor_ < 0) create_named();
+}
+
+PendingFile::~PendingFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+  if (!name_.empty()) ::unlink(name_.c_str());
+}
+
+void PendingFile::commit() {
+  if (::fsync(descriptor_) != 0) fail(path_, "writing to disk", errno);
+  if (name_.empty()) give_name();
+  if (::rename(name_.c_str(), path_.c_str()) != 0) fail(path_, "renaming", errno);
+  name_.clear();
+  sync_folder();
+}
+
+std::string PendingFile::next_name() const {
+  static std::atomic<uint64_t> counter{0};
+  return fmt::format("{}/.snug-{}-{}.tmp", folder_, ::getpid(), counter.fetch_add(1));
+}
+
+void PendingFile::create_named() {
+  while (true) {
+    std::string name = next_name();
+    descriptor_ = ::open(name.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, kFileMode);
+    if (descriptor_ >= 0) {
+      name_ = std::move(name);
+      return;
+    }
+    if (errno != EEXIST) fail(path_, "creating a file in its folder", errno);
+  }
+}
+
+void PendingFile::give_name() {
+  const std::string self = fmt::format("/proc/self/fd/{}", descriptor_);
+  while (true) {
+    std::string name = next_name();
+    if (::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0) {
+      name_ = std::move(name);
+      return;
+    }
+    if (errno != EEXIST) fail(path_, "naming the file", errno);
+  }
+}
+
+// So that the rename itself survives a power cut. Some file systems refuse it; the file is whole either way.
+void PendingFile::sync_folder() const {
+  const int folder = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) return;
+  static_cast<void>(::fsync(folder));
+  ::close(folder);
+}
+
 void write_all(int descriptor, std::span<const std::byte> bytes, const std::string& path,
                const Cancellation* cancellation) {
   while (!bytes.empty()) {
@@ -150,20 +138,32 @@ void write_all(int descriptor, std::span<const std::byte> bytes, const std::stri
   }
 }
 
+void write_all_at(int descriptor, uint64_t offset, std::span<const std::byte> bytes,
+                  const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(descriptor, bytes.data(), std::min(bytes.size(), kWritePieceBytes),
+                                     static_cast<off_t>(offset));
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      fail(path, "writing", errno);
+    }
+    bytes = bytes.subspan(static_cast<size_t>(written));
+    offset += static_cast<uint64_t>(written);
+  }
+}
+
 void write_file_atomically(const std::string& path, std::span<const std::byte> bytes,
                            const Cancellation* cancellation) {
-  check_output_path(path);
-  TemporaryFile file(path);
+  PendingFile file(path);
   write_all(file.descriptor(), bytes, path, cancellation);
   if (cancellation != nullptr) cancellation->check();
-  file.become_target();
+  file.commit();
 }
 
 void write_file_atomically(const std::string& path, const std::function<void(const WritePiece&)>& produce) {
-  check_output_path(path);
-  TemporaryFile file(path);
+  PendingFile file(path);
   produce([&](std::span<const std::byte> bytes) { write_all(file.descriptor(), bytes, path); });
-  file.become_target();
+  file.commit();
 }
 
 }  // namespace snug

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
@@ -28,6 +29,35 @@ void write_file_atomically(const std::string& path, std::span<const std::byte> b
 using WritePiece = std::function<void(std::span<const std::byte>)>;
 void write_file_atomically(const std::string& path, const std::function<void(const WritePiece&)>& produce);
 
+// The same for who goes back and forth in the file while it is made (video containers). What was not
+// committed when this is destroyed leaves nothing behind.
+class PendingFile {
+ public:
+  // Throws as check_output_path, and io_error when no file can be created there.
+  explicit PendingFile(std::string path);
+  ~PendingFile();
+  PendingFile(const PendingFile&) = delete;
+  PendingFile& operator=(const PendingFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  // Open for reading and writing, at the file's beginning. Belongs to this object.
+  int descriptor() const { return descriptor_; }
+  // Makes what was written the target. Call it once. Throws io_error, disk_full; then the target is as it
+  // was.
+  void commit();
+
+ private:
+  std::string next_name() const;
+  void create_named();
+  void give_name();
+  void sync_folder() const;
+
+  std::string path_;
+  std::string folder_;
+  std::string name_;  // empty while nameless, and after the rename
+  int descriptor_ = -1;
+};
+
 // Throws the io_error that write_file_atomically would, without writing: for telling before the work, not
 // after.
 void check_output_path(const std::string& path);
@@ -35,5 +65,7 @@ void check_output_path(const std::string& path);
 // All of `bytes` to an open descriptor; `path` is for messages. Throws io_error, disk_full, cancelled.
 void write_all(int descriptor, std::span<const std::byte> bytes, const std::string& path,
                const Cancellation* cancellation = nullptr);
+// The same at `offset`, wherever the descriptor stands.
+void write_all_at(int descriptor, uint64_t offset, std::span<const std::byte> bytes, const std::string& path);
 
 }  // namespace snug

@@ -1,13 +1,14 @@
-// How a picture was made, as texts inside the file. Called by `snug inspect picture`, `--from picture` and by
-// encode_picture. The texts are only carried here: a1111_parameters.h reads and writes the first, the
-// pipeline the second.
+// How a picture or a video was made, as texts inside the file. Called by `snug inspect picture`, `--from
+// picture` and by encode_picture. The texts are only carried here: a1111_parameters.h reads and writes the
+// first, the pipeline the second.
 //
 // Where they stand:
 //   PNG   text chunks "parameters", "snug" and the others' keys (tEXt when ASCII, iTXt otherwise).
 //   JPEG  parameters in EXIF UserComment, as A1111 writes it, when that fits in the 64 KiB of an EXIF
 //   segment;
 //         the rest in comment segments that start with "Snug\0" (keyed_texts.h).
-//   WebP  parameters in EXIF UserComment, the rest in EXIF MakerNote.
+//   WebP  parameters in EXIF UserComment, the rest in EXIF MakerNote; in an animation too.
+//   MP4, WebM  each under its key, and parameters also as the comment (video_metadata.h).
 #pragma once
 
 #include <cstdint>
@@ -31,11 +32,12 @@ struct Metadata {
   void add(std::string key, std::string text);
 };
 
-// All the texts of one picture, inflated: what a hostile file can make the reader hold.
+// All the texts of one file, inflated: what a hostile file can make the reader hold.
 inline constexpr uint64_t kMetadataLimitBytes = 16 * kMiB;
 
-// Reads without decoding pixels, which may therefore be broken. A picture without texts gives empty ones.
-// Throws, naming the source: truncated, bad_image, unsupported_image, too_large, io_error.
+// Of a picture or a video. Reads without decoding pixels, which may therefore be broken, and of MP4 and WebM
+// little more than the texts. A file without texts gives empty ones. Throws, naming the source: truncated,
+// bad_image, unsupported_image, too_large, io_error.
 Metadata read_metadata(const ByteSource& source);
 
 // Throws too_large. For the format files.

@@ -75,14 +75,15 @@ struct MuxDeleter {
   void operator()(WebPMux* mux) const { WebPMuxDelete(mux); }
 };
 
-WebPConfig encoder_settings(int quality) {
+WebPConfig encoder_settings(int quality, int effort) {
   WebPConfig config = {};
   if (WebPConfigInit(&config) == 0) throw Error(ErrorCode::kInternal, "libwebp has another version");
   if (quality >= kWebpLossless) {
-    WebPConfigLosslessPreset(&config, 6);
+    WebPConfigLosslessPreset(&config, effort + 2);
     config.exact = 1;  // keeps the colours under full transparency
   } else {
     config.quality = static_cast<float>(quality);
+    config.method = effort;
   }
   config.thread_level = 0;
   return config;
@@ -144,8 +145,9 @@ Picture decode_webp(std::span<const std::byte> bytes, const PictureLimits& limit
   return picture;
 }
 
-std::vector<std::byte> encode_webp(const Picture& picture, const Metadata& metadata, int quality) {
-  const WebPConfig config = encoder_settings(quality);
+std::vector<std::byte> encode_webp(const Picture& picture, const Metadata& metadata, int quality,
+                                   int effort) {
+  const WebPConfig config = encoder_settings(quality, effort);
   EncoderPicture encoder;
   encoder.picture.use_argb = config.lossless;
   import_pixels(encoder.picture, picture);
@@ -156,13 +158,17 @@ std::vector<std::byte> encode_webp(const Picture& picture, const Metadata& metad
         memory ? ErrorCode::kOutOfMemory : ErrorCode::kInternal,
         fmt::format("writing WebP failed (libwebp error {})", static_cast<int>(encoder.picture.error_code)));
   }
-  std::string packed = pack_texts(metadata, false);
-  if (!packed.empty()) packed.insert(0, kKeyedTextsMark);
   if (metadata.empty()) {
     const auto* first = reinterpret_cast<const std::byte*>(encoder.writer.mem);
     return {first, first + encoder.writer.size};
   }
-  return add_exif(encoder.writer, write_exif({.user_comment = metadata.parameters, .maker_note = packed}));
+  return add_exif(encoder.writer, webp_exif(metadata));
+}
+
+std::vector<std::byte> webp_exif(const Metadata& metadata) {
+  std::string packed = pack_texts(metadata, false);
+  if (!packed.empty()) packed.insert(0, kKeyedTextsMark);
+  return write_exif({.user_comment = metadata.parameters, .maker_note = packed});
 }
 
 Metadata read_webp_metadata(std::span<const std::byte> bytes, uint64_t limit_bytes) {

@@ -21,9 +21,17 @@ inline constexpr int kWebpLossless = 100;
 // unsupported_image, out_of_memory.
 Picture decode_webp(std::span<const std::byte> bytes, const PictureLimits& limits);
 
+// How long libwebp searches for smaller bytes: its "method" for lossy pictures; its lossless levels have
+// other numbers, two higher.
+inline constexpr int kWebpEffort = 4;
+
 // `quality` 0 to 99 lossy, 100 lossless (alpha is lossless in both). The same input gives the same bytes.
 // Throws out_of_memory.
-std::vector<std::byte> encode_webp(const Picture& picture, const Metadata& metadata, int quality);
+std::vector<std::byte> encode_webp(const Picture& picture, const Metadata& metadata, int quality,
+                                   int effort = kWebpEffort);
+
+// The contents of the EXIF chunk that carries `metadata`.
+std::vector<std::byte> webp_exif(const Metadata& metadata);
 
 // Throws truncated, too_large.
 Metadata read_webp_metadata(std::span<const std::byte> bytes, uint64_t limit_bytes);
