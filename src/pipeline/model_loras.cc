@@ -71,6 +71,14 @@ Error not_found(const std::string& name, const std::vector<std::string>& there) 
                                : fmt::format("did you mean '{}'?", nearest));
 }
 
+// Of RequestFields or PictureFields.
+template <typename Fields>
+PromptTexts texts_of(const Fields& fields) {
+  const std::string negative = fields.negative_prompt.value_or("");
+  return {fields.prompt, negative, fields.prompt_2.value_or(fields.prompt),
+          fields.negative_prompt_2.value_or(negative)};
+}
+
 std::string sentence_on_unused(const LoraOutcome& outcome) {
   std::string keys;
   for (size_t i = 0; i < std::min(kMostKeysNamed, outcome.unused.size()); ++i) {
@@ -83,25 +91,24 @@ std::string sentence_on_unused(const LoraOutcome& outcome) {
 
 }  // namespace
 
-std::vector<NamedLora> loras_of_prompts(const std::string& prompt, const std::string& negative_prompt) {
+std::vector<NamedLora> loras_of_prompts(const PromptTexts& texts) {
   std::vector<NamedLora> loras;
-  for (const std::string* text : {&prompt, &negative_prompt}) {
-    for (const PromptLora& lora : loras_in_prompt(*text)) {
+  const auto add = [&](const std::string& text) {
+    for (const PromptLora& lora : loras_in_prompt(text))
       loras.push_back(checked({lora.name, lora.weight, {}, false}));
-    }
-  }
+  };
+  add(texts.prompt);
+  if (texts.prompt_2 != texts.prompt) add(texts.prompt_2);
+  add(texts.negative_prompt);
+  if (texts.negative_prompt_2 != texts.negative_prompt) add(texts.negative_prompt_2);
   return loras;
 }
 
 std::vector<NamedLora> named_loras(const RequestFields& fields) {
   std::vector<NamedLora> loras;
   for (const std::string& text : fields.loras) loras.push_back(parse(text, fields.lora_files));
-  const bool several = !fields.pictures.empty();
-  for (NamedLora& lora :
-       loras_of_prompts(several ? fields.pictures.front().prompt : fields.prompt,
-                        several ? fields.pictures.front().negative_prompt : fields.negative_prompt)) {
-    loras.push_back(std::move(lora));
-  }
+  const PromptTexts texts = fields.pictures.empty() ? texts_of(fields) : texts_of(fields.pictures.front());
+  for (NamedLora& lora : loras_of_prompts(texts)) loras.push_back(std::move(lora));
   return loras;
 }
 

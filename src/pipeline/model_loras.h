@@ -24,13 +24,17 @@ struct NamedLora {
   bool operator==(const NamedLora&) const = default;
 };
 
-// Of the request's list, then of its prompt and negative prompt; of several pictures the first one's prompts
-// (validate_request sees that they all name the same). Throws invalid_argument (no name, a weight beyond
-// ±100).
+// Of the request's list, then of its prompts as loras_of_prompts has them; of several pictures the first
+// one's prompts (validate_request sees that they all name the same). Throws invalid_argument (no name, a
+// weight beyond ±100).
 std::vector<NamedLora> named_loras(const RequestFields& fields);
 
-// Those of two prompts, without the request's list. Throws as named_loras.
-std::vector<NamedLora> loras_of_prompts(const std::string& prompt, const std::string& negative_prompt);
+// Those of a picture's prompts, negative ones after positive ones; what is the same for a second text encoder
+// counts once. Throws as named_loras.
+struct PromptTexts {
+  std::string prompt, negative_prompt, prompt_2, negative_prompt_2;
+};
+std::vector<NamedLora> loras_of_prompts(const PromptTexts& texts);
 
 // The file of each. Throws not_found (naming the nearest there is), path_refused.
 std::string lora_path(const NamedLora& lora, const RequestFields& fields);

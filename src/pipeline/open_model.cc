@@ -170,10 +170,9 @@ std::shared_ptr<const Model> open_model(const RequestFields& fields) {
                      : fields.model.empty()      ? std::string(kEmbeddedModelName)
                                                  : fields.model;
   std::string identity = model_identity(fields);
-  return std::make_shared<const Model>(Model{std::move(name), std::move(identity), std::move(checkpoint),
-                                             std::move(other_vae), std::move(description),
-                                             std::move(tokenizers), std::move(recommended),
-                                             std::move(loras)});
+  return std::make_shared<const Model>(
+      Model{std::move(name), std::move(identity), std::move(checkpoint), std::move(other_vae),
+            std::move(description), std::move(tokenizers), std::move(recommended), std::move(loras)});
 }
 
 }  // namespace snug

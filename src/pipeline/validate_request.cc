@@ -143,7 +143,8 @@ HostTensor read_latents(const ByteSource& source, const Shape& wanted, bool goes
 // They run with one set of weights.
 void check_loras(const Request& request) {
   const auto loras_of = [](const RequestPicture& picture) {
-    return loras_of_prompts(picture.prompt, picture.negative_prompt);
+    return loras_of_prompts(
+        {picture.prompt, picture.negative_prompt, picture.prompt_2, picture.negative_prompt_2});
   };
   const std::vector<NamedLora> first = loras_of(request.pictures.front());
   for (const RequestPicture& picture : request.pictures) {

@@ -268,8 +268,11 @@ TEST(Lora, VectorsAndQuantisedWeights) {
   EXPECT_EQ(values_of(index, "m.bias"), (std::vector<float>{6, 12}));
 }
 
-TEST(Lora, NamesOfTheOriginalUnetAreTurnedRound) {
-  const testing::MapWeights manifest = testing::manifest_weights("sd15.single_file");
+class LoraOriginalNames : public ::testing::TestWithParam<const char*> {};
+
+// kohya names SDXL's UNet as its authors do: lora_unet_input_blocks_4_1_...
+TEST_P(LoraOriginalNames, OfTheUnetAreTurnedRound) {
+  const testing::MapWeights manifest = testing::manifest_weights(GetParam());
   std::vector<StoredTensor> stored;
   for (const auto& [name, info] : manifest.tensors) {
     constexpr std::string_view kPrefix = "model.diffusion_model.";
@@ -297,6 +300,8 @@ TEST(Lora, NamesOfTheOriginalUnetAreTurnedRound) {
     EXPECT_EQ(found.front().module, module_of(mapping.name));
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(All, LoraOriginalNames, ::testing::Values("sd15.single_file", "sdxl.single_file"));
 
 TEST(Lora, EachTextEncoderHasItsOwnNames) {
   LoraNames names;
