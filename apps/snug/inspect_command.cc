@@ -1,10 +1,11 @@
 // `snug inspect`: what a file or folder is, told by its content. A checkpoint is described
-// (describe_checkpoint.h), a safetensors or GGUF file that is no model is listed, a picture says how it was
-// made.
+// (describe_checkpoint.h), a LoRA as well (inspect_lora.h), a safetensors or GGUF file that is no model is
+// listed, a picture says how it was made.
 
 #include <array>
 #include <filesystem>
 #include <map>
+#include <optional>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -12,6 +13,7 @@
 #include "apps/snug/command.h"
 #include "apps/snug/describe_checkpoint.h"
 #include "apps/snug/find_model.h"
+#include "apps/snug/inspect_lora.h"
 #include "apps/snug/print_error.h"
 #include "base/units.h"
 #include "media/decode_picture.h"
@@ -52,6 +54,16 @@ std::optional<PictureFormat> sniff_picture(const ByteSource& source) {
   }
 }
 
+// Nothing when the file has none.
+std::optional<LoraFile> lora_in(const std::shared_ptr<const ByteSource>& source) {
+  try {
+    return read_lora_file(source);
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kUnsupportedArchitecture) return std::nullopt;
+    throw;
+  }
+}
+
 std::string dump(const ordered_json& json) {
   return json.dump(2, ' ', false, ordered_json::error_handler_t::replace);
 }
@@ -62,6 +74,8 @@ class InspectCommand final : public Command {
     app.add_option("PATH", path_, "A model folder, a weight file, a picture, or a model's name")
         ->type_name("")
         ->required();
+    app.add_option("-m,--model", model_, "Of a LoRA: say which of its keys change nothing in this model")
+        ->type_name("MODEL");
     app.add_flag("--json", json_, "Print one JSON object");
   }
 
@@ -71,6 +85,7 @@ class InspectCommand final : public Command {
     if (path == kEmbeddedModelName || !std::filesystem::is_regular_file(path, ignored)) return model(path);
     const std::shared_ptr<const ByteSource> source = open_file(path);
     if (const auto format = sniff_picture(*source)) return picture(*source, *format);
+    if (const auto lora = lora_in(source)) return inspect_lora(*lora, model_, configuration, json_);
     try {
       return model(path);
     } catch (const Error& error) {
@@ -116,7 +131,7 @@ class InspectCommand final : public Command {
 
   int picture(const ByteSource& source, PictureFormat format) const;
 
-  std::string path_;
+  std::string path_, model_;
   bool json_ = false;
 };
 

@@ -39,6 +39,10 @@ std::string describe_report(const RunReport& report) {
   text += fmt::format("model {}, {}x{}, seed {}, {} steps of {}, guidance {:g}, {}\n", report.model,
                       report.width, report.height, report.seed, report.steps, report.sampler,
                       report.guidance_scale, report.precision);
+  for (const LoraReport& lora : report.loras) {
+    text += fmt::format("LoRA {} with weight {:g} on {} modules\n", printable(lora.name), lora.weight,
+                        lora.modules);
+  }
   if (!report.precision_reason.empty()) {
     text += fmt::format("precision {} chosen: {}\n", report.precision, report.precision_reason);
   }

@@ -87,6 +87,9 @@ void RequestOptions::add_model_options(CLI::App& app) {
   app.add_option("-m,--model", model_, "Folder, file or name (snug models); default: the embedded model")
       ->type_name("MODEL")
       ->group("Model");
+  app.add_option("--lora", loras_, "A LoRA on the model, as FILE:0.8 or its name in lora_folder; repeatable")
+      ->type_name("FILE[:WEIGHT]")
+      ->group("Model");
   app.add_option("--vae", vae_, "Another autoencoder")->type_name("PATH")->group("Model");
   app.add_option("--tokenizer", tokenizer_, "Tokenizer folder, for single files")
       ->type_name("FOLDER")
@@ -240,6 +243,7 @@ void RequestOptions::override_fields(RequestFields& fields) const {
   override_conditioning(fields);
   if (truncate_) fields.truncate_prompt = true;
   override_with(model_, fields.model);
+  if (!loras_.empty()) fields.loras = loras_;
   override_with(vae_, fields.vae);
   override_with(tokenizer_, fields.tokenizer);
   override_with(model_config_, fields.config);
@@ -277,6 +281,8 @@ void RequestOptions::fill_from(const Configuration& configuration, RequestFields
   if (fields.tokenizer.empty() && std::filesystem::is_regular_file(fields.model, ignored)) {
     fields.tokenizer = configuration.tokenizer;
   }
+  fields.lora_files = true;
+  fields.lora_folder = configuration.lora_folder;
   if (!fields.precision.has_value()) fields.precision = configuration.precision;
   fill_in_defaults(configuration, fields);
   if (!fields.memory.has_value() && !configuration.memory.empty()) fields.memory = configuration.memory;

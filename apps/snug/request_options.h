@@ -44,6 +44,7 @@ class RequestOptions {
   void override_conditioning(RequestFields& fields) const;
   void fill_from(const Configuration& configuration, RequestFields& fields) const;
 
+  std::vector<std::string> loras_;
   std::optional<std::string> prompt_argument_, prompt_, negative_, model_, vae_, tokenizer_, model_config_,
       size_, sampler_, schedule_, preset_, time_, precision_, memory_, allow_, scratch_, image_, mask_,
       latents_, format_, prompt_2_, negative_2_, original_size_, crop_, target_size_, negative_original_size_,

@@ -85,6 +85,7 @@ ServiceOptions service_options(const Configuration& configuration) {
     fields.model_alias = name_of(path);
     fields.model = path == kEmbeddedModelName ? std::string() : path;
     if (!fields.vae.empty()) fields.vae = path_of(fields.vae, configuration);
+    fields.lora_folder = configuration.lora_folder;
     if (fields.tokenizer.empty()) fields.tokenizer = configuration.tokenizer;
     if (!fields.precision.has_value()) fields.precision = configuration.precision;
     fill_in_defaults(configuration, fields);

@@ -23,6 +23,7 @@ inline constexpr int64_t kMostThreads = 4096;
 struct Configuration {
   std::string model;                       // path or name; empty: the embedded model
   std::vector<std::string> model_folders;  // where names of models are looked up
+  std::string lora_folder;                 // where names of LoRAs are looked up; empty: nowhere
   std::string tokenizer;                   // folder, for single-file checkpoints
   std::string precision = "f32";
   int64_t default_steps = 0;    // of requests that state none; 0: what suits the model

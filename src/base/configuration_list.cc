@@ -20,6 +20,13 @@ constexpr std::array kSettings = {
             .meaning = "where `snug models` looks and where a model's name is looked up; the variable "
                        "separates folders with ':'",
             .is_path = true},
+    Setting{.key = "lora_folder",
+            .environment = "SNUG_LORA_FOLDER",
+            .member = &Configuration::lora_folder,
+            .default_text = "none",
+            .meaning = "where the LoRAs lie that requests and prompts name: <lora:style:0.8> is "
+                       "style.safetensors there",
+            .is_path = true},
     Setting{.key = "tokenizer",
             .environment = "SNUG_TOKENIZER",
             .member = &Configuration::tokenizer,

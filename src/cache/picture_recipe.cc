@@ -62,8 +62,8 @@ std::string picture_recipe(const Request& request, const RequestFields& fields, 
   add(recipe, "file", fmt::format("{} {}", format_name(request.format), request.quality.value_or(0)));
   // The metadata names what the picture was made from.
   add(recipe, "named",
-      fmt::format("{}|{}|{}|{}", fields.vae, name_of(fields.image), name_of(fields.mask),
-                  name_of(fields.latents)));
+      fmt::format("{}|{}|{}|{}|{}", fields.vae, fmt::join(fields.loras, "|"), name_of(fields.image),
+                  name_of(fields.mask), name_of(fields.latents)));
   add(recipe, "image", request.image);
   add(recipe, "mask", request.mask);
   // Noise that was given is the whole batch's.

@@ -61,10 +61,13 @@ std::string batch_key_of(const Request& request, const Model& model, const Rates
 }  // namespace
 
 std::shared_ptr<const Model> JobPreparer::open(const RequestFields& fields) {
-  const std::string place = fields.model + '\n' + fields.vae + '\n' + fields.tokenizer + '\n' + fields.config;
   const std::string identity = model_identity(fields);
   const std::scoped_lock lock(mutex_);
-  std::shared_ptr<const Model>& model = models_[place];
+  // There may be as many sets of LoRAs as requests: what no job and no kept run has any more goes.
+  std::erase_if(models_, [](const auto& item) {
+    return item.second == nullptr || (!item.second->loras.empty() && item.second.use_count() == 1);
+  });
+  std::shared_ptr<const Model>& model = models_[model_place(fields)];
   if (model == nullptr || model->identity != identity) model = open_model(fields);
   return model;
 }

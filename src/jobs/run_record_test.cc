@@ -180,6 +180,14 @@ TEST_P(RunRecordTest, ViewsHaveExactlyTheColumnsOfTheOlderLayouts) {
                   view + "'";
     EXPECT_EQ(database().read([&](Sql& sql) { return sql.integer(listed); }), count) << view;
   }
+  database().write([&](Sql& sql) {
+    sql.run("UPDATE job SET report = ? WHERE id = ?",
+            {R"({"loras":[{"name":"style","weight":0.5},{"name":"light","weight":1}]})", id});
+  });
+  SqlRow lora = database().read(
+      [&](Sql& sql) { return *sql.row("SELECT lora_path, lora_strength FROM generation_tasks", 2); });
+  EXPECT_EQ(lora.text(), "style");
+  EXPECT_EQ(lora.real(), 0.5);
   const auto row = database().read([&](Sql& sql) {
     return *sql.row("SELECT prompt, resolution, status, created_at FROM generation_tasks", 4);
   });

@@ -178,10 +178,52 @@ constexpr std::array kVersion4 = {
       PRIMARY KEY (id, at_ms)))",
 };
 
+// The first LoRA of a job, by its report.
+constexpr std::array kVersion5 = {
+    "DROP VIEW generation_tasks",
+    R"(CREATE VIEW generation_tasks AS SELECT
+      r.id AS id, r.architecture AS model_type, {text job.request prompt} AS prompt,
+      r.width || 'x' || r.height AS resolution, r.steps AS steps, r.frames AS num_frames, r.fps AS fps,
+      CASE WHEN job.report <> '' THEN {text job.report loras.0.name} END AS lora_path,
+      CASE WHEN job.report <> '' THEN CAST({text job.report loras.0.weight} AS DOUBLE PRECISION) END
+        AS lora_strength,
+      CASE COALESCE(job.state, r.state) WHEN 'queued' THEN 'pending' WHEN 'planned' THEN 'pending'
+        WHEN 'running' THEN 'processing' WHEN 'done' THEN 'completed'
+        ELSE COALESCE(job.state, r.state) END AS status,
+      CASE WHEN r.state = 'done' THEN 100
+        ELSE 100 * COALESCE(job.step, r.steps_done, 0) / CASE WHEN r.steps > 0 THEN r.steps ELSE 1 END
+        END AS progress,
+      {time r.created_ms} AS created_at, {time r.started_ms} AS started_at,
+      {time r.finished_ms} AS completed_at,
+      CASE WHEN r.state = 'done' THEN '/api/v1/jobs/' || r.id || '/images/0' END AS output_path,
+      CASE WHEN r.error_problem <> '' THEN r.error_problem END AS error_message, r.model AS model_used,
+      r.total_seconds - r.queue_seconds AS generation_time_seconds,
+      r.gpu_memory_bytes / 1048576.0 AS peak_vram_usage_mb, {measures} AS optimizations_applied,
+      CASE WHEN r.error_code <> '' THEN r.error_code END AS error_category,
+      CASE WHEN r.error_fix <> '' THEN r.error_fix END AS recovery_suggestions
+      FROM run_record r LEFT JOIN job ON job.id = r.id)",
+};
+
 // What a run did to get along with its budget, as one word.
 constexpr std::string_view kMeasuresSql =
     "CASE WHEN spilled_bytes > 0 THEN 'spilled' WHEN streamed_bytes > 0 THEN 'streamed' "
     "WHEN bands > 1 OR passes > 1 THEN 'split' WHEN bands IS NOT NULL THEN 'none' END";
+
+// A member of the JSON in a column: "prompt", or "loras.0.name" of the first element of a list.
+std::string member_of(const std::string& column, const std::string& key, bool postgresql) {
+  std::string path = postgresql ? std::string() : "$";
+  std::istringstream parts(key);
+  for (std::string part; std::getline(parts, part, '.');) {
+    const bool number = part.find_first_not_of("0123456789") == std::string::npos;
+    if (postgresql) {
+      path += (path.empty() ? "" : ",") + part;
+    } else {
+      path += number ? "[" + part + "]" : "." + part;
+    }
+  }
+  return postgresql ? fmt::format("CAST({} AS json) #>> '{{{}}}'", column, path)
+                    : fmt::format("json_extract({}, '{}')", column, path);
+}
 
 // Where the databases differ: {time MS} is a time as text, {text COLUMN KEY} a member of the JSON in a
 // column.
@@ -204,8 +246,7 @@ std::string in_dialect(std::string_view statement, bool postgresql) {
                                  column)
                            : fmt::format("datetime({} / 1000, 'unixepoch')", column);
     } else {
-      result += postgresql ? fmt::format("CAST({} AS json) ->> '{}'", column, key)
-                           : fmt::format("json_extract({}, '$.{}')", column, key);
+      result += member_of(column, key, postgresql);
     }
     at = end + 1;
   }
@@ -214,7 +255,7 @@ std::string in_dialect(std::string_view statement, bool postgresql) {
 
 using Migration = std::span<const char* const>;
 const std::array kMigrations = {Migration(kVersion1), Migration(kVersion2), Migration(kVersion3),
-                                Migration(kVersion4)};
+                                Migration(kVersion4), Migration(kVersion5)};
 
 }  // namespace
 

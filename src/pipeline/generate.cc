@@ -210,6 +210,10 @@ class Run {
     report.model = request.model_name;
     report.architecture = model.description.title;
     report.assumptions = model.description.assumptions;
+    report.loras.clear();
+    for (const LoraOutcome& lora : model.loras) {
+      report.loras.push_back({lora.name, lora.weight, static_cast<int64_t>(lora.modules), lora.unused});
+    }
     report.sampler = request.sampler_name;
     report.precision = request.precision == DType::kBF16 ? "bf16" : "f32";
     report.precision_reason = request.precision_reason;

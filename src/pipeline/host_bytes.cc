@@ -25,7 +25,13 @@ uint64_t host_bytes(const Request& request, const ModelDescription& model, const
   const int64_t encoding = halves * (prompts + 1) * text + 4 * halves * rows * model.pooled_channels();
   // Held from here to the end: the conditioning, the sampler's history, latents, and what a dump records.
   const int64_t trace = request.dump.empty() ? 0 : (run.calls() + 1) * latents;
-  const int64_t kept = conditioning + run.sampler->memory_bytes(elements) + latents + trace;
+  // The factors of one tensor's updates, as it is read.
+  uint64_t room = model.unet_weights->update_room_bytes();
+  for (const TextEncoder& encoder : model.text_encoders) {
+    room = std::max(room, encoder.weights->update_room_bytes());
+  }
+  const auto updates = static_cast<int64_t>(room);
+  const int64_t kept = updates + conditioning + run.sampler->memory_bytes(elements) + latents + trace;
   // Start noise, the model's input and output, what previews show; the picture's latents; the latents outside
   // a mask.
   const int64_t denoising =

@@ -93,7 +93,31 @@ void add_file(const std::filesystem::path& path, std::string& identity) {
                           status.st_mtim.tv_nsec);
 }
 
+// What is wrong with a LoRA is said when the model is opened.
+void add_loras(const RequestFields& fields, std::string& identity) {
+  try {
+    for (const NamedLora& lora : named_loras(fields)) {
+      add_file(lora_path(lora, fields), identity);
+      identity += fmt::format("={:a} {}", lora.weight, lora.part);
+    }
+  } catch (const Error&) {
+    identity += "|a LoRA that is not there";
+  }
+}
+
 }  // namespace
+
+std::string model_place(const RequestFields& fields) {
+  std::string place = fields.model + '\n' + fields.vae + '\n' + fields.tokenizer + '\n' + fields.config;
+  try {
+    for (const NamedLora& lora : named_loras(fields)) {
+      place += fmt::format("\n{} {:a} {}", lora.name, lora.weight, lora.part);
+    }
+  } catch (const Error&) {
+    place += "\n?";
+  }
+  return place;
+}
 
 // Names, sizes and times of all files that the model may be read from; of what is inside the program, its
 // version.
@@ -115,6 +139,7 @@ std::string model_identity(const RequestFields& fields) {
     std::sort(files.begin(), files.end());
     for (const fs::path& file : files) add_file(file, identity);
   }
+  add_loras(fields, identity);
   return identity;
 }
 
@@ -131,6 +156,7 @@ std::shared_ptr<const Model> open_model(const RequestFields& fields) {
   if (other_vae.has_value()) options.vae = &*other_vae;
   ModelDescription description = timed("description", [&] { return describe_model(checkpoint, options); });
   check_weights(description);
+  std::vector<LoraOutcome> loras = timed("loras", [&] { return put_loras_on(description, fields); });
   std::vector<ClipTokenizer> tokenizers =
       timed("tokenizer", [&] { return load_tokenizers(fields, checkpoint, description); });
   if (!fields.manifest.empty() && fields.tokenizer.empty() && fields.config.empty()) {
@@ -144,9 +170,9 @@ std::shared_ptr<const Model> open_model(const RequestFields& fields) {
                      : fields.model.empty()      ? std::string(kEmbeddedModelName)
                                                  : fields.model;
   std::string identity = model_identity(fields);
-  return std::make_shared<const Model>(Model{std::move(name), std::move(identity), std::move(checkpoint),
-                                             std::move(other_vae), std::move(description),
-                                             std::move(tokenizers), std::move(recommended)});
+  return std::make_shared<const Model>(
+      Model{std::move(name), std::move(identity), std::move(checkpoint), std::move(other_vae),
+            std::move(description), std::move(tokenizers), std::move(recommended), std::move(loras)});
 }
 
 }  // namespace snug

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "models/describe_model.h"
+#include "pipeline/model_loras.h"
 #include "pipeline/request.h"
 #include "text/clip_tokenizer.h"
 
@@ -29,14 +30,18 @@ struct Model {
   ModelDescription description;
   std::vector<ClipTokenizer> tokenizers;  // one for each text encoder
   RecommendedSettings recommended;
+  std::vector<LoraOutcome> loras;  // that are on it, in their order
 };
 
-// Changes when any file does that the named model is read from: Model::identity. Does not throw; costs a look
-// at each file.
+// Everything that names the model: equal for requests that mean the same model, as long as its files are.
+std::string model_place(const RequestFields& fields);
+
+// Changes when any file does that the named model is read from, and with its LoRAs: Model::identity. Does not
+// throw; costs a look at each file.
 std::string model_identity(const RequestFields& fields);
 
 // Throws not_found, missing_file (a single file without --tokenizer says so), and everything that opening and
-// describing a checkpoint throws; invalid_argument when both a model and manifests are named.
+// describing a checkpoint and its LoRAs throws; invalid_argument when both a model and manifests are named.
 std::shared_ptr<const Model> open_model(const RequestFields& fields);
 
 }  // namespace snug

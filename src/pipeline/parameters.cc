@@ -71,6 +71,7 @@ std::string snug_json(const Request& request, const RequestFields& fields, int64
   add_text("vae", fields.vae);
   add_text("tokenizer", fields.tokenizer);
   add_text("config", fields.config);
+  if (!fields.loras.empty()) json["loras"] = fields.loras;
   const RequestPicture& picture = request.pictures[static_cast<size_t>(index)];
   json["prompt"] = picture.prompt;
   if (!picture.zero_negative) json["negative_prompt"] = picture.negative_prompt;
@@ -125,14 +126,30 @@ class FieldReader {
     } else {
       if (found->is_number_integer()) return found->template get<T>();
     }
-    throw Error(ErrorCode::kBadImage, fmt::format("its parameters hold a wrong value for '{}'", key),
-                "give the settings on the command line")
-        .in_file(file_);
+    throw wrong(key);
+  }
+
+  std::vector<std::string> texts(const char* key) const {
+    std::vector<std::string> texts;
+    const auto found = json_.find(key);
+    if (found == json_.end() || found->is_null()) return texts;
+    if (!found->is_array()) throw wrong(key);
+    for (const ordered_json& item : *found) {
+      if (!item.is_string()) throw wrong(key);
+      texts.push_back(item.get<std::string>());
+    }
+    return texts;
   }
 
   std::string text(const char* key) const { return get<std::string>(key).value_or(""); }
 
  private:
+  Error wrong(const char* key) const {
+    return Error(ErrorCode::kBadImage, fmt::format("its parameters hold a wrong value for '{}'", key),
+                 "give the settings on the command line")
+        .in_file(file_);
+  }
+
   const ordered_json& json_;
   std::string file_;
 };
@@ -150,6 +167,7 @@ RequestFields from_json(const std::string& text, const std::string& file) {
   fields.vae = reader.text("vae");
   fields.tokenizer = reader.text("tokenizer");
   fields.config = reader.text("config");
+  fields.loras = reader.texts("loras");
   fields.prompt = reader.text("prompt");
   fields.negative_prompt = reader.get<std::string>("negative_prompt");
   fields.prompt_2 = reader.get<std::string>("prompt_2");

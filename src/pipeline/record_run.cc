@@ -3,6 +3,9 @@
 #include <cmath>
 #include <exception>
 #include <limits>
+#include <string>
+
+#include <fmt/format.h>
 
 #include "base/log.h"
 
@@ -14,12 +17,29 @@ constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();  // null i
 // To milliseconds.
 double rounded(double seconds) { return std::round(seconds * 1e3) / 1e3; }
 
+// "style:0.8, light:1"
+std::string loras_of(const RunReport& report) {
+  std::string text;
+  for (const LoraReport& lora : report.loras) {
+    text += fmt::format("{}{}:{:g}", text.empty() ? "" : ", ", lora.name, lora.weight);
+  }
+  return text;
+}
+
+int64_t unused_keys_of(const RunReport& report) {
+  int64_t count = 0;
+  for (const LoraReport& lora : report.loras) count += static_cast<int64_t>(lora.unused_keys.size());
+  return count;
+}
+
 }  // namespace
 
 void record_run(const RunReport& report) noexcept {
   try {
     log::event(log::Level::kInfo, "run",
                {{"model", report.model},
+                {"loras", loras_of(report)},
+                {"unused_lora_keys", unused_keys_of(report)},
                 {"width", report.width},
                 {"height", report.height},
                 {"steps", report.steps},

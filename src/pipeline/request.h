@@ -38,12 +38,15 @@ struct PictureFields {
 };
 
 struct RequestFields {
-  std::string model;        // folder or single file; empty: the embedded model
-  std::string model_alias;  // shown in its place, where paths are nobody's business; empty: the path
-  std::string manifest;     // in place of `model`, for planning alone (weights/manifest_checkpoint.h)
-  std::string vae;          // another decoder and encoder; empty: the model's own
-  std::string tokenizer;    // folder with the tokenizer, for single files
-  std::string config;       // folder with the configuration, for single files
+  std::string model;               // folder or single file; empty: the embedded model
+  std::string model_alias;         // shown in its place, where paths are nobody's business; empty: the path
+  std::string manifest;            // in place of `model`, for planning alone (weights/manifest_checkpoint.h)
+  std::string vae;                 // another decoder and encoder; empty: the model's own
+  std::string tokenizer;           // folder with the tokenizer, for single files
+  std::string config;              // folder with the configuration, for single files
+  std::vector<std::string> loras;  // "name:0.8" (model_loras.h); prompts may name more
+  std::string lora_folder;         // where their names are looked up; empty: nowhere
+  bool lora_files = false;         // `loras` may be paths: those of who runs the program, nobody else's
 
   std::string prompt;
   // None is not the same as an empty one where a model takes zeros for it, as SDXL does.

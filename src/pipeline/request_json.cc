@@ -19,7 +19,8 @@ using F = RequestFields;
 constexpr auto kFields = std::to_array<RequestField>({
     {"model", &F::model, "Name of a model as listed; default: the embedded one"},
     {"vae", &F::vae, "Another autoencoder, by its name"},
-    {"prompt", &F::prompt, "What to show; (word:1.3) weighs, BREAK starts a chunk"},
+    {"loras", &F::loras, R"(LoRAs by name, with weights: ["style:0.8"])"},
+    {"prompt", &F::prompt, "What to show; (word:1.3) weighs, BREAK starts a chunk, <lora:style:0.8>"},
     {"negative_prompt", &F::negative_prompt, "What to avoid"},
     {"prompt_2", &F::prompt_2, "For a second text encoder; default: prompt"},
     {"negative_prompt_2", &F::negative_prompt_2, "For a second text encoder; default: negative_prompt"},

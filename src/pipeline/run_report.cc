@@ -30,6 +30,17 @@ ordered_json phases_json(const std::vector<PhaseReport>& phases) {
   return list;
 }
 
+ordered_json loras_json(const std::vector<LoraReport>& loras) {
+  ordered_json list = ordered_json::array();
+  for (const LoraReport& lora : loras) {
+    list.push_back({{"name", lora.name},
+                    {"weight", lora.weight},
+                    {"modules", lora.modules},
+                    {"unused_keys", lora.unused_keys}});
+  }
+  return list;
+}
+
 }  // namespace
 
 ordered_json ways_out_json(const std::vector<WayOut>& ways) {
@@ -51,6 +62,7 @@ std::string to_json(const RunReport& r) {
   json["outputs"] = r.outputs;
   json["model"] = r.model;
   json["architecture"] = r.architecture;
+  json["loras"] = loras_json(r.loras);
   json["backend"] = r.backend;
   json["precision"] = r.precision;
   json["precision_reason"] = r.precision_reason.empty() ? ordered_json() : ordered_json(r.precision_reason);

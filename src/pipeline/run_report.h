@@ -30,8 +30,17 @@ struct PhaseReport {
   int passes = 1, bands = 1;
 };
 
+// A LoRA that was on the model.
+struct LoraReport {
+  std::string name;
+  double weight = 1;
+  int64_t modules = 0;                   // of the model, changed by it
+  std::vector<std::string> unused_keys;  // that nothing in the model takes
+};
+
 struct RunReport {
   std::string model, architecture, sampler, precision, backend;
+  std::vector<LoraReport> loras;
   std::string precision_reason;  // of --precision auto; empty otherwise
   int threads = 0;               // that computed
   int64_t width = 0, height = 0, steps = 0, batch = 0;

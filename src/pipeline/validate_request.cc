@@ -13,6 +13,7 @@
 #include "media/atomic_file.h"
 #include "media/decode_picture.h"
 #include "pipeline/call_range.h"
+#include "pipeline/model_loras.h"
 #include "pipeline/request_picture.h"
 #include "weights/safetensors.h"
 
@@ -137,6 +138,20 @@ HostTensor read_latents(const ByteSource& source, const Shape& wanted, bool goes
         .in_tensor(tensor->name);
   }
   return latents.to_f32();
+}
+
+// They run with one set of weights.
+void check_loras(const Request& request) {
+  const auto loras_of = [](const RequestPicture& picture) {
+    return loras_of_prompts(
+        {picture.prompt, picture.negative_prompt, picture.prompt_2, picture.negative_prompt_2});
+  };
+  const std::vector<NamedLora> first = loras_of(request.pictures.front());
+  for (const RequestPicture& picture : request.pictures) {
+    if (loras_of(picture) != first)
+      throw invalid("the pictures' prompts name different LoRAs",
+                    "make pictures with other LoRAs by a request of their own");
+  }
 }
 
 void set_budget(const RequestFields& fields, Request& request) {
@@ -316,6 +331,7 @@ Request validate_request(const RequestFields& fields, const Model& model, const 
   request.steps = within<int64_t>("steps", fields.steps.value_or(model.recommended.steps), 1, kMaxSteps);
   set_batch(fields, model, request);
   set_size_conditioning(fields, model.description, request);
+  check_loras(request);
   request.guidance_scale =
       within("guidance scale", fields.guidance_scale.value_or(model.recommended.guidance_scale), 0.0,
              kMaxGuidanceScale);

@@ -37,6 +37,7 @@ WeightStreamer::WeightStreamer(const Phase& phase, const WeightIndex& weights,
       cancellation_(cancellation),
       trace_(trace),
       resident_there_(resident_there),
+      update_room_(weights.update_room_bytes()),
       records_(phase.loads.size()) {
   SNUG_CHECK(targets_.size() == phase.loads.size(), "a place for each load");
   start();
@@ -182,9 +183,10 @@ bool WeightStreamer::read(int run, size_t index) {
     rows.end = std::min(rows.begin + piece_rows, end);
     const size_t bytes = static_cast<size_t>(rows.size()) * row_bytes;
     if (as_stored) {
-      weights_.read_rows(weight.name, rows, {target, bytes});
+      weights_.read_rows(weight.name, rows, {target, bytes}, &update_room_);
     } else {
-      weights_.read_rows_f32(weight.name, rows, {reinterpret_cast<float*>(target), bytes / sizeof(float)});
+      weights_.read_rows_f32(weight.name, rows, {reinterpret_cast<float*>(target), bytes / sizeof(float)},
+                             &update_room_);
     }
     if (load.packing != 0) pack(load, target, rows.size());
     target += bytes;

@@ -7,7 +7,9 @@
 // streamed. Before a load the thread waits until enough instructions are done that nobody reads what it
 // overwrites. It ends after the phase's last run, at an error, at a cancellation, or when it is stopped.
 //
-// Threads: one owner, who calls everything here. The thread allocates nothing but for an error.
+// Threads: one owner, who calls everything here. The thread allocates nothing but for an error: the factors
+// of LoRAs, which are added to the rows as they come, have their room from the start
+// (WeightIndex::update_room_bytes).
 #pragma once
 
 #include <pthread.h>
@@ -80,6 +82,7 @@ class WeightStreamer {
   const Cancellation& cancellation_;
   RunTrace* const trace_;
   const bool resident_there_;
+  UpdateRoom update_room_;           // for the factors of LoRAs
   std::vector<LoadRecord> records_;  // the thread's, until it has ended
 
   pthread_t thread_ = {};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -12,7 +13,7 @@ namespace {
 
 constexpr double kBracketFactor = 1.1;
 constexpr std::string_view kBreak = "BREAK";
-constexpr std::string_view kSyntaxCharacters = "\\()[]:";
+constexpr std::string_view kSyntaxCharacters = "\\()[]:<";
 
 size_t skip_whitespace(std::string_view text, size_t position) {
   while (position < text.size()) {
@@ -71,6 +72,30 @@ std::optional<ExplicitWeight> explicit_weight(std::string_view text) {
   return ExplicitWeight{value, close + 1};
 }
 
+// "<lora:name:0.8>" at the start of `text`, and how long it is.
+struct LoraTag {
+  PromptLora lora;
+  size_t length;
+};
+
+std::optional<LoraTag> lora_tag(std::string_view text) {
+  constexpr std::string_view kBegin = "<lora:";
+  if (!text.starts_with(kBegin)) return std::nullopt;
+  const size_t close = text.find_first_of("<>", kBegin.size());
+  if (close == std::string_view::npos || text[close] != '>') return std::nullopt;
+  std::string_view inner = text.substr(kBegin.size(), close - kBegin.size());
+  LoraTag tag{{std::string(inner.substr(0, inner.find(':'))), 1}, close + 1};
+  if (tag.lora.name.empty()) return std::nullopt;
+  if (tag.lora.name.size() == inner.size()) return tag;
+  inner.remove_prefix(tag.lora.name.size() + 1);
+  if (inner.starts_with('+')) inner.remove_prefix(1);  // from_chars takes '-' alone
+  const auto [stop, error] =
+      std::from_chars(inner.data(), inner.data() + inner.size(), tag.lora.weight, std::chars_format::fixed);
+  const bool is_number = error == std::errc() && stop == inner.data() + inner.size();
+  if (!is_number || !std::isfinite(tag.lora.weight)) return std::nullopt;
+  return tag;
+}
+
 class PromptParser {
  public:
   explicit PromptParser(std::string_view prompt) : rest_(prompt) {}
@@ -101,6 +126,8 @@ class PromptParser {
       rest_.remove_prefix(1);
     } else if (c == ':') {
       colon();
+    } else if (const auto tag = lora_tag(rest_)) {
+      rest_.remove_prefix(tag->length);
     } else {
       literal(std::max<size_t>(1, std::min(rest_.find_first_of(kSyntaxCharacters), rest_.size())));
     }
@@ -184,6 +211,14 @@ class PromptParser {
 ParsedPrompt parse_prompt(std::string_view prompt) {
   require_prompt(prompt);
   return PromptParser(prompt).run();
+}
+
+std::vector<PromptLora> loras_in_prompt(std::string_view prompt) {
+  std::vector<PromptLora> loras;
+  for (size_t at = prompt.find('<'); at != std::string_view::npos; at = prompt.find('<', at + 1)) {
+    if (auto tag = lora_tag(prompt.substr(at))) loras.push_back(std::move(tag->lora));
+  }
+  return loras;
 }
 
 ParsedPrompt plain_prompt(std::string_view prompt) {

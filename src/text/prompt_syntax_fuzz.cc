@@ -27,6 +27,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view prompt(reinterpret_cast<const char*>(data), size);
   try {
     const snug::ParsedPrompt spans = snug::parse_prompt(prompt);
+    for (const snug::PromptLora& lora : snug::loras_in_prompt(prompt)) {
+      SNUG_CHECK(!lora.name.empty() && std::isfinite(lora.weight), "a LoRA has a name and a weight");
+    }
     for (const snug::PromptSpan& span : spans) {
       SNUG_CHECK(span.is_break == span.text.empty(), "a span is a break or has text");
       SNUG_CHECK(std::abs(span.weight) <= snug::kMaxPromptWeight, "weights are bounded");

@@ -7,6 +7,7 @@
 // which tensor is missing, and tools list what was not used.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -38,6 +39,11 @@ using StoredTensors = std::span<const StoredTensor>;
 // Any UNet of the original Stable Diffusion code (CompVis, Stability): input_blocks, middle_block,
 // output_blocks. Source: openaimodel.py's order of blocks, and diffusers' of the same network.
 NameMappings map_original_unet(StoredTensors tensors);
+
+// And back, for LoRAs: the original name of each of a UNet's modules ("down_blocks.0.resnets.0.conv1",
+// without
+// ".weight") that has one. `modules`: all of the UNet's.
+std::map<std::string, std::string> original_unet_modules(const std::vector<std::string>& modules);
 
 // The original autoencoder: encoder.down.0.block.0, decoder.up.3.block.0 (counted from the output),
 // mid.attn_1 as 1x1 convolutions.

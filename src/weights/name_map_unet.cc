@@ -1,4 +1,6 @@
+#include <array>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -128,6 +130,115 @@ NameMappings map_original_unet(StoredTensors tensors) {
         mapped = inside_level(*piece, "up_blocks", up.at(piece->block));
     }
     if (mapped) out.push_back({.stored = i, .name = *mapped});
+  }
+  return out;
+}
+
+namespace {
+
+// The first member of the pair whose second one starts `name`, in its place.
+std::optional<std::string> original_of(std::string_view name, PrefixPairs pairs) {
+  for (const auto& [original, ours] : pairs) {
+    const std::array<std::pair<std::string_view, std::string_view>, 1> turned = {std::pair{ours, original}};
+    if (auto found = replace_prefix(name, turned)) return found;
+  }
+  return std::nullopt;
+}
+
+// One level of diffusers' nesting.
+struct Level {
+  std::set<size_t> resnets, attentions;
+  bool resamples = false;
+};
+
+using Levels = std::map<size_t, Level>;
+
+// "resnets.1.conv1" of a level taken apart.
+struct InLevel {
+  std::string_view kind;
+  size_t layer;
+  std::string_view rest;
+};
+
+std::optional<InLevel> in_level(std::string_view name) {
+  const size_t dot = name.find('.');
+  if (dot == std::string_view::npos) return std::nullopt;
+  const auto layer = split_number(name.substr(dot + 1));
+  if (!layer) return std::nullopt;
+  return InLevel{name.substr(0, dot), layer->number, layer->rest};
+}
+
+Levels levels_of(const std::vector<std::string>& modules, std::string_view side) {
+  Levels levels;
+  for (const std::string& module : modules) {
+    if (!module.starts_with(side)) continue;
+    const auto level = split_number(std::string_view(module).substr(side.size()));
+    const auto inner = level ? in_level(level->rest) : std::nullopt;
+    if (!inner) continue;
+    Level& own = levels[level->number];
+    if (inner->kind == "resnets") own.resnets.insert(inner->layer);
+    if (inner->kind == "attentions") own.attentions.insert(inner->layer);
+    if (inner->kind == "downsamplers" || inner->kind == "upsamplers") own.resamples = true;
+  }
+  return levels;
+}
+
+// `first`: the number of the level's first block.
+std::optional<std::string> original_in_level(const InLevel& inner, const Level& level, bool down,
+                                             size_t first) {
+  const std::string_view section = down ? "input_blocks" : "output_blocks";
+  const size_t last = level.resnets.size() - 1;
+  if (inner.kind == "resnets") {
+    const auto rest = original_of(inner.rest, kResnetNames);
+    if (!rest) return std::nullopt;
+    return fmt::format("{}.{}.0.{}", section, first + inner.layer, *rest);
+  }
+  if (inner.kind == "attentions") return fmt::format("{}.{}.1.{}", section, first + inner.layer, inner.rest);
+  if (inner.kind == "downsamplers") return fmt::format("{}.{}.0.op", section, first + last + 1);
+  if (inner.kind == "upsamplers") {
+    return fmt::format("{}.{}.{}.conv", section, first + last, level.attentions.count(last) > 0 ? 2 : 1);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> original_in_middle(std::string_view name) {
+  const auto inner = in_level(name);
+  if (!inner) return std::nullopt;
+  if (inner->kind == "attentions")
+    return fmt::format("middle_block.{}.{}", 2 * inner->layer + 1, inner->rest);
+  const auto rest = original_of(inner->rest, kResnetNames);
+  if (!rest) return std::nullopt;
+  return fmt::format("middle_block.{}.{}", 2 * inner->layer, *rest);
+}
+
+}  // namespace
+
+std::map<std::string, std::string> original_unet_modules(const std::vector<std::string>& modules) {
+  constexpr std::string_view kMiddle = "mid_block.";
+  std::map<std::string, std::string> out;
+  for (const std::string& module : modules) {
+    auto original = original_of(module, kOuterNames);
+    if (!original && module.starts_with(kMiddle))
+      original = original_in_middle(std::string_view(module).substr(kMiddle.size()));
+    if (original) out.emplace(module, std::move(*original));
+  }
+  for (const bool down : {true, false}) {
+    const std::string_view side = down ? "down_blocks." : "up_blocks.";
+    const Levels levels = levels_of(modules, side);
+    std::map<size_t, size_t> first;  // block of each level; block 0 of the input is conv_in
+    size_t next = down ? 1 : 0;
+    for (const auto& [number, level] : levels) {
+      first[number] = next;
+      next += level.resnets.size() + (down && level.resamples ? 1 : 0);
+    }
+    for (const std::string& module : modules) {
+      if (!module.starts_with(side)) continue;
+      const auto at = split_number(std::string_view(module).substr(side.size()));
+      const auto inner = at ? in_level(at->rest) : std::nullopt;
+      if (!inner || levels.at(at->number).resnets.empty()) continue;
+      auto original = original_in_level(*inner, levels.at(at->number), down, first.at(at->number));
+      if (original) out.emplace(module, std::move(*original));
+    }
   }
   return out;
 }

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "tensor/convert.h"
 #include "weights/dequantise.h"
+#include "weights/read_values.h"
 
 namespace snug {
 namespace {
@@ -52,6 +53,15 @@ Interval elements_of(const Shape& shape, Interval rows) {
   SNUG_CHECK(0 <= rows.begin && rows.begin <= rows.end && rows.end <= count, "rows of the tensor");
   const int64_t each = count == 0 ? 0 : shape.elements() / count;
   return {rows.begin * each, rows.end * each};
+}
+
+// Of the matrix that a tensor is to its updates: a vector is one row.
+int64_t row_elements(const Shape& shape) {
+  return shape.rank() < 2 ? shape.elements() : shape.elements() / std::max<int64_t>(shape[0], 1);
+}
+
+ReadElements floats_read(Interval elements, std::span<float> out) {
+  return {.elements = elements, .values = reinterpret_cast<std::byte*>(out.data())};
 }
 
 Shape as_matrix(const Shape& shape) {
@@ -128,61 +138,84 @@ int64_t WeightIndex::total_parameters() const {
   return elements;
 }
 
+void WeightIndex::set_updates(std::string_view tensor, WeightUpdates updates) {
+  const WeightEntry& found = entry(tensor);
+  const int64_t columns = row_elements(found.shape), elements = found.shape.elements();
+  for (const WeightUpdate& update : updates) {
+    const int64_t rows = update.is_difference() ? update.down.rows : update.up.rows;
+    SNUG_CHECK(update.down.columns == columns && rows * columns == elements, "an update of this shape");
+    SNUG_CHECK(update.is_difference() || update.up.columns == update.down.rows, "one rank");
+  }
+  updates_.insert_or_assign(std::string(tensor), std::move(updates));
+}
+
+const WeightUpdates* WeightIndex::updates(std::string_view tensor) const {
+  const auto found = updates_.find(tensor);
+  return found == updates_.end() ? nullptr : &found->second;
+}
+
+uint64_t WeightIndex::update_room_bytes() const {
+  uint64_t bytes = 0;
+  for (const auto& item : updates_) bytes = std::max(bytes, UpdateRoom::bytes_for(item.second));
+  return bytes;
+}
+
+// What lies at read.values is the file's, and becomes the sum.
+void WeightIndex::update(std::string_view tensor, const WeightEntry& entry, const ReadElements& read,
+                         UpdateRoom* room) const {
+  const WeightUpdates* const updates = this->updates(tensor);
+  if (updates == nullptr) return;
+  ReadElements whole = read;
+  whole.tensor = tensor;
+  whole.stored = entry.dtype;
+  whole.row_elements = row_elements(entry.shape);
+  if (room != nullptr) return add_updates(whole, *updates, *room);
+  UpdateRoom own(UpdateRoom::bytes_for(*updates));
+  add_updates(whole, *updates, own);
+}
+
 void WeightIndex::read(std::string_view tensor, std::span<std::byte> out) const {
   const WeightEntry& found = entry(tensor);
   SNUG_CHECK(out.size() == found.bytes, "room for the tensor's bytes");
-  if (found.transposed) {
-    read_columns(found, {0, found.shape[0]}, out);
-    return;
-  }
-  files_[found.file]->read_at(found.offset, out);
+  const int64_t rows = found.shape.rank() == 0 ? 1 : found.shape[0];
+  read_rows(tensor, {0, rows}, out);
 }
 
 void WeightIndex::read_f32(std::string_view tensor, int64_t first_element, std::span<float> out) const {
   const WeightEntry& found = entry(tensor);
-  const DTypeInfo& info = dtype_info(found.dtype);
   const auto count = static_cast<int64_t>(out.size());
   SNUG_CHECK(first_element >= 0 && count <= found.shape.elements() - first_element, "a range of the tensor");
-  SNUG_CHECK(first_element % info.block_elements == 0 && count % info.block_elements == 0, "whole blocks");
   if (found.transposed) {
     const int64_t columns = found.shape[1];
     SNUG_CHECK(first_element % columns == 0 && count % columns == 0, "whole rows");
     read_rows_f32(tensor, {first_element / columns, (first_element + count) / columns}, out);
     return;
   }
-
-  std::array<std::byte, 64 * 1024> piece;  // not cleared: read_at fills what is used
-  const size_t piece_elements =
-      piece.size() / static_cast<size_t>(info.block_bytes) * static_cast<size_t>(info.block_elements);
-  uint64_t offset = found.offset + static_cast<uint64_t>(bytes_of(found.dtype, first_element));
-  while (!out.empty()) {
-    const std::span<float> converted = out.first(std::min(out.size(), piece_elements));
-    const auto bytes = static_cast<size_t>(bytes_of(found.dtype, static_cast<int64_t>(converted.size())));
-    const std::span<std::byte> raw = std::span(piece).first(bytes);
-    files_[found.file]->read_at(offset, raw);
-    if (is_quantised(found.dtype)) {
-      dequantise(found.dtype, raw, converted);
-    } else {
-      to_f32(found.dtype, raw.data(), converted);
-    }
-    offset += bytes;
-    out = out.subspan(converted.size());
-  }
+  read_plain_f32(found, first_element, out);
+  update(tensor, found, floats_read({first_element, first_element + count}, out), nullptr);
 }
 
-void WeightIndex::read_rows(std::string_view tensor, Interval rows, std::span<std::byte> out) const {
+void WeightIndex::read_plain_f32(const WeightEntry& entry, int64_t first_element,
+                                 std::span<float> out) const {
+  read_values(*files_[entry.file], entry.dtype, entry.offset, first_element, out);
+}
+
+void WeightIndex::read_rows(std::string_view tensor, Interval rows, std::span<std::byte> out,
+                            UpdateRoom* room) const {
   const WeightEntry& found = entry(tensor);
   const Interval elements = elements_of(found.shape, rows);
   const auto begin = static_cast<uint64_t>(bytes_of(found.dtype, elements.begin));
   SNUG_CHECK(static_cast<int64_t>(out.size()) == bytes_of(found.dtype, elements.size()), "room for the rows");
   if (found.transposed) {
     read_columns(found, rows, out);
-    return;
+  } else {
+    files_[found.file]->read_at(found.offset + begin, out);
   }
-  files_[found.file]->read_at(found.offset + begin, out);
+  update(tensor, found, {.elements = elements, .dtype = found.dtype, .values = out.data()}, room);
 }
 
-void WeightIndex::read_rows_f32(std::string_view tensor, Interval rows, std::span<float> out) const {
+void WeightIndex::read_rows_f32(std::string_view tensor, Interval rows, std::span<float> out,
+                                UpdateRoom* room) const {
   const WeightEntry& found = entry(tensor);
   const Interval elements = elements_of(found.shape, rows);
   SNUG_CHECK(static_cast<int64_t>(out.size()) == elements.size(), "room for the rows");
@@ -190,6 +223,7 @@ void WeightIndex::read_rows_f32(std::string_view tensor, Interval rows, std::spa
     std::vector<std::byte> raw(static_cast<size_t>(bytes_of(found.dtype, elements.size())));
     read_columns(found, rows, raw);
     to_f32(found.dtype, raw.data(), out);
+    update(tensor, found, floats_read(elements, out), room);
     return;
   }
   // Only a vector's rows can cut blocks, or a tensor's whose rows a file's author made shorter than those.
@@ -199,8 +233,9 @@ void WeightIndex::read_rows_f32(std::string_view tensor, Interval rows, std::spa
   const auto whole = static_cast<size_t>((elements.size() - static_cast<int64_t>(head)) / block * block);
   const std::span<float> middle = out.subspan(head, whole), tail = out.subspan(head + whole);
   if (head > 0) read_part_of_block(found, elements.begin, out.first(head));
-  if (whole > 0) read_f32(tensor, elements.begin + static_cast<int64_t>(head), middle);
+  if (whole > 0) read_plain_f32(found, elements.begin + static_cast<int64_t>(head), middle);
   if (!tail.empty()) read_part_of_block(found, elements.end - static_cast<int64_t>(tail.size()), tail);
+  update(tensor, found, floats_read(elements, out), room);
 }
 
 // Of each stored row its part, which becomes a column of `out`.

@@ -128,6 +128,18 @@ TEST(AnyBudget, TwoTextEncodersMakeTheSamePicture) {
   expect_same_picture_for_every_budget(fields, 0);
 }
 
+// What is streamed gets its updates in each run anew, in slices of any rows.
+TEST(AnyBudget, WithLorasTheSamePicture) {
+  RequestFields fields = landscape();
+  fields.model = testing::fixtures_dir() + "/sd15-tiny/model";
+  fields.lora_folder = testing::fixtures_dir() + "/lora";
+  fields.loras = {"kohya:0.5"};
+  fields.prompt += " <lora:peft:0.7>";
+  fields.width = 128;
+  fields.height = 128;
+  expect_same_picture_for_every_budget(fields, 0);
+}
+
 TEST(AnyBudget, Bf16MakesTheSamePicture) {
   const std::vector<DType> available = cpu_backend().precisions();
   if (std::find(available.begin(), available.end(), DType::kBF16) == available.end()) {

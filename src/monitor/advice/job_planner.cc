@@ -71,8 +71,7 @@ ServiceOptions options_of(const Configuration& configuration, const MakeServiceO
 }  // namespace
 
 std::shared_ptr<const Model> OpenedModels::open(const RequestFields& fields) {
-  std::shared_ptr<const Model>& model =
-      models_[fields.model + '\n' + fields.vae + '\n' + fields.tokenizer + '\n' + fields.config];
+  std::shared_ptr<const Model>& model = models_[model_place(fields)];
   if (model == nullptr) model = open_model(fields);
   return model;
 }
