@@ -68,7 +68,20 @@ void RequestOptions::add_options(CLI::App& app) {
   add_memory_options(app);
   add_picture_options(app);
   add_conditioning_options(app);
+  add_clip_options(app);
   add_output_options(app);
+}
+
+void RequestOptions::add_clip_options(CLI::App& app) {
+  const auto add = [&](const char* flag, auto& target, const char* what, const char* type) {
+    app.add_option(flag, target, what)->type_name(type)->group("Video");
+  };
+  add("--frames", frames_,
+      "Of a clip: 1 more than a multiple of 4; default: 81, or what the model was made for", "N");
+  add("--fps", fps_, "Frames shown a second; default: 16, or what the model was made for", "N");
+  add("--guidance-2", guidance_2_, "Guidance scale of the second expert; default: that of the first",
+      "SCALE");
+  add("--last-image", last_image_, "Picture that the clip ends with; needs --image", "FILE");
 }
 
 void RequestOptions::add_prompt_options(CLI::App& app) {
@@ -229,6 +242,10 @@ void RequestOptions::override_conditioning(RequestFields& fields) const {
     fields.negative_crops_coords_top_left = parse_corner(*negative_crop_, "--negative-crop-top-left");
   override_with(score_, fields.aesthetic_score);
   override_with(negative_score_, fields.negative_aesthetic_score);
+  override_with(frames_, fields.frames);
+  override_with(fps_, fields.frames_per_second);
+  override_with(guidance_2_, fields.guidance_scale_2);
+  if (last_image_.has_value()) fields.last_image = open_file(*last_image_);
   override_with(denoising_end_, fields.denoising_end);
   override_with(denoising_start_, fields.denoising_start);
 }

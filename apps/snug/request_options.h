@@ -37,6 +37,7 @@ class RequestOptions {
   void add_sampling_options(CLI::App& app);
   void add_picture_options(CLI::App& app);
   void add_conditioning_options(CLI::App& app);
+  void add_clip_options(CLI::App& app);
   void add_memory_options(CLI::App& app);
   void add_output_options(CLI::App& app);
   void override_fields(RequestFields& fields) const;
@@ -51,6 +52,9 @@ class RequestOptions {
       negative_crop_, negative_target_size_;
   std::optional<int64_t> width_, height_, steps_, batch_, clip_skip_, quality_;
   ThreadOptions threads_;
+  std::optional<int64_t> frames_;
+  std::optional<double> fps_, guidance_2_;
+  std::optional<std::string> last_image_;
   std::optional<double> guidance_, strength_, denoising_end_, denoising_start_, score_, negative_score_;
   std::optional<uint64_t> seed_;
   std::string output_, dump_, from_, backend_ = "cpu";

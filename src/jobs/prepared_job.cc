@@ -89,6 +89,9 @@ std::shared_ptr<PreparedJob> JobPreparer::read(RequestFields fields) {
   options_.find_model(placed);
   placed.keep_weights = true;
   job->model = open(placed);
+  if (job->model->description.video) {
+    throw Error(ErrorCode::kUnsupported, "the service does not make clips yet", "use `snug generate`");
+  }
   const bool has_time = placed.time_seconds.has_value();
   const TimeChoice choice = settle_quality(placed, *job->model, cpu_backend(), options_.rates);
   if (has_time) job->promise = choice;

@@ -55,14 +55,6 @@ bool is_ascii(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
-bool is_utf8(std::string_view text) {
-  size_t offset = 0;
-  while (offset < text.size()) {
-    if (next_code_point(text, offset) == kMalformed) return false;
-  }
-  return true;
-}
-
 std::string to_valid_utf8(std::string_view text) {
   if (is_utf8(text)) return std::string(text);
   std::string valid;

@@ -8,11 +8,11 @@
 #include <string_view>
 #include <vector>
 
+#include "text/unicode_text.h"  // is_utf8
+
 namespace snug {
 
 bool is_ascii(std::string_view text);
-// Strict: no overlong forms, no surrogates, nothing beyond U+10FFFF.
-bool is_utf8(std::string_view text);
 // Each malformed byte becomes U+FFFD.
 std::string to_valid_utf8(std::string_view text);
 std::string latin1_to_utf8(std::string_view text);

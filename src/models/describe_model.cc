@@ -225,12 +225,44 @@ bool zeros_without_negative(const ModelDescription& model, const Checkpoint& che
   return flag != checkpoint.flags.end() ? flag->second : model.text_encoders.size() > 1;
 }
 
+std::string video_title(const VideoModel& video) {
+  if (video.first_frame_has_time) return "Wan 2.2, text and image to video";
+  const char* what = video.takes_picture_beside() ? "image to video" : "text to video";
+  return fmt::format("Wan {}, {}", video.experts.size() > 1 ? "2.2" : "2.1", what);
+}
+
+void describe_video(ModelDescription& model, const Checkpoint& checkpoint) {
+  constexpr int64_t kNativeHeight = 480;
+  model.video = describe_video_model(checkpoint);
+  model.unet_weights = model.video->experts.front();
+  model.vae_weights = model.video->vae_weights;
+  model.latent_channels = model.video->vae.latent_channels;
+  model.latent_factor = model.video->vae.factor();
+  model.native_size_px = kNativeHeight;
+  model.title = video_title(*model.video);
+  const CheckpointPart* scheduler = checkpoint.find("scheduler");
+  if (scheduler == nullptr || scheduler->config_text.empty()) {
+    throw Error(ErrorCode::kMissingFile, "has no scheduler configuration",
+                "download the model again, with all of its files")
+        .in_file(checkpoint.name);
+  }
+  model.scheduler = {scheduler->config_file, scheduler->config_text};
+  model.prediction_type = "flow_prediction";
+}
+
 }  // namespace
 
 ModelDescription describe_model(const Checkpoint& checkpoint, const DescribeOptions& options) {
   ModelDescription model;
   model.name = checkpoint.name;
   model.architecture = &detect_architecture(checkpoint);
+  if (model.architecture->video) {
+    if (options.vae != nullptr) {
+      throw Error(ErrorCode::kUnsupported, "a video model takes no other autoencoder", "leave --vae away");
+    }
+    describe_video(model, checkpoint);
+    return model;
+  }
 
   describe_text_encoders(model, checkpoint, options);
   const PartSource unet = source_of(checkpoint.require("unet"), "unet", options);
@@ -260,6 +292,7 @@ ModelDescription describe_model(const Checkpoint& checkpoint, const DescribeOpti
 }
 
 int64_t ModelDescription::text_channels() const {
+  if (video) return video->text.channels;
   int64_t channels = 0;
   for (const TextEncoder& encoder : text_encoders) channels += encoder.config.hidden_size;
   return channels;

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "models/model_list.h"
 #include "models/text_encoder.h"
 #include "models/unet/config.h"
+#include "models/video_model.h"
 #include "weights/checkpoint.h"
 
 namespace snug {
@@ -28,6 +30,9 @@ struct ModelDescription {
   std::string title;                           // "Stable Diffusion 1.x", for people
   std::string name;                            // the checkpoint's, for messages
 
+  // Of a video model, which then has none of the four members behind it, and unet_weights are its first
+  // expert's.
+  std::optional<VideoModel> video;
   std::vector<TextEncoder> text_encoders;  // not empty; of as many positions each
   UnetConfig unet;
   VaeConfig vae;
@@ -43,7 +48,10 @@ struct ModelDescription {
   std::string prediction_type;           // "epsilon", "v_prediction", "sample"
   std::vector<std::string> assumptions;  // sentences, empty when the files say everything
 
-  int64_t text_positions() const { return text_encoders.front().config.positions; }  // of one chunk
+  // Of one chunk; of a video model, all.
+  int64_t text_positions() const {
+    return video ? video->text_length : text_encoders.front().config.positions;
+  }
   int64_t text_channels() const;    // of a position in the conditioning: all encoders' states
   int64_t pooled_channels() const;  // of a prompt's vector; 0: the model takes none
 };

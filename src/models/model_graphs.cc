@@ -81,7 +81,31 @@ EncoderOutput encoder_output(const ModelDescription& model) {
 
 void check_weights(const ModelDescription& model) { count_parameters(model); }
 
+namespace {
+
+// Weights do not depend on size and length: the smallest that every level can halve.
+ParameterCounts count_video_parameters(const VideoModel& model) {
+  const Graph text = video_text_graph(model, 1);
+  WanTransformerRequest request;
+  request.frames = 1;
+  request.height = request.width = model.transformer.patch;
+  ParameterCounts counts;
+  counts.text_encoders = parameters_of({&text});
+  for (size_t expert = 0; expert < model.experts.size(); ++expert) {
+    const Graph transformer = video_transformer_graph(model, expert, request);
+    counts.unet += parameters_of({&transformer});
+  }
+  const int64_t edge = model.vae.factor();
+  const Graph encoder = video_encoder_graph(model, {1 + model.frame_step(), edge, edge});
+  const Graph decoder = video_decoder_graph(model, {2, 1, 1});
+  counts.vae = parameters_of({&encoder, &decoder});
+  return counts;
+}
+
+}  // namespace
+
 ParameterCounts count_parameters(const ModelDescription& model) {
+  if (model.video) return count_video_parameters(*model.video);
   int64_t text_encoders = 0;
   for (const TextEncoder& encoder : model.text_encoders) {
     const Graph text = text_encoder_graph(encoder, encoder.request(1, 0));

@@ -21,6 +21,13 @@ constexpr PartRule kScheduler = {"scheduler", {}};
 constexpr std::array kStableDiffusion = {kText, kUnet, kVae, kTokenizer, kScheduler};
 constexpr std::array kStableDiffusionXl = {kText, kText2, kUnet, kVae, kTokenizer, kTokenizer2, kScheduler};
 
+constexpr std::array kWan = {PartRule{"text_encoder", {"UMT5EncoderModel"}},      // umt5/
+                             PartRule{"transformer", {"WanTransformer3DModel"}},  // wan_transformer/
+                             PartRule{"transformer_2", {"WanTransformer3DModel"}},
+                             PartRule{"vae", {"AutoencoderKLWan"}},  // autoencoder_wan/
+                             PartRule{"tokenizer", {"T5Tokenizer", "T5TokenizerFast"}},
+                             kScheduler};
+
 constexpr std::array kOneEncoder = {TextEncoderRule{.part = "text_encoder", .tokenizer = "tokenizer"}};
 // The refiner has the second alone.
 constexpr std::array kTwoEncoders = {TextEncoderRule{.part = "text_encoder",
@@ -49,6 +56,13 @@ constexpr std::array kArchitectures = {
                  .text_encoders = kTwoEncoders,
                  .scaling_factor = 0.13025F,
                  .native_latents = 128},
+    Architecture{.name = "wan",  // 2.1 and 2.2
+                 .pipeline_classes = {"WanPipeline", "WanImageToVideoPipeline"},
+                 .parts = kWan,
+                 .text_encoders = {},
+                 .scaling_factor = 1,
+                 .native_latents = 60,
+                 .video = true},
 };
 
 [[noreturn]] void refuse(std::string problem, const std::string& file) {

@@ -38,6 +38,7 @@ struct Architecture {
   // What checkpoints without configuration files do not say.
   float scaling_factor = 1;     // of AutoencoderKL
   int64_t native_latents = 64;  // edge of the training pictures' latents
+  bool video = false;           // makes clips
 };
 
 std::span<const Architecture> model_list();

@@ -1,11 +1,14 @@
 #include "pipeline/denoise.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "base/error.h"
 #include "base/scoped_timer.h"
 #include "base/stopwatch.h"
+#include "pipeline/clip_phases.h"
+#include "pipeline/start_clip.h"
 #include "pipeline/start_latents.h"
 #include "sampling/guidance.h"
 
@@ -27,6 +30,9 @@ std::span<T> rows_of_pass(std::span<T> values, const Phase& phase, int pass) {
   return values.subspan(static_cast<size_t>(pass) * rows, rows);
 }
 
+// Of frames that are given: nothing is left to denoise.
+constexpr std::array<float, 1> kTimeOfGivenFrames = {0};
+
 // Everything that the calls need, allocated before the first.
 class Denoiser {
  public:
@@ -37,54 +43,64 @@ class Denoiser {
         conditioning_(conditioning),
         noise_(noise),
         executor_(executor),
-        step_(run.plan.phase(phase::kStep)),
-        start_(start_latents(run, request, model, noise, executor)),
+        experts_(experts_of(run, request, model)),
+        start_(model.description.video ? start_clip(run, request, model, noise, executor)
+                                       : start_latents(run, request, model, noise, executor)),
         size_(static_cast<size_t>(start_.latents.elements())),
-        model_input_(size_ * (request.guided() ? 2 : 1)),
-        model_output_(model_input_.size()),
+        model_input_((size_ + start_.beside.size()) * (request.guided() ? 2 : 1)),
+        model_output_(size_ * (request.guided() ? 2 : 1)),
         original_(request.mask.empty() ? 0 : size_) {
     run.sampler->begin(static_cast<int64_t>(size_), run.first_call);
-    if (predicts) predicted_ = HostTensor(DType::kF32, start_.latents.shape());
+    if (predicts && !model.description.video) predicted_ = HostTensor(DType::kF32, start_.latents.shape());
   }
 
   // What runs once a request: timesteps and conditioning.
   void prepare() {
-    std::vector<float> timesteps;
-    for (int i = 0; i < run_.calls(); ++i) timesteps.push_back(run_.sampler->timestep(run_.first_call + i));
-    for (const char* name : {phase::kTimesteps, phase::kPrepare}) {
-      if (!run_.plan.has_phase(name)) continue;
-      const Phase& once = run_.plan.phase(name);
-      executor_.begin(once);
-      for (int pass = 0; pass < once.passes; ++pass) {
-        set_if_read(executor_, once, "timestep", timesteps, 0, pass);
-        set_conditions(once, 0, pass);
-        executor_.run(once, 0, pass);
+    for (const Expert& expert : experts_) {
+      std::vector<float> timesteps;
+      for (int i = 0; i < expert.calls.count; ++i)
+        timesteps.push_back(run_.sampler->timestep(run_.first_call + expert.calls.first + i));
+      for (const char* kind : {phase::kTimesteps, phase::kPrepare}) {
+        const std::string name = expert_phase(kind, expert.calls.expert);
+        if (!run_.plan.has_phase(name)) continue;
+        const Phase& once = run_.plan.phase(name);
+        executor_.begin(once);
+        for (int pass = 0; pass < once.passes; ++pass) {
+          set_if_read(executor_, once, "timestep", timesteps, 0, pass);
+          set_if_read(executor_, once, "first_timestep", kTimeOfGivenFrames, 0, pass);
+          set_conditions(once, 0, pass);
+          executor_.run(once, 0, pass);
+        }
       }
     }
-    executor_.begin(step_);
   }
 
   void call(int index) {
+    const Expert& expert = expert_of(index);
+    const Phase& step = *expert.step;
+    if (running_ != &step) executor_.begin(step);
+    running_ = &step;
+    const int own = index - expert.calls.first;  // of the phase's calls
     Sampler& sampler = *run_.sampler;
     const int call = run_.first_call + index;
     const std::span<float> latents = start_.latents.floats();
     const float factor = sampler.input_factor(call);
-    for (size_t i = 0; i < model_input_.size(); ++i) model_input_[i] = latents[i % size_] * factor;
+    fill_model_input(factor);
     const float timestep = sampler.timestep(call);
-    for (int pass = 0; pass < step_.passes; ++pass) {
-      executor_.set_input(step_, "latents", rows_of_pass(std::span<const float>(model_input_), step_, pass),
-                          index, pass);
-      set_if_read(executor_, step_, "timestep", {&timestep, 1}, index, pass);
-      set_conditions(step_, index, pass);
-      executor_.run(step_, index, pass);
-      executor_.read_output(step_, "model_output", rows_of_pass(std::span<float>(model_output_), step_, pass),
-                            index, pass);
+    for (int pass = 0; pass < step.passes; ++pass) {
+      executor_.set_input(step, "latents", rows_of_pass(std::span<const float>(model_input_), step, pass),
+                          own, pass);
+      set_if_read(executor_, step, "timestep", {&timestep, 1}, own, pass);
+      set_if_read(executor_, step, "first_timestep", kTimeOfGivenFrames, own, pass);
+      set_conditions(step, own, pass);
+      executor_.run(step, own, pass);
+      executor_.read_output(step, "model_output", rows_of_pass(std::span<float>(model_output_), step, pass),
+                            own, pass);
     }
     const ScopedTimer timer("sampler");
     const std::span<float> output(model_output_);
     if (request_.guided()) {
-      combine_guidance(output.first(size_), output.last(size_), static_cast<float>(request_.guidance_scale),
-                       output.first(size_));
+      combine_guidance(output.first(size_), output.last(size_), expert.guidance_scale, output.first(size_));
     }
     if (!predicted_.empty()) {
       sampler.predict_picture(call, output.first(size_), latents, predicted_.floats());
@@ -109,11 +125,64 @@ class Denoiser {
     return from.calls_done;
   }
 
+  // After the last call.
+  HostTensor& finish() {
+    put_first_frame(start_.latents.floats());
+    return start_.latents;
+  }
   HostTensor& latents() { return start_.latents; }
   const HostTensor& predicted() const { return predicted_; }
   const HostTensor& start_noise() const { return start_.noise; }
 
  private:
+  // Whose calls they are; a model of pictures is one.
+  struct Expert {
+    ExpertCalls calls;
+    const Phase* step = nullptr;
+    float guidance_scale = 1;
+  };
+
+  static std::vector<Expert> experts_of(const PlannedRun& run, const Request& request, const Model& model) {
+    const auto& video = model.description.video;
+    std::vector<ExpertCalls> all = {{0, 0, run.calls()}};
+    if (video) all = expert_calls(*video, run);
+    std::vector<Expert> experts;
+    for (const ExpertCalls& calls : all) {
+      const double scale = calls.expert == 0 ? request.guidance_scale : request.guidance_scale_2;
+      experts.push_back(
+          {calls, &run.plan.phase(expert_phase(phase::kStep, calls.expert)), static_cast<float>(scale)});
+    }
+    return experts;
+  }
+
+  const Expert& expert_of(int index) const {
+    size_t at = 0;
+    while (at + 1 < experts_.size() && index >= experts_[at + 1].calls.first) ++at;
+    return experts_[at];
+  }
+
+  // A clip's given first frame, as the model sees it in every call, and as it is in the end.
+  void put_first_frame(std::span<float> latents) const {
+    if (start_.first_frame.empty()) return;
+    const Shape& shape = start_.latents.shape();
+    const int64_t frame = shape[3] * shape[4];
+    for (int64_t c = 0; c < shape[1]; ++c) {
+      std::copy_n(start_.first_frame.floats().begin() + c * frame, frame,
+                  latents.begin() + c * shape[2] * frame);
+    }
+  }
+
+  // The latents of all pictures, once for each half of the batch; behind a clip's, what stands beside them.
+  void fill_model_input(float factor) {
+    const std::span<const float> latents = start_.latents.floats();
+    for (auto to = model_input_.begin(); to != model_input_.end();) {
+      const std::span<float> here(&*to, size_);
+      to = std::transform(latents.begin(), latents.end(), to, [factor](float x) { return x * factor; });
+      put_first_frame(here);
+      to = std::copy(start_.beside.begin(), start_.beside.end(), to);
+    }
+  }
+
   void set_conditions(const Phase& phase, int call, int pass) {
     for (const Condition& condition : conditioning_) {
       set_if_read(executor_, phase, condition.input, rows_of_pass(condition.values.floats(), phase, pass),
@@ -138,7 +207,8 @@ class Denoiser {
   const Conditioning& conditioning_;
   NoiseSource& noise_;
   Executor& executor_;
-  const Phase& step_;
+  std::vector<Expert> experts_;
+  const Phase* running_ = nullptr;  // that has begun
   StartLatents start_;
   size_t size_;
   std::vector<float> model_input_, model_output_, original_;
@@ -148,7 +218,9 @@ class Denoiser {
 void begin_trace(const PlannedRun& run, const Denoiser& denoiser, DenoiseTrace& trace) {
   const Shape& one = denoiser.start_noise().shape();
   trace.init_latents = denoiser.start_noise();
-  trace.latents = HostTensor(DType::kF32, Shape{run.calls(), one[0], one[1], one[2], one[3]});
+  std::vector<int64_t> extents = {run.calls()};
+  for (int axis = 0; axis < one.rank(); ++axis) extents.push_back(one[axis]);
+  trace.latents = HostTensor(DType::kF32, Shape(std::span<const int64_t>(extents)));
   trace.timesteps = HostTensor(DType::kF32, Shape{run.calls()});
   for (int i = 0; i < run.calls(); ++i) {
     trace.timesteps.floats()[static_cast<size_t>(i)] = run.sampler->timestep(run.first_call + i);
@@ -187,7 +259,7 @@ HostTensor denoise(const PlannedRun& run, const Request& request, const Model& m
     if (watch.preview) watch.preview(denoiser.predicted(), done);
     if (watch.checkpoint && watch.checkpoint_due(done)) watch.checkpoint(denoiser.checkpoint(done));
   }
-  return std::move(denoiser.latents());
+  return std::move(denoiser.finish());
 }
 
 }  // namespace snug

@@ -12,8 +12,10 @@
 #include "base/scoped_timer.h"
 #include "base/stopwatch.h"
 #include "pipeline/choose_precision.h"
+#include "pipeline/decode_clip.h"
 #include "pipeline/decode_latents.h"
 #include "pipeline/denoise.h"
+#include "pipeline/encode_clip_text.h"
 #include "pipeline/encode_text.h"
 #include "pipeline/fit_request.h"
 #include "pipeline/fit_time.h"
@@ -26,6 +28,7 @@
 #include "pipeline/rates_file.h"
 #include "pipeline/record_run.h"
 #include "pipeline/validate_request.h"
+#include "pipeline/write_clip.h"
 #include "pipeline/write_media.h"
 #include "plan/phase_facts.h"
 #include "plan/plan_figures.h"
@@ -79,8 +82,9 @@ class Run {
     });
     Executor& executor = *kept.executor;
     executor.set_turn(options_.turn);
+    const bool clip = request.is_clip;
     const Conditioning conditioning = stage("encode", report.encode_seconds, [&] {
-      return encode_text(run, request, *model, executor, options_.conditioning);
+      return (clip ? encode_clip_text : encode_text)(run, request, *model, executor, options_.conditioning);
     });
     BatchNoise noise = noise_of(request);
     DenoiseTrace trace;
@@ -89,17 +93,41 @@ class Run {
       return denoise(run, request, *model, conditioning, noise, executor,
                      watch(request.dump.empty() ? nullptr : &trace));
     });
-    const HostTensor images = stage("decode", report.decode_seconds,
-                                    [&] { return decode_latents(run, request, *model, latents, executor); });
-    if (options_.decoded) options_.decoded(latents, images);
-    WrittenMedia written = stage("write", report.write_seconds,
-                                 [&] { return write_media(request, fields_, images, trace, cancellation_); });
+    WrittenMedia written = clip ? clip_file(run, request, *model, latents, executor, trace)
+                                : picture_files(run, request, *model, latents, executor, trace);
     note(run, executor, written);
     note_work(*kept.fitted, executor);
     if (options_.executed) options_.executed(run, executor, report);
     return std::move(written.pictures);
   }
 
+ private:
+  WrittenMedia picture_files(const PlannedRun& run, const Request& request, const Model& model,
+                             const HostTensor& latents, Executor& executor, const DenoiseTrace& trace) {
+    const HostTensor images = stage("decode", report.decode_seconds,
+                                    [&] { return decode_latents(run, request, model, latents, executor); });
+    if (options_.decoded) options_.decoded(latents, images);
+    return stage("write", report.write_seconds,
+                 [&] { return write_media(request, fields_, images, trace, cancellation_); });
+  }
+
+  // Frames go to the file as they are decoded; writing is what is left to do then.
+  WrittenMedia clip_file(const PlannedRun& run, const Request& request, const Model& model,
+                         const HostTensor& latents, Executor& executor, const DenoiseTrace& trace) {
+    ClipFile file(request, fields_, cancellation_);
+    stage("decode", report.decode_seconds, [&] {
+      decode_clip(run, request, model, latents, executor, [&](const Picture& frame, int64_t number) {
+        file.add(frame);
+        tell("decode", static_cast<int>(number + 1), static_cast<int>(request.frames), 0);
+      });
+    });
+    return stage("write", report.write_seconds, [&] {
+      if (!request.dump.empty()) write_clip_dump(request, trace, cancellation_);
+      return file.finish();
+    });
+  }
+
+ public:
   void finish(const Error* error) {
     report.total_seconds = watch_.seconds();
     report.turn_wait_seconds = others_seconds();
@@ -237,7 +265,8 @@ class Run {
     bool after = false;
     for (const Phase& phase : run.plan.phases) {
       if (after) predicted_after_seconds_ += phase.predicted_seconds();
-      if (phase.name != phase::kStep) continue;
+      if (!is_step_phase(phase.name)) continue;
+      predicted_after_seconds_ = 0;
       predicted_step_seconds_ = phase.predicted_seconds() / std::max(1, phase.calls);
       after = true;
     }

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+#include "media/video_writer.h"
+#include "pipeline/clip_phases.h"
+#include "pipeline/latents_shape.h"
+
 namespace snug {
 namespace {
 
@@ -9,9 +13,33 @@ namespace {
 // the picture as ARGB and YUV.
 int64_t encoder_bytes_per_pixel(PictureFormat format) { return format == PictureFormat::kPng ? 3 : 6; }
 
+// Of a clip: what it is told, its latents in their forms, a frame, and the encoder of the file.
+uint64_t clip_host_bytes(const Request& request, const ModelDescription& model, const PlannedRun& run) {
+  const VideoModel& video = *model.video;
+  const int64_t pixels = request.width * request.height;
+  const int64_t elements = latents_shape(request, model).elements();
+  const int64_t halves = request.guided() ? 2 : 1;
+  const int64_t beside =
+      elements / video.vae.latent_channels * (video.transformer.in_channels - video.transformer.out_channels);
+  const bool pictured = !request.image.empty();
+  // The clip of nothing behind a given picture, and the moments that the encoder makes of it.
+  const int64_t encoding = pictured ? 3 * pixels * encoded_frames(request, video) + 2 * elements : 0;
+  const int64_t text = halves * video.text_length * video.text.channels;
+  const int64_t trace = request.dump.empty() ? 0 : (run.calls() + 1) * elements;
+  const int64_t kept = text + elements + beside + trace + (pictured ? elements : 0);
+  const int64_t denoising = (2 + 2 * halves) * elements + halves * beside;
+  const int64_t frames = 2 * 3 * pixels + elements;  // as floats, and as bytes; normalised latents
+  const int64_t floats = kept + std::max({encoding, denoising, frames});
+  // Nothing of a clip is kept but its file, which is held where it goes nowhere.
+  const uint64_t file = request.output.empty() ? static_cast<uint64_t>(pixels * request.frames) : 0;
+  return static_cast<uint64_t>(4 * floats + run.sampler->memory_bytes(elements)) + file +
+         video_encoder_bytes(request.video_format, request.width, request.height, request.quality);
+}
+
 }  // namespace
 
 uint64_t host_bytes(const Request& request, const ModelDescription& model, const PlannedRun& run) {
+  if (model.video) return clip_host_bytes(request, model, run);
   const int64_t pixels = request.width * request.height;
   const int64_t elements =
       request.batch * model.latent_channels * pixels / (model.latent_factor * model.latent_factor);

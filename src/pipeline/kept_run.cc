@@ -24,6 +24,12 @@ std::string shape_of(const Request& request, const PlannedRun& run) {
                        !request.image.empty(), !request.mask.empty(), !request.latents.empty(),
                        format_name(request.format), !request.dump.empty(), request.memory_bytes.value_or(0),
                        request.allow_precision, request.allow_size, request.scratch_folder);
+  if (request.is_clip) {
+    shape += fmt::format(" frames {} at {} as {} last {} guidance {} {}", request.frames,
+                         request.frames_per_second, video_format_word(request.video_format),
+                         !request.last_image.empty(), request.guidance_scale, request.guidance_scale_2);
+    for (const TokenizedText& text : run.clip_prompts) shape += fmt::format(" tokens {}", text.ids.size());
+  }
   return shape;
 }
 
@@ -37,6 +43,7 @@ bool take_over(KeptRun& kept, const std::shared_ptr<const Model>& model, const R
   if (static_cast<int>(fresh.prompts.size()) > most_prompts) return false;
   fitted.request = request;
   fitted.run.prompts = std::move(fresh.prompts);
+  fitted.run.clip_prompts = std::move(fresh.clip_prompts);
   fitted.run.prompt_of_picture = std::move(fresh.prompt_of_picture);
   fitted.run.sampler = std::move(fresh.sampler);
   fitted.run.first_call = fresh.first_call;

@@ -19,6 +19,7 @@
 #include "plan/planner.h"
 #include "runtime/arena.h"
 #include "runtime/scratch_file.h"
+#include "text/prompt_cleaning.h"
 #include "text/prompt_syntax.h"
 
 namespace snug {
@@ -39,6 +40,7 @@ constexpr uint64_t kScratchShare = 2;
 uint64_t program_weight_bytes(const ModelDescription& model) {
   uint64_t bytes = 0;
   std::set<const WeightIndex*> seen;
+  if (model.video) return 0;
   std::vector<std::shared_ptr<const WeightIndex>> parts = {model.unet_weights, model.vae_weights};
   for (const TextEncoder& encoder : model.text_encoders) parts.push_back(encoder.weights);
   for (const auto& weights : parts) {
@@ -77,8 +79,26 @@ TokenizedPrompt tokenize(const RequestPicture& picture, const Request& request, 
   return prompt;
 }
 
+// A clip's texts must have all of their tokens: rows that are left away change what the model was told.
+void read_clip_prompts(const Request& request, const Model& model, PlannedRun& run) {
+  const RequestPicture& picture = request.pictures.front();
+  const int64_t most = model.description.video->text_length;
+  const auto add = [&](const std::string& text, std::string_view which) {
+    if (!model.video_tokenizer) {  // a plan of manifests
+      run.clip_prompts.emplace_back().ids.resize(static_cast<size_t>(most));
+      return;
+    }
+    run.clip_prompts.push_back(model.video_tokenizer->encode(clean_prompt(text), most));
+    if (request.long_prompt != LongPrompt::kTruncate) require_all_tokens(run.clip_prompts.back(), which);
+  };
+  add(picture.prompt, "prompt");
+  if (request.guided()) add(picture.negative_prompt, "negative prompt");
+  run.prompt_of_picture.push_back(0);
+}
+
 void read_prompts(const Request& request, const Model& model, PlannedRun& run) {
   const ScopedTimer timer("tokenize");
+  if (model.description.video) return read_clip_prompts(request, model, run);
   std::map<std::tuple<std::string, std::string, std::string, std::string, bool>, size_t> seen;
   for (const RequestPicture& picture : request.pictures) {
     const auto [at, is_new] = seen.try_emplace({picture.prompt, picture.negative_prompt, picture.prompt_2,

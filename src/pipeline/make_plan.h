@@ -10,29 +10,13 @@
 #include "backend/backend.h"
 #include "pipeline/memory_budget.h"
 #include "pipeline/open_model.h"
+#include "pipeline/phase_names.h"
 #include "pipeline/request.h"
 #include "plan/plan.h"
 #include "plan/rates.h"
 #include "runtime/kernel_set.h"
 
 namespace snug {
-
-// Names of the phases, in the order of the run. Those that a request does not need are absent from its plan.
-namespace phase {
-inline constexpr const char* kEncodeText = "encode_text";  // the first text encoder; see text_phase
-inline constexpr const char* kEncodeImage = "encode_image";
-inline constexpr const char* kTimesteps =
-    "timesteps";                                    // what depends on the timestep alone, all calls at once
-inline constexpr const char* kPrepare = "prepare";  // what depends on the conditioning alone
-inline constexpr const char* kStep = "step";
-inline constexpr const char* kDecode = "decode";
-}  // namespace phase
-
-// "encode_text", "encode_text_2": each text encoder has one, in the model's order.
-inline std::string text_phase(size_t encoder) {
-  return phase::kEncodeText + (encoder == 0 ? std::string() : "_" + std::to_string(encoder + 1));
-}
-inline bool is_text_phase(std::string_view name) { return name.starts_with(phase::kEncodeText); }
 
 // What guidance goes towards, and away from: no chunks of that when there is no guidance.
 struct PromptPair {
@@ -48,6 +32,12 @@ struct TokenizedPrompt {
   size_t chunks() const { return pairs.front().positive.ids.size(); }
 };
 
+// Calls of the sampler, counted from the run's first, that one expert of a video model does.
+struct ExpertCalls {
+  size_t expert = 0;
+  int first = 0, count = 0;
+};
+
 struct PlannedRun {
   Plan plan;
   MemoryBudget budget;
@@ -61,8 +51,10 @@ struct PlannedRun {
   // Each prompt that the pictures have once, all of as many chunks; and each picture's.
   std::vector<TokenizedPrompt> prompts;
   std::vector<size_t> prompt_of_picture;
+  // Of a video model in their place: the prompt, and when guided the negative one behind it.
+  std::vector<TokenizedText> clip_prompts;
 
-  int64_t chunks() const { return static_cast<int64_t>(prompts.front().chunks()); }
+  int64_t chunks() const { return prompts.empty() ? 1 : static_cast<int64_t>(prompts.front().chunks()); }
   int calls() const { return end_call - first_call; }
   double predicted_seconds() const {
     double seconds = 0;

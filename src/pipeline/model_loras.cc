@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/file_tree.h"
 #include "base/nearest_name.h"
+#include "pipeline/phase_names.h"
 #include "text/prompt_syntax.h"
 
 namespace snug {
@@ -136,10 +137,20 @@ std::vector<LoraOutcome> put_loras_on(ModelDescription& model, const RequestFiel
     const std::string name = fs::path(lora.name).stem().string();
     uses.push_back({name, lora.weight, lora.part, std::move(file)});
   }
-  WeightsByPart parts = {{"unet", model.unet_weights}};
+  WeightsByPart parts;
+  if (model.video) {
+    for (size_t i = 0; i < model.video->experts.size(); ++i) parts[expert_part(i)] = model.video->experts[i];
+  } else {
+    parts = {{"unet", model.unet_weights}};
+  }
   for (const TextEncoder& encoder : model.text_encoders) parts[encoder.part] = encoder.weights;
   std::vector<LoraOutcome> outcomes = apply_loras(uses, parts);
-  model.unet_weights = parts.at("unet");
+  if (model.video) {
+    for (size_t i = 0; i < model.video->experts.size(); ++i)
+      model.video->experts[i] = parts.at(expert_part(i));
+  } else {
+    model.unet_weights = parts.at("unet");
+  }
   for (TextEncoder& encoder : model.text_encoders) encoder.weights = parts.at(encoder.part);
   for (const LoraOutcome& outcome : outcomes) {
     if (!outcome.unused.empty()) model.assumptions.push_back(sentence_on_unused(outcome));

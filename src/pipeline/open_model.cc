@@ -75,8 +75,37 @@ std::vector<ClipTokenizer> load_tokenizers(const RequestFields& fields, const Ch
   return tokenizers;
 }
 
-RecommendedSettings read_recommended(const Checkpoint& checkpoint) {
+// Null where only a plan is wanted of manifests, which have none.
+std::optional<SentencePieceTokenizer> load_video_tokenizer(const RequestFields& fields,
+                                                           const Checkpoint& checkpoint,
+                                                           const ModelDescription& description) {
+  if (!description.video || (checkpoint.files == nullptr && fields.tokenizer.empty())) return std::nullopt;
+  auto tokenizer = fields.tokenizer.empty()
+                       ? SentencePieceTokenizer::load(*checkpoint.files, "tokenizer")
+                       : SentencePieceTokenizer::load(*open_folder(fields.tokenizer), "");
+  if (tokenizer.largest_id() >= description.video->text.vocabulary) {
+    throw Error(ErrorCode::kShapeMismatch,
+                fmt::format("the tokenizer has ids up to {}, the text encoder's table has {} rows",
+                            tokenizer.largest_id(), description.video->text.vocabulary),
+                "use the tokenizer that was published with this model")
+        .in_file(description.name);
+  }
+  return tokenizer;
+}
+
+// As Wan's makers run it.
+RecommendedSettings settings_of_family(const ModelDescription& description) {
   RecommendedSettings settings;
+  if (!description.video) return settings;
+  const VideoModel& video = *description.video;
+  settings.sampler = "unipc";
+  settings.steps = video.first_frame_has_time ? 50 : 40;
+  settings.guidance_scale = video.first_frame_has_time ? 5.0 : video.takes_picture_beside() ? 3.5 : 4.0;
+  return settings;
+}
+
+RecommendedSettings read_recommended(const Checkpoint& checkpoint, const ModelDescription& description) {
+  RecommendedSettings settings = settings_of_family(description);
   if (checkpoint.files == nullptr || !checkpoint.files->has(kSettingsFile)) return settings;
   const auto file = checkpoint.files->open(kSettingsFile);
   const ConfigReader reader({file->name(), read_text(*file, kSettingsLimitBytes)});
@@ -159,20 +188,26 @@ std::shared_ptr<const Model> open_model(const RequestFields& fields) {
   std::vector<LoraOutcome> loras = timed("loras", [&] { return put_loras_on(description, fields); });
   std::vector<ClipTokenizer> tokenizers =
       timed("tokenizer", [&] { return load_tokenizers(fields, checkpoint, description); });
-  if (!fields.manifest.empty() && fields.tokenizer.empty() && fields.config.empty()) {
+  auto video_tokenizer =
+      timed("tokenizer", [&] { return load_video_tokenizer(fields, checkpoint, description); });
+  if (description.video && !video_tokenizer.has_value()) {
+    description.assumptions.emplace_back(
+        "There is no tokenizer: texts are taken as 512 tokens long, the most.");
+  } else if (!fields.manifest.empty() && fields.tokenizer.empty() && fields.config.empty()) {
     description.assumptions.emplace_back(
         "There is no tokenizer: tokens are counted with a small vocabulary, so a long prompt may seem longer "
         "than it is.");
   }
-  RecommendedSettings recommended = read_recommended(checkpoint);
+  RecommendedSettings recommended = read_recommended(checkpoint, description);
   std::string name = !fields.model_alias.empty() ? fields.model_alias
                      : !fields.manifest.empty()  ? fields.manifest
                      : fields.model.empty()      ? std::string(kEmbeddedModelName)
                                                  : fields.model;
   std::string identity = model_identity(fields);
-  return std::make_shared<const Model>(
-      Model{std::move(name), std::move(identity), std::move(checkpoint), std::move(other_vae),
-            std::move(description), std::move(tokenizers), std::move(recommended), std::move(loras)});
+  return std::make_shared<const Model>(Model{std::move(name), std::move(identity), std::move(checkpoint),
+                                             std::move(other_vae), std::move(description),
+                                             std::move(tokenizers), std::move(video_tokenizer),
+                                             std::move(recommended), std::move(loras)});
 }
 
 }  // namespace snug

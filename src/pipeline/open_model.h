@@ -12,6 +12,7 @@
 #include "pipeline/model_loras.h"
 #include "pipeline/request.h"
 #include "text/clip_tokenizer.h"
+#include "text/sentencepiece_tokenizer.h"
 
 namespace snug {
 
@@ -28,7 +29,8 @@ struct Model {
   Checkpoint checkpoint;
   std::optional<CheckpointPart> other_vae;
   ModelDescription description;
-  std::vector<ClipTokenizer> tokenizers;  // one for each text encoder
+  std::vector<ClipTokenizer> tokenizers;                  // one for each text encoder
+  std::optional<SentencePieceTokenizer> video_tokenizer;  // of a video model in their place
   RecommendedSettings recommended;
   std::vector<LoraOutcome> loras;  // that are on it, in their order
 };

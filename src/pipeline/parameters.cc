@@ -58,6 +58,9 @@ void for_each_stated_number(Visit visit) {
   visit("negative_aesthetic_score", &RequestFields::negative_aesthetic_score);
   visit("denoising_end", &RequestFields::denoising_end);
   visit("denoising_start", &RequestFields::denoising_start);
+  visit("frames", &RequestFields::frames);
+  visit("frames_per_second", &RequestFields::frames_per_second);
+  visit("guidance_scale_2", &RequestFields::guidance_scale_2);
 }
 
 std::string snug_json(const Request& request, const RequestFields& fields, int64_t index) {
@@ -94,6 +97,7 @@ std::string snug_json(const Request& request, const RequestFields& fields, int64
     if (!request.denoising_start.has_value()) json["strength"] = request.strength;
     json["image"] = fields.image->name();
   }
+  if (!request.last_image.empty()) json["last_image"] = fields.last_image->name();
   if (!request.mask.empty()) json["mask"] = fields.mask->name();
   if (!request.latents.empty()) json["latents"] = fields.latents->name();
   for_each_stated_number([&](const char* key, auto member) {
@@ -189,8 +193,10 @@ RequestFields from_json(const std::string& text, const std::string& file) {
     using T = typename std::remove_reference_t<decltype(fields.*member)>::value_type;
     fields.*member = reader.get<T>(key);
   });
-  for (const auto& [key, source] :
-       {std::pair{"image", &fields.image}, {"mask", &fields.mask}, {"latents", &fields.latents}}) {
+  for (const auto& [key, source] : {std::pair{"image", &fields.image},
+                                    {"last_image", &fields.last_image},
+                                    {"mask", &fields.mask},
+                                    {"latents", &fields.latents}}) {
     const std::string path = reader.text(key);
     if (!path.empty()) *source = open_file(path);
   }

@@ -6,6 +6,7 @@
 #include "graph/passes/passes.h"
 #include "graph/passes/precision.h"
 #include "models/model_graphs.h"
+#include "pipeline/clip_phases.h"
 
 namespace snug {
 namespace {
@@ -63,6 +64,7 @@ void add_denoising(const Request& request, const ModelDescription& model, const 
 
 std::vector<PhaseRequest> phase_requests(const Request& request, const ModelDescription& model,
                                          const PlannedRun& run) {
+  if (model.video) return clip_phase_requests(request, *model.video, run);
   std::vector<PhaseRequest> phases;
   // Text encoders stay in F32: they run once and everything follows from them.
   const int64_t text_chunks = run.chunks() * (request.guided() ? 2 : 1);

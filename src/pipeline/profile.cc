@@ -107,7 +107,9 @@ int64_t text_phases(const RunReport& report) {
 // Wall time of the phase with what the host does around its runs, where a stopwatch ran around both: not
 // where the encode stage had two of them.
 double total_seconds(const Phase& phase, const RunReport& report, double run_seconds) {
-  if (phase.name == phase::kStep) return sum(report.step_seconds);
+  const auto steps = std::count_if(report.phases.begin(), report.phases.end(),
+                                   [](const PhaseReport& own) { return is_step_phase(own.name); });
+  if (is_step_phase(phase.name) && steps == 1) return sum(report.step_seconds);
   if (phase.name == phase::kDecode) return report.decode_seconds;
   if (phase.name == phase::kEncodeText && text_phases(report) == 1) return report.encode_seconds;
   return run_seconds;

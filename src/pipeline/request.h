@@ -12,6 +12,7 @@
 
 #include "base/byte_source.h"
 #include "media/picture_format.h"
+#include "media/video_format.h"
 #include "sampling/sampler_list.h"
 #include "tensor/host_tensor.h"
 #include "text/prompt_chunks.h"
@@ -57,6 +58,11 @@ struct RequestFields {
   // differ.
   std::vector<PictureFields> pictures;
   std::optional<int64_t> width, height;  // pixels; default: the picture's, or the model's native size
+  // Of a video model: the clip's frames, and how many are shown a second; default: the model's.
+  std::optional<int64_t> frames;
+  std::optional<double> frames_per_second;
+  // Of the second of two experts; default: guidance_scale.
+  std::optional<double> guidance_scale_2;
   std::optional<int64_t> steps;
   std::optional<int64_t> batch;        // pictures, with seeds seed, seed + 1, ...
   std::optional<int64_t> only_index;   // write this picture of the batch alone (--from a picture of a batch)
@@ -84,9 +90,10 @@ struct RequestFields {
   // with the latents or the picture that are given.
   std::optional<double> denoising_end, denoising_start;
 
-  std::shared_ptr<const ByteSource> image;  // start picture
-  std::shared_ptr<const ByteSource> mask;   // white is repainted; needs `image`
-  std::optional<double> strength;           // 0..1, how much of `image` is replaced
+  std::shared_ptr<const ByteSource> image;       // start picture
+  std::shared_ptr<const ByteSource> last_image;  // of a clip: its last frame; needs `image`
+  std::shared_ptr<const ByteSource> mask;        // white is repainted; needs `image`
+  std::optional<double> strength;                // 0..1, how much of `image` is replaced
   // Safetensors with "init_latents" or "latents", unit normal; with denoising_start the last of "latents",
   // as another run's dump has them.
   std::shared_ptr<const ByteSource> latents;
@@ -125,7 +132,11 @@ struct Request {
   int64_t width = 0, height = 0;         // pixels
   int64_t steps = 0;
   int64_t batch = 1;
+  int64_t frames = 1;             // of a clip; a picture is one
+  double frames_per_second = 16;  // of a clip
+  bool is_clip = false;
   double guidance_scale = 1;
+  double guidance_scale_2 = 1;  // of a second expert
   SamplerConfig sampler;
   std::string sampler_name;   // canonical
   std::string sampler_label;  // as A1111 shows it
@@ -139,8 +150,9 @@ struct Request {
   std::string scratch_folder;
   LongPrompt long_prompt = LongPrompt::kChunk;
 
-  HostTensor image;  // [1,3,H,W] in [-1,1]; empty without one
-  HostTensor mask;   // [1,1,H,W] of 0 and 1; empty without one
+  HostTensor image;       // [1,3,H,W] in [-1,1]; empty without one
+  HostTensor last_image;  // as `image`, of a clip
+  HostTensor mask;        // [1,1,H,W] of 0 and 1; empty without one
   double strength = 1;
   HostTensor latents;  // [batch,C,h,w]; empty without one
   SizeConditioning sizes, negative_sizes;
@@ -149,6 +161,7 @@ struct Request {
   std::optional<int64_t> only_index;  // 0 .. batch - 1
   std::string output;
   PictureFormat format = PictureFormat::kPng;
+  VideoFormat video_format = VideoFormat::kMp4;  // of a clip
   std::optional<int> quality;
   std::string dump;
 

@@ -18,6 +18,10 @@ struct StartLatents {
   HostTensor noise;              // the start noise
   HostTensor image_latents;      // the picture's, scaled; empty without one
   std::vector<float> keep_mask;  // [h,w], 1 where the picture is repainted; empty without a mask
+  // Of clips: channels that the model takes behind those of the latents, [C',t,h,w]; and the first frame of
+  // the latents, which is given, [1,C,1,h,w]. Empty where there are none.
+  std::vector<float> beside;
+  HostTensor first_frame;
 };
 
 StartLatents start_latents(const PlannedRun& run, const Request& request, const Model& model,

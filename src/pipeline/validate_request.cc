@@ -12,7 +12,9 @@
 #include "base/units.h"
 #include "media/atomic_file.h"
 #include "media/decode_picture.h"
+#include "media/video_writer.h"
 #include "pipeline/call_range.h"
+#include "pipeline/latents_shape.h"
 #include "pipeline/model_loras.h"
 #include "pipeline/request_picture.h"
 #include "weights/safetensors.h"
@@ -170,12 +172,29 @@ void set_budget(const RequestFields& fields, Request& request) {
   }
 }
 
+void set_clip_output(const RequestFields& fields, Request& request) {
+  if (fields.format.has_value()) {
+    request.video_format = video_format_from_word(*fields.format);
+  } else if (!fields.output.empty()) {
+    request.video_format = video_format_from_name(fields.output);
+  }
+  VideoSettings settings;
+  settings.format = request.video_format;
+  settings.width = request.width;
+  settings.height = request.height;
+  settings.frames_per_second = request.frames_per_second;
+  settings.quality = request.quality;
+  check_video_settings(settings);
+}
+
 void set_output(const RequestFields& fields, Request& request) {
   request.output = fields.output;
   request.quality = fields.quality;
   request.dump = fields.dump;
   request.format = PictureFormat::kPng;
-  if (fields.format.has_value()) {
+  if (request.is_clip) {
+    set_clip_output(fields, request);
+  } else if (fields.format.has_value()) {
     request.format = format_from_name("picture." + *fields.format);
   } else if (!fields.output.empty()) {
     request.format = format_from_name(fields.output);
@@ -197,16 +216,63 @@ void set_pictures(const RequestFields& fields, const std::optional<Picture>& pic
       within("strength", fields.strength.value_or(fields.image != nullptr ? 0.8 : 1.0), 0.0, 1.0);
   if (!picture.has_value()) return;
   request.image = request_image(*picture, request.width, request.height);
+  if (fields.last_image != nullptr)
+    request.last_image = request_image(decode_picture(*fields.last_image), request.width, request.height);
   if (fields.mask != nullptr)
     request.mask = request_mask(decode_picture(*fields.mask), request.width, request.height);
+}
+
+// A clip's frames are one more than a multiple of what a latent frame stands for.
+void set_clip(const RequestFields& fields, const VideoModel& video, Request& request) {
+  constexpr int64_t kMostFrames = 100'000;
+  const int64_t step = video.frame_step();
+  request.is_clip = true;
+  request.frames = within<int64_t>("frames", fields.frames.value_or(video.first_frame_has_time ? 121 : 81), 1,
+                                   kMostFrames);
+  if ((request.frames - 1) % step != 0) {
+    const int64_t below = (request.frames - 1) / step * step + 1;
+    throw invalid(fmt::format("the model cannot make {} frames", request.frames),
+                  fmt::format("use {} or {}", below, below + step));
+  }
+  request.frames_per_second =
+      within("frames per second", fields.frames_per_second.value_or(video.first_frame_has_time ? 24 : 16),
+             kLeastFramesPerSecond, kMostFramesPerSecond);
+}
+
+void refuse_what_clips_lack(const RequestFields& fields, const VideoModel& video) {
+  if (fields.mask != nullptr) throw invalid("a video model repaints nothing", "leave --mask away");
+  if (fields.strength.has_value())
+    throw invalid("a video model takes its picture as it is", "leave --strength away");
+  if (!fields.pictures.empty()) throw invalid("clips are made one at a time", "make a request for each");
+  if (fields.denoising_start.has_value() || fields.denoising_end.has_value())
+    throw invalid("a video model has its own division of steps", "leave the parts of the schedule away");
+  const bool takes_picture = video.first_frame_has_time || video.takes_picture_beside();
+  if (fields.image != nullptr && !takes_picture)
+    throw invalid("the model makes clips of texts alone",
+                  "use an image-to-video model, or leave --image away");
+  if (fields.image == nullptr && video.takes_picture_beside())
+    throw invalid("the model makes clips of a picture, and there is none", "give --image");
+  if (fields.last_image != nullptr && (fields.image == nullptr || video.first_frame_has_time))
+    throw invalid("the last frame cannot be given here", "leave --last-image away");
+}
+
+void refuse_clip_fields(const RequestFields& fields) {
+  if (fields.frames.has_value() || fields.frames_per_second.has_value())
+    throw invalid("the model makes pictures, not clips", "leave frames and frames per second away");
+  if (fields.guidance_scale_2.has_value())
+    throw invalid("the model has no second expert", "leave the second guidance scale away");
+  if (fields.last_image != nullptr)
+    throw invalid("the model makes pictures, which have no last frame", "leave --last-image away");
 }
 
 // The stated size, else the picture's rounded to what the model can do, else the model's own.
 void set_size(const RequestFields& fields, const Model& model, const std::optional<Picture>& picture,
               Request& request) {
-  const int64_t factor = model.description.latent_factor;
-  int64_t width = model.description.native_size_px;
-  int64_t height = width;
+  const auto& video = model.description.video;
+  const int64_t factor = video ? video->size_step_px() : model.description.latent_factor;
+  constexpr int64_t kClipWidth = 832;  // beside 480 rows
+  int64_t width = video ? kClipWidth : model.description.native_size_px;
+  int64_t height = model.description.native_size_px;
   if (picture.has_value()) {
     width = std::max(factor, (picture->width + factor / 2) / factor * factor);
     height = std::max(factor, (picture->height + factor / 2) / factor * factor);
@@ -245,7 +311,8 @@ void set_batch(const RequestFields& fields, const Model& model, Request& request
     }
     return;
   }
-  request.batch = within<int64_t>("batch", fields.batch.value_or(1), 1, kMaxBatch);
+  request.batch =
+      within<int64_t>("batch", fields.batch.value_or(1), 1, model.description.video ? 1 : kMaxBatch);
   const uint64_t seed = fields.seed.has_value() ? *fields.seed : std::random_device{}();
   for (int64_t i = 0; i < request.batch; ++i) {
     request.pictures.push_back(
@@ -325,6 +392,12 @@ Request validate_request(const RequestFields& fields, const Model& model, const 
   Request request;
   request.model_name = model.name;
   request.long_prompt = fields.truncate_prompt ? LongPrompt::kTruncate : LongPrompt::kChunk;
+  if (model.description.video) {
+    refuse_what_clips_lack(fields, *model.description.video);
+    set_clip(fields, *model.description.video, request);
+  } else {
+    refuse_clip_fields(fields);
+  }
   std::optional<Picture> picture;
   if (fields.image != nullptr) picture = decode_picture(*fields.image);
   set_size(fields, model, picture, request);
@@ -335,6 +408,9 @@ Request validate_request(const RequestFields& fields, const Model& model, const 
   request.guidance_scale =
       within("guidance scale", fields.guidance_scale.value_or(model.recommended.guidance_scale), 0.0,
              kMaxGuidanceScale);
+  request.guidance_scale_2 =
+      within("second guidance scale", fields.guidance_scale_2.value_or(request.guidance_scale), 0.0,
+             kMaxGuidanceScale);
   request.clip_skip =
       within<int64_t>("clip skip", fields.clip_skip.value_or(1), 1, most_clip_skip(model.description));
   request.precision = chosen_precision(fields.precision.value_or("f32"), backend);
@@ -343,12 +419,9 @@ Request validate_request(const RequestFields& fields, const Model& model, const 
   set_pictures(fields, picture, request);
   set_sampler(fields, model, request);
   if (fields.latents != nullptr) {
-    if (fields.image != nullptr)
+    if (fields.image != nullptr && !request.is_clip)
       throw invalid("start latents and a start picture exclude each other", "give one of them");
-    const int64_t factor = model.description.latent_factor;
-    request.latents = read_latents(*fields.latents,
-                                   Shape{request.batch, model.description.latent_channels,
-                                         request.height / factor, request.width / factor},
+    request.latents = read_latents(*fields.latents, latents_shape(request, model.description),
                                    fields.denoising_start.has_value());
   }
   set_budget(fields, request);

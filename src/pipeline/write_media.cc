@@ -49,6 +49,15 @@ void write_dump(const Request& request, const HostTensor& images, const DenoiseT
 
 }  // namespace
 
+void write_clip_dump(const Request& request, const DenoiseTrace& trace, const Cancellation& cancellation) {
+  TensorsByName tensors;
+  tensors.emplace("init_latents", trace.init_latents);
+  tensors.emplace("latents", trace.latents);
+  tensors.emplace("timesteps", trace.timesteps);
+  const std::string text = safetensors_bytes(tensors);
+  write_file_atomically(request.dump, std::as_bytes(std::span(text)), &cancellation);
+}
+
 WrittenMedia write_media(const Request& request, const RequestFields& fields, const HostTensor& images,
                          const DenoiseTrace& trace, const Cancellation& cancellation) {
   WrittenMedia written;

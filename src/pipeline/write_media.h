@@ -23,4 +23,7 @@ struct WrittenMedia {
 WrittenMedia write_media(const Request& request, const RequestFields& fields, const HostTensor& images,
                          const DenoiseTrace& trace, const Cancellation& cancellation);
 
+// The dump of a clip: what happened while denoising. Its frames are in the clip.
+void write_clip_dump(const Request& request, const DenoiseTrace& trace, const Cancellation& cancellation);
+
 }  // namespace snug

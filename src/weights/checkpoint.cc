@@ -79,6 +79,7 @@ void read_model_index(const FileTree& tree, Checkpoint& checkpoint) {
   checkpoint.pipeline_class = index["_class_name"].get<std::string>();
   for (const auto& [part, value] : index.items()) {
     if (value.is_boolean()) checkpoint.flags[part] = value.get<bool>();
+    if (value.is_number()) checkpoint.numbers[part] = value.get<double>();
     const bool pair = value.is_array() && value.size() == 2 && value[0].is_string() && value[1].is_string();
     if (!pair) continue;
     CheckpointPart& entry = checkpoint.parts[part];

@@ -35,8 +35,9 @@ struct Checkpoint {
   std::shared_ptr<const FileTree> files;  // tokenizer and configuration files; null for a single file
   std::string pipeline_class;             // "StableDiffusionPipeline"; empty for a single file
   std::map<std::string, CheckpointPart>
-      parts;                          // "unet", "vae", "text_encoder", "scheduler", "tokenizer", ...
-  std::map<std::string, bool> flags;  // those of model_index.json: "force_zeros_for_empty_prompt"
+      parts;                              // "unet", "vae", "text_encoder", "scheduler", "tokenizer", ...
+  std::map<std::string, bool> flags;      // those of model_index.json: "force_zeros_for_empty_prompt"
+  std::map<std::string, double> numbers;  // likewise: "boundary_ratio"
   std::map<std::string, std::string> metadata;  // of a single file
   std::vector<std::string> unused;              // stored names of a single file that no part took
 

@@ -1,0 +1,240 @@
+// Whole clips against diffusers' Wan pipelines: every case of the wan-tiny fixtures (their READMEs state the
+// tolerances), from texts and pictures to frames; and what does not change a clip's bits.
+#include <cstdio>
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "pipeline/clip_phases.h"
+#include "pipeline/decode_clip.h"
+#include "pipeline/denoise.h"
+#include "pipeline/encode_clip_text.h"
+#include "pipeline/load_weights.h"
+#include "pipeline/make_plan.h"
+#include "pipeline/open_model.h"
+#include "pipeline/phase_requests.h"
+#include "pipeline/validate_request.h"
+#include "plan/planner.h"
+#include "plan/proof.h"
+#include "tests/fixtures.h"
+#include "tests/part_values.h"
+
+namespace snug {
+namespace {
+
+using testing::read_fixture;
+using testing::read_fixture_json;
+using testing::worst_difference;
+using Tensors = std::map<std::string, HostTensor>;
+
+constexpr double kTextTolerance = 1e-4, kLatentsTolerance = 2e-4, kFrameTolerance = 1;
+
+struct ClipCase {
+  const char* model;  // wan-tiny-MODEL
+  const char* name;
+};
+
+std::string folder_of(const ClipCase& c) { return testing::fixtures_dir() + "/wan-tiny-" + c.model; }
+
+RequestFields fields_of(const ClipCase& c) {
+  const auto json = read_fixture_json(std::string("wan-tiny-") + c.model + "/cases/cases.json").at(c.name);
+  RequestFields fields;
+  fields.model = folder_of(c);
+  fields.prompt = json.at("prompt");
+  if (json.contains("negative_prompt"))
+    fields.negative_prompt = json.at("negative_prompt").get<std::string>();
+  fields.width = json.at("width").get<int64_t>();
+  fields.height = json.at("height").get<int64_t>();
+  fields.frames = json.at("num_frames").get<int64_t>();
+  fields.steps = json.at("num_inference_steps").get<int64_t>();
+  fields.guidance_scale = json.at("guidance_scale").get<double>();
+  if (json.contains("guidance_scale_2")) fields.guidance_scale_2 = json.at("guidance_scale_2").get<double>();
+  fields.seed = 1;
+  if (std::string_view(c.name).starts_with("i2v"))
+    fields.image = open_file(fields.model + "/cases/image.png");
+  if (std::string_view(c.name) == "i2v_first_last")
+    fields.last_image = open_file(fields.model + "/cases/last_image.png");
+  return fields;
+}
+
+struct ClipOutcome {
+  Conditioning conditioning;
+  DenoiseTrace trace;
+  HostTensor latents;
+  std::vector<Picture> frames;
+  uint64_t arena_bytes = 0;
+  int passes = 0;
+};
+
+PlannedRun planned(const Request& request, const Model& model, uint64_t arena_bytes) {
+  PlannedRun run = run_without_plan(request, model, cpu_backend(), Rates());
+  Budget budget;
+  budget.arena_bytes = arena_bytes;
+  run.plan = make_plan(phase_requests(request, model.description, run), *run.kernels, budget, Rates()).plan;
+  EXPECT_EQ(prove(run.plan).fault, "");
+  return run;
+}
+
+ClipOutcome run_clip(const Request& request, const Model& model, NoiseSource& noise,
+                     uint64_t arena_bytes = UINT64_MAX, const RunCheckpoint* resume = nullptr,
+                     std::vector<RunCheckpoint>* checkpoints = nullptr) {
+  const PlannedRun run = planned(request, model, arena_bytes);
+  const Cancellation never;
+  const auto executor = load_weights(run, model, never, nullptr);
+  ClipOutcome outcome;
+  outcome.arena_bytes = run.plan.arena_bytes;
+  outcome.passes = run.plan.phase(phase::kStep).passes;
+  outcome.conditioning = encode_clip_text(run, request, model, *executor, nullptr);
+  DenoiseWatch watch;
+  watch.trace = &outcome.trace;
+  watch.resume = resume;
+  watch.checkpoint_due = [&](int) { return checkpoints != nullptr; };
+  watch.checkpoint = [&](const RunCheckpoint& checkpoint) { checkpoints->push_back(checkpoint); };
+  outcome.latents = denoise(run, request, model, outcome.conditioning, noise, *executor, watch);
+  decode_clip(run, request, model, outcome.latents, *executor, [&](const Picture& frame, int64_t number) {
+    EXPECT_EQ(number, static_cast<int64_t>(outcome.frames.size()));
+    outcome.frames.push_back(frame);
+  });
+  return outcome;
+}
+
+class NoNoise final : public NoiseSource {
+ public:
+  void draw(std::span<float> /*out*/) override { ADD_FAILURE() << "noise is drawn, and latents are given"; }
+};
+
+class WanPipeline : public ::testing::TestWithParam<ClipCase> {};
+
+TEST_P(WanPipeline, GivesDiffusersLatentsAndFrames) {
+  const ClipCase c = GetParam();
+  const std::string label = std::string(c.model) + "/" + c.name;
+  const Tensors tensors =
+      read_fixture(std::string("wan-tiny-") + c.model + "/cases/" + c.name + ".safetensors");
+  const RequestFields fields = fields_of(c);
+  const auto model = open_model(fields);
+  Request request = validate_request(fields, *model, cpu_backend());
+  request.latents = tensors.at("latents_in");
+  NoNoise noise;
+  const ClipOutcome outcome = run_clip(request, *model, noise);
+
+  const auto values = outcome.conditioning.front().values.floats();
+  const size_t size = tensors.at("prompt_embeds").floats().size();
+  double text = worst_difference(values.last(size), tensors.at("prompt_embeds").floats());
+  if (request.guided())
+    text =
+        std::max(text, worst_difference(values.first(size), tensors.at("negative_prompt_embeds").floats()));
+  double latents = 0;
+  const int64_t steps = outcome.trace.latents.shape()[0];
+  const auto one = static_cast<size_t>(outcome.trace.latents.elements() / steps);
+  for (int64_t i = 0; i < steps; ++i) {
+    latents = std::max(
+        latents, worst_difference(outcome.trace.latents.floats().subspan(static_cast<size_t>(i) * one, one),
+                                  tensors.at("latents." + std::to_string(i)).floats()));
+    EXPECT_EQ(outcome.trace.timesteps.floats()[static_cast<size_t>(i)],
+              tensors.at("timesteps").to_f32().floats()[static_cast<size_t>(i)]);
+  }
+  const HostTensor& levels = tensors.at("video_u8");  // [F,H,W,3]
+  ASSERT_EQ(static_cast<int64_t>(outcome.frames.size()), levels.shape()[0]);
+  double level = 0;
+  const auto frame_size = static_cast<size_t>(levels.elements() / levels.shape()[0]);
+  const auto* expected = reinterpret_cast<const uint8_t*>(levels.bytes().data());
+  for (size_t f = 0; f < outcome.frames.size(); ++f) {
+    for (size_t i = 0; i < frame_size; ++i) {
+      level = std::max(
+          level, std::fabs(static_cast<double>(outcome.frames[f].rgb[i]) - expected[f * frame_size + i]));
+    }
+  }
+  std::printf("parity wan %s: text %.2g (tolerance %.2g), latents %.2g (%.2g), levels %.0f (%.0f)\n",
+              label.c_str(), text, kTextTolerance, latents, kLatentsTolerance, level, kFrameTolerance);
+  EXPECT_LE(text, kTextTolerance);
+  EXPECT_LE(latents, kLatentsTolerance);
+  EXPECT_LE(level, kFrameTolerance);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, WanPipeline,
+                         ::testing::Values(ClipCase{"t2v", "t2v"}, ClipCase{"t2v", "t2v_no_guidance"},
+                                           ClipCase{"i2v", "i2v"}, ClipCase{"i2v", "i2v_first_last"},
+                                           ClipCase{"ti2v", "t2v"}, ClipCase{"ti2v", "i2v"}),
+                         [](const auto& made) {
+                           return std::string(made.param.model) + "_" + made.param.name;
+                         });
+
+Request small_request(const std::shared_ptr<const Model>& model, const RequestFields& fields) {
+  return validate_request(fields, *model, cpu_backend());
+}
+
+TEST(WanBits, AreTheSameInASmallBudgetAndAfterAnInterruption) {
+  RequestFields fields = fields_of({"t2v", "t2v"});
+  fields.steps = 4;
+  const auto model = open_model(fields);
+  const Request request = small_request(model, fields);
+  std::vector<RunCheckpoint> checkpoints;
+  BatchNoise noise = noise_of(request);
+  const ClipOutcome whole = run_clip(request, *model, noise, UINT64_MAX, nullptr, &checkpoints);
+
+  BatchNoise again = noise_of(request);
+  const ClipOutcome tight = run_clip(request, *model, again, 0);
+  std::printf("t2v: arena %.0f KiB, and %.0f KiB at least\n", static_cast<double>(whole.arena_bytes) / 1024,
+              static_cast<double>(tight.arena_bytes) / 1024);
+  EXPECT_LT(tight.arena_bytes, whole.arena_bytes);
+  ASSERT_EQ(tight.frames.size(), whole.frames.size());
+  for (size_t i = 0; i < whole.frames.size(); ++i) EXPECT_EQ(tight.frames[i].rgb, whole.frames[i].rgb) << i;
+
+  // Between the steps of one expert, and where the other takes over.
+  ASSERT_EQ(checkpoints.size(), 3U);
+  for (const RunCheckpoint& from : checkpoints) {
+    BatchNoise later = noise_of(request);
+    const ClipOutcome resumed = run_clip(request, *model, later, UINT64_MAX, &from);
+    EXPECT_EQ(worst_difference(resumed.latents.floats(), whole.latents.floats()), 0) << from.calls_done;
+  }
+}
+
+TEST(WanPlan, HoldsOneExpertAtATime) {
+  const RequestFields fields = fields_of({"t2v", "t2v"});
+  const auto model = open_model(fields);
+  const PlannedRun run = planned(small_request(model, fields), *model, UINT64_MAX);
+  const Plan& plan = run.plan;
+  const Phase& first = plan.phase("step");
+  const Phase& second = plan.phase("step_2");
+  EXPECT_EQ(first.part, "transformer");
+  EXPECT_EQ(second.part, "transformer_2");
+  EXPECT_EQ(first.calls, 4);
+  EXPECT_EQ(second.calls, 2);
+  for (const Buffer& buffer : plan.buffers) {
+    if (buffer.name == "step weights") {
+      EXPECT_LT(buffer.last_use, second.first_instruction);
+    } else if (buffer.name == "step_2 weights") {
+      EXPECT_GE(buffer.first_use, second.first_instruction);
+    }
+  }
+}
+
+Error error_of(const RequestFields& fields) {
+  try {
+    validate_request(fields, *open_model(fields), cpu_backend());
+  } catch (const Error& error) {
+    return error;
+  }
+  ADD_FAILURE() << "nothing was thrown";
+  return {ErrorCode::kInternal, "nothing"};
+}
+
+TEST(WanRequests, AreRefusedWithTheNearestThatCanBeMade) {
+  RequestFields fields = fields_of({"t2v", "t2v"});
+  fields.frames = 10;
+  EXPECT_NE(std::string(error_of(fields).what()).find("use 9 or 13"), std::string::npos)
+      << error_of(fields).what();
+  fields.frames = 9;
+  fields.width = 90;
+  EXPECT_NE(std::string(error_of(fields).what()).find("use 80 or 96"), std::string::npos)
+      << error_of(fields).what();
+  fields.width = 80;
+  fields.image = open_file(folder_of({"i2v", ""}) + "/cases/image.png");
+  EXPECT_EQ(error_of(fields).code(), ErrorCode::kInvalidArgument);
+  RequestFields pictured = fields_of({"i2v", "i2v"});
+  pictured.image = nullptr;
+  EXPECT_NE(std::string(error_of(pictured).what()).find("--image"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace snug
