@@ -4,11 +4,15 @@
 #include <algorithm>
 #include <cstdio>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "base/file_tree.h"
+#include "graph/passes/passes.h"
 #include "media/decode_picture.h"
 #include "models/model_graphs.h"
+#include "models/wan_transformer/wan_transformer.h"
 #include "pipeline/generate.h"
 #include "pipeline/host_bytes.h"
 #include "pipeline/make_plan.h"
@@ -17,6 +21,8 @@
 #include "tests/fixtures.h"
 #include "tests/interpret.h"
 #include "tests/part_values.h"
+#include "weights/diffusers_folder.h"
+#include "weights/lora.h"
 
 namespace snug {
 namespace {
@@ -76,6 +82,60 @@ INSTANTIATE_TEST_SUITE_P(All, LoraParity,
                                            ParityCase{"peft.1.0", {"diffusers_old"}},
                                            ParityCase{"peft.0.5", {"diffusers_old:+0.5"}},
                                            ParityCase{"both", {"kohya:0.5", "peft:0.7"}}));
+
+struct WanCase {
+  const char* layout;
+  double weight;
+};
+
+class WanLoraParity : public ::testing::TestWithParam<WanCase> {};
+
+// Wan's trainers name modules as the original code does, diffusers as its own; lightx2v_bias has differences
+// of biases and alphas as well.
+TEST_P(WanLoraParity, TheTransformerIsPyTorchs) {
+  const std::string model = "wan-tiny-t2v";
+  const auto tree = open_folder(testing::fixtures_dir() + "/" + model);
+  const auto config_file = tree->open("transformer/config.json");
+  const WanTransformerConfig config =
+      parse_wan_transformer_config({config_file->name(), read_text(*config_file, 1 << 20)});
+  WeightsByPart parts = {{"transformer", open_folder_weights(*tree, "transformer")}};
+  const std::string layout = GetParam().layout;
+  if (GetParam().weight != 0) {
+    auto file = open_file(testing::fixtures_dir() + "/" + model + "/lora/" + layout + ".safetensors");
+    const LoraUse use{
+        layout, GetParam().weight, {}, std::make_shared<LoraFile>(read_lora_file(std::move(file)))};
+    EXPECT_TRUE(apply_loras({&use, 1}, parts).front().unused.empty());
+  }
+  const WeightIndex& index = *parts.at("transformer");
+  const auto cases = testing::read_fixture(model + "/cases/lora.safetensors");
+  const Shape& x = cases.at("hidden_states").shape();
+  WanTransformerRequest request;
+  request.frames = x[2];
+  request.height = x[3];
+  request.width = x[4];
+  Graph graph("transformer");
+  GraphBuilder builder(graph);
+  build_wan_transformer(builder, config, WeightScope(index), request);
+  const Tensors out = interpret(run_passes(graph), cpu_backend(),
+                                {{"latents", cases.at("hidden_states")},
+                                 {"timestep", cases.at("timestep")},
+                                 {"conditioning", cases.at("encoder_hidden_states")}},
+                                weights_of(graph, index), {});
+  const std::string name =
+      GetParam().weight == 0 ? "out.base" : fmt::format("out.{}.{:g}", layout, GetParam().weight);
+  const double worst = testing::worst_difference(out.at("model_output").floats(), cases.at(name).floats());
+  constexpr double kTolerance = 1e-4;
+  std::printf("parity %s lora %s: worst %.2g (tolerance %.2g)\n", model.c_str(), name.c_str(), worst,
+              kTolerance);
+  EXPECT_LE(worst, kTolerance);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, WanLoraParity,
+                         ::testing::Values(WanCase{"none", 0}, WanCase{"diffusers", 1},
+                                           WanCase{"diffusers", 0.5}, WanCase{"lightx2v", 1},
+                                           WanCase{"lightx2v", 0.5}, WanCase{"musubi", 1},
+                                           WanCase{"musubi", 0.5}, WanCase{"lightx2v_bias", 1},
+                                           WanCase{"lightx2v_bias", 0.5}));
 
 RequestFields picture_request() {
   RequestFields fields = tiny_model();

@@ -61,6 +61,35 @@ TEST(PromptSyntax, TheWebUisDocumentedExamples) {
   for (const SyntaxCase& row : cases) expect_spans(row);
 }
 
+TEST(PromptSyntax, LorasAreNoText) {
+  const std::vector<SyntaxCase> cases = {
+      {"<lora:style:0.8>", {}},
+      {"a <lora:style:0.8>b", {{"a b", 1}}},
+      {"(a<lora:x>:1.5) b", {{"a", 1.5}, {" b", 1}}},
+      {"a < b <lora> <lora:> <lora::1> <lora:x:y> <lora:x:1:2> <lora:x",
+       {{"a < b <lora> <lora:> <lora::1> <lora:x:y> <lora:x:1:2> <lora:x", 1}}},
+      {"<lora:a<lora:b:2>", {{"<lora:a", 1}}},
+      {"a <lora:x> BREAK b", {{"a ", 1}, {"", kBreakMark}, {"b", 1}}},
+  };
+  for (const SyntaxCase& row : cases) expect_spans(row);
+}
+
+TEST(PromptSyntax, LorasWithTheirWeights) {
+  const auto listed = [](std::string_view prompt) {
+    std::string text;
+    for (const PromptLora& lora : loras_in_prompt(prompt))
+      text += lora.name + "=" + std::to_string(lora.weight) + ";";
+    return text;
+  };
+  EXPECT_EQ(listed("a hill"), "");
+  EXPECT_EQ(listed("<lora:style>"), "style=1.000000;");
+  EXPECT_EQ(listed("a <lora:b x/y.1:0.5> (c<lora:d:-.25>:1.3) <lora:e:+2>"),
+            "b x/y.1=0.500000;d=-0.250000;e=2.000000;");
+  EXPECT_EQ(listed("<lora:style:0.8> and <lora:style:0.8>"), "style=0.800000;style=0.800000;");
+  EXPECT_EQ(listed("<lora:> <lora::1> <lora:x:y> <lora:x:1:2> <lora:x:inf> <lora:x"), "");
+  EXPECT_EQ(listed("<lora:a<lora:b:2>"), "b=2.000000;");
+}
+
 TEST(PromptSyntax, OddBracketsAndWeights) {
   const std::vector<SyntaxCase> cases = {
       {"", {}},
