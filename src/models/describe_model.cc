@@ -48,6 +48,9 @@ const Architecture& detect_architecture(const Checkpoint& checkpoint) {
   // configurations are inferred.
   const CheckpointPart* const transformer = checkpoint.find("transformer");
   if (checkpoint.find("unet") == nullptr && transformer != nullptr) {
+    for (const Architecture& architecture : model_list()) {
+      if (architecture.video && transformer->class_name == "WanTransformer3DModel") return architecture;
+    }
     throw Error(ErrorCode::kUnsupportedArchitecture,
                 fmt::format("its network is a '{}', which Snug does not have", transformer->class_name),
                 "'snug models' lists what Snug can run")
@@ -240,14 +243,21 @@ void describe_video(ModelDescription& model, const Checkpoint& checkpoint) {
   model.latent_factor = model.video->vae.factor();
   model.native_size_px = kNativeHeight;
   model.title = video_title(*model.video);
-  const CheckpointPart* scheduler = checkpoint.find("scheduler");
-  if (scheduler == nullptr || scheduler->config_text.empty()) {
-    throw Error(ErrorCode::kMissingFile, "has no scheduler configuration",
-                "download the model again, with all of its files")
-        .in_file(checkpoint.name);
-  }
-  model.scheduler = {scheduler->config_file, scheduler->config_text};
   model.prediction_type = "flow_prediction";
+  const CheckpointPart* scheduler = checkpoint.find("scheduler");
+  if (scheduler != nullptr && !scheduler->config_text.empty()) {
+    model.scheduler = {scheduler->config_file, scheduler->config_text};
+    return;
+  }
+  constexpr double kUsualShift = 5;  // of most of Wan's models
+  const auto stated = checkpoint.numbers.find("sample_shift");
+  const double shift = stated != checkpoint.numbers.end() ? stated->second : kUsualShift;
+  model.scheduler = {checkpoint.name, fmt::format(R"({{"_class_name": "UniPCMultistepScheduler", )"
+                                                  R"("prediction_type": "flow_prediction", "use_flow_sigmas": true, )"
+                                                  R"("num_train_timesteps": 1000, "flow_shift": {}}})",
+                                                  shift)};
+  model.assumptions.push_back(
+      fmt::format("There is no scheduler configuration: taken as UniPC with flow sigmas shifted by {:g}.", shift));
 }
 
 }  // namespace

@@ -67,6 +67,20 @@ void read_index(const FileTree& tree, Models& models) {
   }
 }
 
+// What the index says of a model beside its components: numbers and flags as a model_index.json has them.
+void read_settings(const FileTree& tree, const std::string& name, Checkpoint& checkpoint) {
+  if (!tree.has(std::string(kIndex))) return;
+  const nlohmann::json index = read_json(*tree.open(std::string(kIndex)));
+  const auto listed = index.is_object() ? index.find("models") : index.end();
+  if (listed == index.end() || !listed->is_object()) return;
+  const auto model = listed->find(name);
+  if (model == listed->end() || !model->is_object()) return;
+  for (const auto& [key, value] : model->items()) {
+    if (value.is_boolean()) checkpoint.flags[key] = value.get<bool>();
+    if (value.is_number()) checkpoint.numbers[key] = value.get<double>();
+  }
+}
+
 Models models_in(const FileTree& tree) {
   Models models;
   for (const std::string& file : tree.list("")) {
@@ -130,7 +144,9 @@ Checkpoint open_only_model(const FileTree& tree) {
                 fmt::format("name one of them: {}", path_in(tree.name(), names.front())))
         .in_file(tree.name());
   }
-  return open_model(tree, models.begin()->second, false);
+  Checkpoint checkpoint = open_model(tree, models.begin()->second, false);
+  read_settings(tree, models.begin()->first, checkpoint);
+  return checkpoint;
 }
 
 Checkpoint open_named(const FileTree& tree, const std::string& name) {
@@ -150,7 +166,9 @@ Checkpoint open_named(const FileTree& tree, const std::string& name) {
                               : fmt::format("the folder has those of {}", fmt::join(names, ", ")))
         .in_file(path_in(tree.name(), name));
   }
-  return open_model(tree, found->second, of_a_part && split->part == kSingleFile);
+  Checkpoint checkpoint = open_model(tree, found->second, of_a_part && split->part == kSingleFile);
+  read_settings(tree, found->first, checkpoint);
+  return checkpoint;
 }
 
 }  // namespace
