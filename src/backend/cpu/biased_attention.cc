@@ -29,12 +29,12 @@
 namespace snug {
 namespace {
 
-// Rows of floats begin and end at multiples of this, which is the lanes of every vector or more.
+// Rows of floats begin and end at multiples of this, which is two vectors of any width or more.
 constexpr int64_t kRowFloats = 64;
-// Queries whose scores are computed together: as many sums as hide an addition's latency.
+// Queries whose scores are computed together.
 constexpr int64_t kQueries = 4;
-// Queries of one task: so many that laying out the keys is little beside the scores.
-constexpr int64_t kTaskQueries = 128;
+// Queries of one task: all of a text, so that a head's keys are laid out once. Heads are tasks enough.
+constexpr int64_t kTaskQueries = 512;
 
 int64_t padded(int64_t floats) { return (floats + kRowFloats - 1) / kRowFloats * kRowFloats; }
 
@@ -73,7 +73,7 @@ namespace snug {
 namespace HWY_NAMESPACE {
 namespace {
 
-static_assert(kLanes <= kRowFloats);
+static_assert(2 * kLanes <= kRowFloats);
 constexpr float kLog2E = 1.44269504F;  // scores are kept in powers of two
 
 HWY_INLINE float as_float(float x) { return x; }
@@ -130,31 +130,44 @@ class HeadRun {
     }
   }
 
-  // `query` is the first one's place among all.
+  // `query` is the first one's place among all. Two vectors of keys at a time, for as many sums as hide an
+  // addition's latency.
   HWY_INLINE void score(int64_t query, int64_t count) {
-    const FloatVector scale = splat(a_.scale * kLog2E);
-    const FloatVector nothing = splat(-std::numeric_limits<float>::infinity());
     const float *q0 = queries_, *q1 = q0 + a_.key_channels, *q2 = q1 + a_.key_channels,
                 *q3 = q2 + a_.key_channels;
-    for (int64_t key = 0; key < a_.keys; key += kLanes) {
+    for (int64_t key = 0; key < a_.keys; key += 2 * kLanes) {
       FloatVector s0 = splat(0), s1 = splat(0), s2 = splat(0), s3 = splat(0);
+      FloatVector t0 = splat(0), t1 = splat(0), t2 = splat(0), t3 = splat(0);
       for (int64_t c = 0; c < a_.key_channels; ++c) {
-        const FloatVector k = load(keys_ + c * rows_.keys + key);
-        s0 = hn::MulAdd(splat(q0[c]), k, s0);
-        s1 = hn::MulAdd(splat(q1[c]), k, s1);
-        s2 = hn::MulAdd(splat(q2[c]), k, s2);
-        s3 = hn::MulAdd(splat(q3[c]), k, s3);
+        const float* row = keys_ + c * rows_.keys + key;
+        const FloatVector k = load(row), l = load(row + kLanes);
+        const FloatVector v0 = splat(q0[c]), v1 = splat(q1[c]), v2 = splat(q2[c]), v3 = splat(q3[c]);
+        s0 = hn::MulAdd(v0, k, s0), t0 = hn::MulAdd(v0, l, t0);
+        s1 = hn::MulAdd(v1, k, s1), t1 = hn::MulAdd(v1, l, t1);
+        s2 = hn::MulAdd(v2, k, s2), t2 = hn::MulAdd(v2, l, t2);
+        s3 = hn::MulAdd(v3, k, s3), t3 = hn::MulAdd(v3, l, t3);
       }
-      const auto put = [&](int64_t i, FloatVector sum) HWY_ATTR {
-        if (i >= count) return;
-        FloatVector s = hn::MulAdd(sum, scale, load(bias_ + key - query - i + a_.all_queries - 1));
-        if (a_.keys - key < kLanes) {
-          s = hn::IfThenElse(hn::FirstN(Floats(), static_cast<size_t>(a_.keys - key)), s, nothing);
-        }
-        store(s, scores_ + i * rows_.keys + key);
-      };
-      put(0, s0), put(1, s1), put(2, s2), put(3, s3);
+      put_scores(0, query, key, count, s0, t0);
+      put_scores(1, query, key, count, s1, t1);
+      put_scores(2, query, key, count, s2, t2);
+      put_scores(3, query, key, count, s3, t3);
     }
+  }
+
+  // Those of the group's i-th query and of keys from `key` on; keys behind the last get no weight.
+  HWY_INLINE void put_scores(int64_t i, int64_t query, int64_t key, int64_t count, FloatVector sum,
+                             FloatVector next) {
+    if (i >= count) return;
+    const FloatVector scale = splat(a_.scale * kLog2E);
+    const float* bias = bias_ + key - query - i + a_.all_queries - 1;
+    float* scores = scores_ + i * rows_.keys + key;
+    const auto seen = [&](FloatVector s, int64_t first) HWY_ATTR {
+      const int64_t left = std::max<int64_t>(0, a_.keys - first);
+      const FloatVector nothing = splat(-std::numeric_limits<float>::infinity());
+      return left >= kLanes ? s : hn::IfThenElse(hn::FirstN(Floats(), static_cast<size_t>(left)), s, nothing);
+    };
+    store(seen(hn::MulAdd(sum, scale, load(bias)), key), scores);
+    store(seen(hn::MulAdd(next, scale, load(bias + kLanes)), key + kLanes), scores + kLanes);
   }
 
   // Scores become weights, not yet divided by their sum, whose inverse is returned.
@@ -173,26 +186,55 @@ class HeadRun {
 
   HWY_INLINE void mix(int64_t first, int64_t count) {
     std::fill(scores_ + count * rows_.keys, scores_ + rows_.scores, 0.0F);
+    int64_t c = 0;
+    for (; c + 2 * kLanes <= a_.value_channels; c += 2 * kLanes) mix_two(first, count, c);
+    for (; c < a_.value_channels; c += kLanes) mix_one(first, count, c);
+  }
+
+  // Two whole vectors of channels.
+  HWY_INLINE void mix_two(int64_t first, int64_t count, int64_t c) {
     const float *w0 = scores_, *w1 = w0 + rows_.keys, *w2 = w1 + rows_.keys, *w3 = w2 + rows_.keys;
-    for (int64_t c = 0; c < a_.value_channels; c += kLanes) {
-      const int64_t lanes = std::min(kLanes, a_.value_channels - c);
-      FloatVector s0 = splat(0), s1 = splat(0), s2 = splat(0), s3 = splat(0);
-      for (int64_t key = 0; key < a_.keys; ++key) {
-        const T* row = reinterpret_cast<const T*>(a_.v) + key * a_.v_stride + c;
-        const FloatVector v = lanes == kLanes ? load(row) : load_some(row, lanes);
-        s0 = hn::MulAdd(splat(w0[key]), v, s0);
-        s1 = hn::MulAdd(splat(w1[key]), v, s1);
-        s2 = hn::MulAdd(splat(w2[key]), v, s2);
-        s3 = hn::MulAdd(splat(w3[key]), v, s3);
-      }
-      const auto put = [&](int64_t i, FloatVector sum) HWY_ATTR {
-        if (i >= count) return;
-        T* out = reinterpret_cast<T*>(a_.out) + (first + i) * a_.out_stride + c;
-        const FloatVector result = hn::Mul(sum, splat(factors_[static_cast<size_t>(i)]));
-        lanes == kLanes ? store(result, out) : store_some(result, out, lanes);
-      };
-      put(0, s0), put(1, s1), put(2, s2), put(3, s3);
+    FloatVector s0 = splat(0), s1 = splat(0), s2 = splat(0), s3 = splat(0);
+    FloatVector t0 = splat(0), t1 = splat(0), t2 = splat(0), t3 = splat(0);
+    for (int64_t key = 0; key < a_.keys; ++key) {
+      const T* row = reinterpret_cast<const T*>(a_.v) + key * a_.v_stride + c;
+      const FloatVector v = load(row), w = load(row + kLanes);
+      s0 = hn::MulAdd(splat(w0[key]), v, s0), t0 = hn::MulAdd(splat(w0[key]), w, t0);
+      s1 = hn::MulAdd(splat(w1[key]), v, s1), t1 = hn::MulAdd(splat(w1[key]), w, t1);
+      s2 = hn::MulAdd(splat(w2[key]), v, s2), t2 = hn::MulAdd(splat(w2[key]), w, t2);
+      s3 = hn::MulAdd(splat(w3[key]), v, s3), t3 = hn::MulAdd(splat(w3[key]), w, t3);
     }
+    put_results(0, first, count, c, kLanes, s0), put_results(0, first, count, c + kLanes, kLanes, t0);
+    put_results(1, first, count, c, kLanes, s1), put_results(1, first, count, c + kLanes, kLanes, t1);
+    put_results(2, first, count, c, kLanes, s2), put_results(2, first, count, c + kLanes, kLanes, t2);
+    put_results(3, first, count, c, kLanes, s3), put_results(3, first, count, c + kLanes, kLanes, t3);
+  }
+
+  // One, the last of which may be short.
+  HWY_INLINE void mix_one(int64_t first, int64_t count, int64_t c) {
+    const float *w0 = scores_, *w1 = w0 + rows_.keys, *w2 = w1 + rows_.keys, *w3 = w2 + rows_.keys;
+    const int64_t lanes = std::min(kLanes, a_.value_channels - c);
+    FloatVector s0 = splat(0), s1 = splat(0), s2 = splat(0), s3 = splat(0);
+    for (int64_t key = 0; key < a_.keys; ++key) {
+      const T* row = reinterpret_cast<const T*>(a_.v) + key * a_.v_stride + c;
+      const FloatVector v = lanes == kLanes ? load(row) : load_some(row, lanes);
+      s0 = hn::MulAdd(splat(w0[key]), v, s0);
+      s1 = hn::MulAdd(splat(w1[key]), v, s1);
+      s2 = hn::MulAdd(splat(w2[key]), v, s2);
+      s3 = hn::MulAdd(splat(w3[key]), v, s3);
+    }
+    put_results(0, first, count, c, lanes, s0);
+    put_results(1, first, count, c, lanes, s1);
+    put_results(2, first, count, c, lanes, s2);
+    put_results(3, first, count, c, lanes, s3);
+  }
+
+  HWY_INLINE void put_results(int64_t i, int64_t first, int64_t count, int64_t c, int64_t lanes,
+                              FloatVector sum) const {
+    if (i >= count) return;
+    T* out = reinterpret_cast<T*>(a_.out) + (first + i) * a_.out_stride + c;
+    const FloatVector result = hn::Mul(sum, splat(factors_[static_cast<size_t>(i)]));
+    lanes == kLanes ? store(result, out) : store_some(result, out, lanes);
   }
 
   const BiasedAttention& a_;
