@@ -103,7 +103,9 @@ TEST_P(SdxlParts, ClipSkipTakesEarlierStatesAndTheSameVector) {
 }
 
 // diffusers names a resampler by its module, the graph by the convolution in it.
-std::string value_of_tap(std::string name) { return name.ends_with("samplers.0") ? name + ".conv" : name; }
+std::string value_of_tap(const std::string& name) {
+  return name.ends_with("samplers.0") ? name + ".conv" : name;
+}
 
 TEST_P(SdxlParts, Unet) {
   const ModelDescription model = sdxl();

@@ -91,7 +91,8 @@ const Case kCases[] = {
     {Part::kUnet, "sample_size", "0", "bad_config"},
     {Part::kUnet, "_class_name", "\"UNet3DConditionModel\"", "unsupported_architecture"},
     {Part::kUnet, "mid_block_type", "\"UNetMidBlock2D\"", "unsupported_architecture"},
-    {Part::kUnet, "addition_embed_type", "\"text_time\"", "unsupported_architecture"},
+    {Part::kUnet, "addition_embed_type", "\"image\"", "unsupported_architecture"},
+    {Part::kUnet, "addition_embed_type", "\"text_time\"", "bad_config"},  // and no widths of it
     {Part::kUnet, "class_embed_type", "\"timestep\"", "unsupported_architecture"},
     {Part::kUnet, "time_cond_proj_dim", "256", "unsupported_architecture"},
     {Part::kUnet, "only_cross_attention", "true", "unsupported_architecture"},
