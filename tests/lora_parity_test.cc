@@ -231,6 +231,34 @@ TEST(LoraRequest, TheRoomForFactorsIsPlanned) {
   EXPECT_EQ(bytes(with).first - bytes(plain).first, bytes(with).second);
 }
 
+TEST(LoraRequest, OfAClipChangesItsExpertsAndNotItsText) {
+  RequestFields plain;
+  plain.model = testing::fixtures_dir() + "/wan-tiny-t2v";
+  plain.lora_folder = plain.model + "/lora";
+  plain.prompt = "a hill by a lake";
+  RequestFields with = plain;
+  with.prompt = "a hill <lora:lightx2v_bias:0.5>by a lake";
+  const auto changed = [](const RequestFields& fields, size_t expert) {
+    return open_model(fields)->description.video->experts[expert]->update_room_bytes() > 0;
+  };
+  EXPECT_FALSE(changed(plain, 0));
+  EXPECT_TRUE(changed(with, 0));
+  EXPECT_TRUE(changed(with, 1));
+  RequestFields one = plain;
+  one.loras = {"transformer_2=musubi"};
+  EXPECT_FALSE(changed(one, 0));
+  EXPECT_TRUE(changed(one, 1));
+  const auto planned = [](const RequestFields& fields) {
+    const auto model = open_model(fields);
+    const Request request = validate_request(fields, *model, cpu_backend());
+    const PlannedRun run = run_without_plan(request, *model, cpu_backend(), {});
+    return std::pair(run.clip_prompts.front().ids, host_bytes(request, model->description, run));
+  };
+  EXPECT_EQ(planned(with).first, planned(plain).first);
+  EXPECT_EQ(planned(with).second - planned(plain).second,
+            open_model(with)->description.video->experts[0]->update_room_bytes());
+}
+
 TEST(LoraRequest, WhatCannotBeDoneIsRefused) {
   const auto with = [](const std::string& lora, const std::string& folder = lora_folder()) {
     RequestFields fields = picture_request();

@@ -13,6 +13,18 @@ namespace {
 // the picture as ARGB and YUV.
 int64_t encoder_bytes_per_pixel(PictureFormat format) { return format == PictureFormat::kPng ? 3 : 6; }
 
+// The factors of one tensor's updates, as it is read.
+uint64_t update_room_bytes(const ModelDescription& model) {
+  uint64_t room = model.unet_weights->update_room_bytes();
+  for (const TextEncoder& encoder : model.text_encoders) {
+    room = std::max(room, encoder.weights->update_room_bytes());
+  }
+  if (model.video) {
+    for (const auto& expert : model.video->experts) room = std::max(room, expert->update_room_bytes());
+  }
+  return room;
+}
+
 // Of a clip: what it is told, its latents in their forms, a frame, and the encoder of the file.
 uint64_t clip_host_bytes(const Request& request, const ModelDescription& model, const PlannedRun& run) {
   const VideoModel& video = *model.video;
@@ -32,8 +44,8 @@ uint64_t clip_host_bytes(const Request& request, const ModelDescription& model, 
   const int64_t floats = kept + std::max({encoding, denoising, frames});
   // Nothing of a clip is kept but its file, which is held where it goes nowhere.
   const uint64_t file = request.output.empty() ? static_cast<uint64_t>(pixels * request.frames) : 0;
-  return static_cast<uint64_t>(4 * floats + run.sampler->memory_bytes(elements)) + file +
-         video_encoder_bytes(request.video_format, request.width, request.height, request.quality);
+  return update_room_bytes(model) + static_cast<uint64_t>(4 * floats + run.sampler->memory_bytes(elements)) +
+         file + video_encoder_bytes(request.video_format, request.width, request.height, request.quality);
 }
 
 }  // namespace
@@ -53,13 +65,7 @@ uint64_t host_bytes(const Request& request, const ModelDescription& model, const
   const int64_t encoding = halves * (prompts + 1) * text + 4 * halves * rows * model.pooled_channels();
   // Held from here to the end: the conditioning, the sampler's history, latents, and what a dump records.
   const int64_t trace = request.dump.empty() ? 0 : (run.calls() + 1) * latents;
-  // The factors of one tensor's updates, as it is read.
-  uint64_t room = model.unet_weights->update_room_bytes();
-  for (const TextEncoder& encoder : model.text_encoders) {
-    room = std::max(room, encoder.weights->update_room_bytes());
-  }
-  const auto updates = static_cast<int64_t>(room);
-  const int64_t kept = updates + conditioning + run.sampler->memory_bytes(elements) + latents + trace;
+  const int64_t kept = conditioning + run.sampler->memory_bytes(elements) + latents + trace;
   // Start noise, the model's input and output, what previews show; the picture's latents; the latents outside
   // a mask.
   const int64_t denoising =
@@ -71,7 +77,8 @@ uint64_t host_bytes(const Request& request, const ModelDescription& model, const
                           (request.output.empty() ? request.batch : 1) * pixels * 3;
   // A dump has copies of all that it writes, and the file in memory, which grew by doubling.
   const int64_t dump = request.dump.empty() ? 0 : 3 * (trace + images + request.batch * pixels * 3);
-  return static_cast<uint64_t>(kept + std::max({encoding, denoising, images + std::max(writing, dump)}));
+  return update_room_bytes(model) +
+         static_cast<uint64_t>(kept + std::max({encoding, denoising, images + std::max(writing, dump)}));
 }
 
 }  // namespace snug

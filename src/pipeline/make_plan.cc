@@ -88,7 +88,7 @@ void read_clip_prompts(const Request& request, const Model& model, PlannedRun& r
       run.clip_prompts.emplace_back().ids.resize(static_cast<size_t>(most));
       return;
     }
-    run.clip_prompts.push_back(model.video_tokenizer->encode(clean_prompt(text), most));
+    run.clip_prompts.push_back(model.video_tokenizer->encode(clean_prompt(without_loras(text)), most));
     if (request.long_prompt != LongPrompt::kTruncate) require_all_tokens(run.clip_prompts.back(), which);
   };
   add(picture.prompt, "prompt");

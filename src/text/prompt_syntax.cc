@@ -221,6 +221,17 @@ std::vector<PromptLora> loras_in_prompt(std::string_view prompt) {
   return loras;
 }
 
+std::string without_loras(std::string_view prompt) {
+  std::string text;
+  while (!prompt.empty()) {
+    const auto tag = lora_tag(prompt);
+    const size_t length = tag ? tag->length : std::min(prompt.find('<', 1), prompt.size());
+    if (!tag) text += prompt.substr(0, length);
+    prompt.remove_prefix(length);
+  }
+  return text;
+}
+
 ParsedPrompt plain_prompt(std::string_view prompt) {
   require_prompt(prompt);
   if (prompt.empty()) return {};

@@ -47,6 +47,8 @@ struct PromptLora {
 
 // The LoRAs that a prompt names, in its order. Does not throw.
 std::vector<PromptLora> loras_in_prompt(std::string_view prompt);
+// The prompt without them, all else as it is: for models whose prompts have no syntax. Does not throw.
+std::string without_loras(std::string_view prompt);
 
 // The whole prompt as one text of weight 1, no character of it special; for callers that want diffusers'
 // reading. Throws as parse_prompt.

@@ -90,6 +90,13 @@ TEST(PromptSyntax, LorasWithTheirWeights) {
   EXPECT_EQ(listed("<lora:a<lora:b:2>"), "b=2.000000;");
 }
 
+TEST(PromptSyntax, APromptWithoutItsLoras) {
+  EXPECT_EQ(without_loras(""), "");
+  EXPECT_EQ(without_loras("a (b:1.3) < c"), "a (b:1.3) < c");
+  EXPECT_EQ(without_loras("<lora:x:1>a <lora:y>(b)<<lora:z:.5>>"), "a (b)<>");
+  EXPECT_EQ(without_loras("<lora:a<lora:b:2> <lora:x:y>"), "<lora:a <lora:x:y>");
+}
+
 TEST(PromptSyntax, OddBracketsAndWeights) {
   const std::vector<SyntaxCase> cases = {
       {"", {}},
