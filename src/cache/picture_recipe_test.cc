@@ -74,11 +74,12 @@ TEST(PictureRecipe, ChangingAnyOneFieldThatChangesThePictureChangesIt) {
                                                        {"strength", 0.51},
                                                        {"format", "webp"},
                                                        {"quality", 81},
-                                                       {"denoising_end", 0.5},
+                                                       {"denoising_end", 0.9},
                                                        {"truncate_prompt", true}};
   // What changes no bit of the file, what is settled into other fields, what this model refuses, and what is
   // another model or the whole batch's and has tests of its own.
-  const std::set<std::string> others = {"prompt_2",
+  const std::set<std::string> others = {"loras",
+                                        "prompt_2",
                                         "negative_prompt_2",
                                         "original_size",
                                         "crops_coords_top_left",
