@@ -70,6 +70,7 @@ inline std::shared_ptr<const Model> model_on_disk(double bytes_per_second) {
                                              std::move(description),
                                              {std::move(tokenizer)},
                                              {},
+                                             {},
                                              {}});
 }
 
