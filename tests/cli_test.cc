@@ -213,6 +213,30 @@ TEST_F(CommandLine, PictureIOfABatchHasSeedPlusI) {
   EXPECT_EQ(two.substr(two.size() / 2), noise_of("one.safetensors"));
 }
 
+TEST_F(CommandLine, AClipIsMadeToldOfAndRepeated) {
+  const std::vector<std::string> arguments = {
+      "generate", "a red fox", "--model",  fixtures_dir() + "/wan-tiny-t2v",
+      "--size",   "80x48",     "--frames", "9",
+      "--fps",    "12",        "--steps",  "2",
+      "--seed",   "4",         "--output", "fox.mp4"};
+  const ProgramResult made = run(arguments);
+  ASSERT_EQ(made.exit_code, 0) << made.err;
+  const json told = json::parse(run({"inspect", "fox.mp4", "--json"}).out);
+  EXPECT_EQ(told["kind"], "video");
+  EXPECT_EQ(told["frames"], 9);
+  EXPECT_EQ(told["frames_per_second"], 12);
+  EXPECT_EQ(told["width"], 80);
+  EXPECT_EQ(told["settings"]["frames"], 9);
+  ASSERT_EQ(run({"generate", "--from", "fox.mp4", "--output", "again.mp4"}).exit_code, 0);
+  EXPECT_EQ(read_bytes(folder_.path() / "again.mp4"), read_bytes(folder_.path() / "fox.mp4"));
+  // In another budget, too; and what is no video is refused before anything runs.
+  ASSERT_EQ(run({"generate", "--from", "fox.mp4", "--memory", "100MiB", "--output", "small.mp4"}).exit_code,
+            0);
+  EXPECT_EQ(read_bytes(folder_.path() / "small.mp4"), read_bytes(folder_.path() / "fox.mp4"));
+  const ProgramResult picture = run({"generate", "--from", "fox.mp4", "--output", "fox.png"});
+  expect_refusal(picture, exit_code_of("invalid_argument"), {"fox.png", ".mp4"});
+}
+
 TEST_F(CommandLine, FormatsFollowThePathAndTheFlag) {
   EXPECT_EQ(run(generate({"--seed", "1", "-q", "-o", "a.webp"})).exit_code, 0);
   EXPECT_EQ(run(generate({"--seed", "1", "-q", "--format", "jpeg"})).out, "snug-1.jpg\n");

@@ -138,8 +138,8 @@ TEST_P(WanParity, Decoder) {
   for (float& value : clip.floats()) value = std::clamp(value, -1.0F, 1.0F);
   ASSERT_EQ(clip.shape(), cases.at("out").shape());
   const double worst = testing::worst_difference(clip.floats(), cases.at("out").floats());
-  std::printf("parity %s decode on %s: worst %.2g (tolerance %.2g)\n", model().c_str(), std::get<1>(GetParam()),
-              worst, kTolerance);
+  std::printf("parity %s decode on %s: worst %.2g (tolerance %.2g)\n", model().c_str(),
+              std::get<1>(GetParam()), worst, kTolerance);
   EXPECT_LE(worst, kTolerance);
 }
 

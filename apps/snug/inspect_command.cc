@@ -19,6 +19,7 @@
 #include "media/decode_picture.h"
 #include "media/metadata.h"
 #include "media/picture_format.h"
+#include "media/video_reader.h"
 #include "models/embedded_model.h"
 #include "weights/limited_json.h"
 #include "weights/weight_file.h"
@@ -35,6 +36,12 @@ bool has_picture_extension(const std::string& path) {
   } catch (const Error&) {
     return false;
   }
+}
+
+std::optional<VideoFormat> sniff_video(const ByteSource& source) {
+  std::vector<std::byte> start(std::min<uint64_t>(kVideoSignatureBytes, source.size()));
+  source.read_at(0, start);
+  return video_format_from_bytes(start);
 }
 
 // The picture's format, nothing when it is no picture. Throws when it is one that Snug does not read, and
@@ -71,7 +78,7 @@ std::string dump(const ordered_json& json) {
 class InspectCommand final : public Command {
  public:
   void add_options(CLI::App& app) override {
-    app.add_option("PATH", path_, "A model folder, a weight file, a picture, or a model's name")
+    app.add_option("PATH", path_, "A model folder, a weight file, a picture, a video, or a model's name")
         ->type_name("")
         ->required();
     app.add_option("-m,--model", model_, "Of a LoRA: say which of its keys change nothing in this model")
@@ -84,6 +91,7 @@ class InspectCommand final : public Command {
     std::error_code ignored;
     if (path == kEmbeddedModelName || !std::filesystem::is_regular_file(path, ignored)) return model(path);
     const std::shared_ptr<const ByteSource> source = open_file(path);
+    if (const auto format = sniff_video(*source)) return video(*source, *format);
     if (const auto format = sniff_picture(*source)) return picture(*source, *format);
     if (const auto lora = lora_in(source)) return inspect_lora(*lora, model_, configuration, json_);
     try {
@@ -130,6 +138,9 @@ class InspectCommand final : public Command {
   }
 
   int picture(const ByteSource& source, PictureFormat format) const;
+  int video(const ByteSource& source, VideoFormat format) const;
+  // What the file says of how it was made, behind `json` and `text` of what it is; prints all.
+  int print_made(const ByteSource& source, ordered_json json, std::string text) const;
 
   std::string path_, model_;
   bool json_ = false;
@@ -148,18 +159,9 @@ ordered_json settings_of(const Metadata& metadata, const std::string& file) {
 }
 
 int InspectCommand::picture(const ByteSource& source, PictureFormat format) const {
-  const Metadata metadata = read_metadata(source);
-  const ordered_json settings = settings_of(metadata, source.name());
-  ordered_json json = {
-      {"status", "done"},
-      {"kind", "picture"},
-      {"path", source.name()},
-      {"format", format_name(format)},
-      {"width", nullptr},
-      {"height", nullptr},
-      {"parameters", metadata.parameters.empty() ? ordered_json() : ordered_json(metadata.parameters)},
-      {"settings", settings},
-      {"texts", metadata.others}};
+  ordered_json json = {{"status", "done"},      {"kind", "picture"},
+                       {"path", source.name()}, {"format", format_name(format)},
+                       {"width", nullptr},      {"height", nullptr}};
   std::string text = fmt::format("picture        {} ({}", printable(source.name()), format_name(format));
   // The texts may be whole where the pixels are not.
   try {
@@ -171,6 +173,36 @@ int InspectCommand::picture(const ByteSource& source, PictureFormat format) cons
     json["note"] = error.what();
     text += fmt::format(")\nnote: {}\n", printable(error.what()));
   }
+  return print_made(source, std::move(json), std::move(text));
+}
+
+int InspectCommand::video(const ByteSource& source, VideoFormat format) const {
+  ordered_json json = {
+      {"status", "done"}, {"kind", "video"},   {"path", source.name()}, {"format", format_name(format)},
+      {"width", nullptr}, {"height", nullptr}, {"frames", nullptr},     {"frames_per_second", nullptr}};
+  std::string text = fmt::format("video          {} ({}", printable(source.name()), format_name(format));
+  // The texts may be whole where the frames are not, or cannot be read here.
+  try {
+    const VideoFacts facts = video_facts(source);
+    json["width"] = facts.width;
+    json["height"] = facts.height;
+    json["frames"] = facts.frames;
+    json["frames_per_second"] = facts.frames_per_second;
+    text += fmt::format(", {}, {}x{}, {} frames, {:g} a second)\n", facts.codec, facts.width, facts.height,
+                        facts.frames, facts.frames_per_second);
+  } catch (const Error& error) {
+    json["note"] = error.what();
+    text += fmt::format(")\nnote: {}\n", printable(error.what()));
+  }
+  return print_made(source, std::move(json), std::move(text));
+}
+
+int InspectCommand::print_made(const ByteSource& source, ordered_json json, std::string text) const {
+  const Metadata metadata = read_metadata(source);
+  const ordered_json settings = settings_of(metadata, source.name());
+  json["parameters"] = metadata.parameters.empty() ? ordered_json() : ordered_json(metadata.parameters);
+  json["settings"] = settings;
+  json["texts"] = metadata.others;
   for (const auto& [key, value] : settings.items()) {
     text += fmt::format("  {:<16} {}\n", printable(key),
                         printable(value.is_string() ? value.get<std::string>() : dump(value)));

@@ -1,10 +1,9 @@
 // The pages against a second computation over the records, and their time on a year of history.
 #include "monitor/performance.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <cmath>
+#include <ctime>
 #include <functional>
 #include <random>
 #include <utility>
@@ -300,8 +299,8 @@ TEST_P(AYearOfHistory, AnswersEveryPageWithinAFifthOfASecond) {
       {"active", [&] { return pages.operations_active({"ann"}); }},
   };
   for (const auto& [name, ask] : every) {
-    // The best of some, and of this thread alone: others use this machine as well. The benchmark `observe` says
-    // how long pages take; here is only caught what would be far from that.
+    // The best of some, and of this thread alone: others use this machine as well. The benchmark `observe`
+    // says how long pages take; here is only caught what would be far from that.
     double best = 1e9;
     size_t bytes = 0;
     for (int i = 0; i < 5 && best > 0.1; ++i) {

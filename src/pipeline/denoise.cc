@@ -75,11 +75,15 @@ class Denoiser {
     }
   }
 
+  // Starts reading the weights of the next call, if there is one.
+  void begin(int next_call) {
+    if (next_call < run_.calls()) begin(expert_of(next_call));
+  }
+
   void call(int index) {
     const Expert& expert = expert_of(index);
     const Phase& step = *expert.step;
-    if (running_ != &step) executor_.begin(step);
-    running_ = &step;
+    if (running_ != &step) begin(expert);
     const int own = index - expert.calls.first;  // of the phase's calls
     Sampler& sampler = *run_.sampler;
     const int call = run_.first_call + index;
@@ -153,6 +157,11 @@ class Denoiser {
           {calls, &run.plan.phase(expert_phase(phase::kStep, calls.expert)), static_cast<float>(scale)});
     }
     return experts;
+  }
+
+  void begin(const Expert& expert) {
+    executor_.begin(*expert.step);
+    running_ = expert.step;
   }
 
   const Expert& expert_of(int index) const {
@@ -242,11 +251,13 @@ HostTensor denoise(const PlannedRun& run, const Request& request, const Model& m
   Denoiser denoiser(run, request, model, conditioning, noise, executor, watch.preview != nullptr);
   starting.reset();
   if (watch.trace != nullptr) begin_trace(run, denoiser, *watch.trace);
-  denoiser.prepare();
   int done = watch.resume != nullptr ? denoiser.resume(*watch.resume) : 0;
+  denoiser.prepare();
+  // Beginning is part of the first call's time.
+  Stopwatch stopwatch;
+  denoiser.begin(done);
   if (watch.progress) watch.progress(done, run.calls(), 0);
   while (done < run.calls()) {
-    const Stopwatch stopwatch;
     denoiser.call(done);
     if (watch.trace != nullptr) {
       const std::span<const float> now = denoiser.latents().floats();
@@ -258,6 +269,7 @@ HostTensor denoise(const PlannedRun& run, const Request& request, const Model& m
     if (done == run.calls()) break;
     if (watch.preview) watch.preview(denoiser.predicted(), done);
     if (watch.checkpoint && watch.checkpoint_due(done)) watch.checkpoint(denoiser.checkpoint(done));
+    stopwatch = Stopwatch();
   }
   return std::move(denoiser.finish());
 }

@@ -46,7 +46,8 @@ TEST_P(RealSizeDecoder, PeaksTheSameForNineAndEightyOneFrames) {
       parse_autoencoder_wan_config({manifest, testing::manifest_config(manifest)});
   std::vector<uint64_t> peaks;
   for (const int64_t frames : {9, 81}) {
-    const ClipSize latents{1 + (frames - 1) / config.frame_factor(), 480 / config.factor(), 832 / config.factor()};
+    const ClipSize latents{1 + (frames - 1) / config.frame_factor(), 480 / config.factor(),
+                           832 / config.factor()};
     KernelSet kernels(cpu_backend());
     const std::vector<PhaseRequest> phases = decode_phase(decoder_of(config, WeightScope(weights), latents));
     const Stopwatch watch;
@@ -110,8 +111,8 @@ TEST_P(TinyDecoder, StreamsTheGoldenClipInAnyBudget) {
   for (int64_t p = 0; p < pixels; ++p) {
     for (int64_t c = 0; c < 3; ++c) {
       const float value = std::clamp(clip[static_cast<size_t>(3 * p + c)], -1.0F, 1.0F);
-      worst = std::max(worst, std::fabs(static_cast<double>(value) -
-                                        out.floats()[static_cast<size_t>(c * pixels + p)]));
+      worst = std::max(
+          worst, std::fabs(static_cast<double>(value) - out.floats()[static_cast<size_t>(c * pixels + p)]));
     }
   }
   std::printf("parity %s streamed: worst %.2g (tolerance 1e-4)\n", GetParam(), worst);
@@ -138,7 +139,8 @@ TEST_P(TinyDecoder, HasTheBitsOfTheWholeGraph) {
   const int64_t pixels = whole.elements() / 3;
   for (int64_t p = 0; p < pixels; ++p) {
     for (int64_t c = 0; c < 3; ++c) {
-      ASSERT_EQ(clip[static_cast<size_t>(3 * p + c)], whole.floats()[static_cast<size_t>(c * pixels + p)]) << p;
+      ASSERT_EQ(clip[static_cast<size_t>(3 * p + c)], whole.floats()[static_cast<size_t>(c * pixels + p)])
+          << p;
     }
   }
 }
