@@ -238,11 +238,11 @@ void add_movement(Cases& cases) {
                    make_node(Op::kTimestepEmbedding, TimestepEmbeddingAttrs{21, false, 1}, {computed({3})})});
 }
 
-void add_conv3d(Cases& cases, const std::string& name, Shape x, int64_t out, const Shape& window, Conv3dAttrs attrs,
-                Extras extras = {}) {
+void add_conv3d(Cases& cases, const std::string& name, Shape x, int64_t out, const Shape& window,
+                Conv3dAttrs attrs, Extras extras = {}) {
   attrs.activation = extras.activation;
-  std::vector<Operand> operands = {computed(x), weight({out, x[1], window[0], window[1], window[1]}, extras.weights),
-                                   absent(), absent()};
+  std::vector<Operand> operands = {
+      computed(x), weight({out, x[1], window[0], window[1], window[1]}, extras.weights), absent(), absent()};
   if (extras.bias) operands[2] = bias_of(out, extras.weights);
   if (extras.residual) operands[3] = computed(op_info(Op::kConv3d).infer(attrs, operands).shape);
   cases.push_back({"conv3d/" + name, make_node(Op::kConv3d, attrs, operands)});
@@ -282,31 +282,35 @@ void add_clips(Cases& cases) {
   blocks(Op::kSpaceToDepth, "pixels", {1, 2, 4, 0, 1, 2, 1, 0}, {1, 3, 3, 8, 10});
   blocks(Op::kSpaceToDepth, "means", {2, 2, 8, 4, 2, 1, 4, 1}, {1, 6, 5, 4, 6});
   blocks(Op::kSpaceToDepth, "means_of_frames", {1, 2, 4, 0, 2, 1, 2, 0}, {2, 5, 3, 4, 6});
-  cases.push_back({"first_frame/later", make_node(Op::kFirstFrame, {}, {computed({1, 7, 5, 3, 4}),
-                                                                        computed({1, 7, 3, 3, 4})})});
-  cases.push_back({"first_frame/earlier", make_node(Op::kFirstFrame, {}, {computed({1, 7, 3, 3, 4}),
-                                                                          computed({1, 7, 5, 3, 4})})});
+  cases.push_back({"first_frame/later",
+                   make_node(Op::kFirstFrame, {}, {computed({1, 7, 5, 3, 4}), computed({1, 7, 3, 3, 4})})});
+  cases.push_back({"first_frame/earlier",
+                   make_node(Op::kFirstFrame, {}, {computed({1, 7, 3, 3, 4}), computed({1, 7, 5, 3, 4})})});
 }
 
 void add_diffusion_transformer(Cases& cases) {
-  const auto rows = [&](const std::string& name, const Shape& x, int64_t of_time, int64_t of_table, int64_t first) {
+  const auto rows = [&](const std::string& name, const Shape& x, int64_t of_time, int64_t of_table,
+                        int64_t first) {
     const int64_t c = x[2];
     const Operand first_time = first > 0 ? computed({1, of_time * c}) : absent();
     const Operand table = weight({of_table * c}, DType::kF32);
-    cases.push_back({"modulate/" + name, make_node(Op::kModulate, ModulateAttrs{0, 1, first, 1e-6F},
-                                                   {computed(x), computed({1, of_time * c}), table, first_time})});
-    cases.push_back({"gated_add/" + name, make_node(Op::kGatedAdd, GatedAddAttrs{of_table - 1, first},
-                                                    {computed(x), computed(x), computed({1, of_time * c}), table,
-                                                     first_time})});
+    cases.push_back(
+        {"modulate/" + name, make_node(Op::kModulate, ModulateAttrs{0, 1, first, 1e-6F},
+                                       {computed(x), computed({1, of_time * c}), table, first_time})});
+    cases.push_back({"gated_add/" + name,
+                     make_node(Op::kGatedAdd, GatedAddAttrs{of_table - 1, first},
+                               {computed(x), computed(x), computed({1, of_time * c}), table, first_time})});
   };
   rows("block", {2, 30, 64}, 6, 6, 0);
   rows("first", {1, 24, 37}, 6, 6, 7);
   rows("one_row", {1, 9, 48}, 1, 2, 0);
-  const auto rotary = [&](const std::string& name, int64_t images, int64_t heads, int64_t width, RotaryAttrs attrs) {
+  const auto rotary = [&](const std::string& name, int64_t images, int64_t heads, int64_t width,
+                          RotaryAttrs attrs) {
     attrs.heads = heads;
-    cases.push_back({"rotary/" + name,
-                     make_node(Op::kRotary, attrs,
-                               {computed({images, attrs.frames * attrs.height * attrs.width, heads * width})})});
+    cases.push_back(
+        {"rotary/" + name,
+         make_node(Op::kRotary, attrs,
+                   {computed({images, attrs.frames * attrs.height * attrs.width, heads * width})})});
   };
   rotary("wan", 2, 2, 128, {1, 3, 4, 5, 10000});
   rotary("narrow", 1, 3, 8, {1, 2, 3, 2, 10000});
@@ -332,9 +336,9 @@ void add_attentions(Cases& cases) {
   attention("many_keys", 1, 20, 1500, 1, 40);
   attention("odd", 3, 7, 13, 3, 5);
   attention("one_key", 2, 3, 1, 2, 16);
-  cases.push_back({"attention/frames", make_node(Op::kAttention, AttentionAttrs{1, 0.2F, false, 35},
-                                                 {computed({1, 105, 24}), computed({1, 105, 24}),
-                                                  computed({1, 105, 24})})});
+  cases.push_back({"attention/frames",
+                   make_node(Op::kAttention, AttentionAttrs{1, 0.2F, false, 35},
+                             {computed({1, 105, 24}), computed({1, 105, 24}), computed({1, 105, 24})})});
   const auto biased = [&](const std::string& name, int64_t images, int64_t queries, int64_t keys,
                           int64_t heads, int64_t width, int64_t value_width, bool causal = false) {
     cases.push_back(

@@ -138,8 +138,9 @@ std::vector<double> tolerances(const NodeSpec& node, const OperandValues& values
   std::vector<double> gated;
   if (is_gated(node)) {
     gated = gated_bounds(node, values);
-  } else if (node.op == Op::kConv2d || node.op == Op::kConv3d || node.op == Op::kLinear || node.op == Op::kAdd ||
-             node.op == Op::kAddChannels || node.op == Op::kAffine || node.op == Op::kAttention) {
+  } else if (node.op == Op::kConv2d || node.op == Op::kConv3d || node.op == Op::kLinear ||
+             node.op == Op::kAdd || node.op == Op::kAddChannels || node.op == Op::kAffine ||
+             node.op == Op::kAttention) {
     sums = absolute_sums(node, values);
   }
   double operand_bound = 0;

@@ -31,10 +31,10 @@ struct Conv3dOptions {
   int64_t out_channels = 0;
   int64_t time_kernel = 3, kernel = 3;
   int64_t stride = 1, time_stride = 1;
-  int64_t padding = 1;           // in space
-  bool pad_end_only = false;     // in space: on the right and bottom, none on the left and top
-  int64_t time_padding = 2;      // frames of zeros in front
-  int64_t unseen_frames = 0;     // so many frames at the beginning count as zeros
+  int64_t padding = 1;            // in space
+  bool pad_end_only = false;      // in space: on the right and bottom, none on the left and top
+  int64_t time_padding = 2;       // frames of zeros in front
+  int64_t unseen_frames = 0;      // so many frames at the beginning count as zeros
   bool weight_of_frames = false;  // stored as [O,C,kh,kw]: a convolution of each frame; time_kernel is 1
   bool bias = true;
 };
@@ -64,7 +64,8 @@ class GraphBuilder {
   void output(ValueId value, std::string name);
   // A weight used as a value of its own (position embeddings).
   ValueId weight(const WeightScope& w, std::string_view tensor, const Shape& shape);
-  // The same for a tensor whose file has other ones between its extents; the rows of dimension 0 are the same.
+  // The same for a tensor whose file has other ones between its extents; the rows of dimension 0 are the
+  // same.
   ValueId weight_as(const WeightScope& w, std::string_view tensor, const Shape& stored, const Shape& shape);
 
   ValueId conv2d(ValueId x, const WeightScope& w, const Conv2dOptions& options);

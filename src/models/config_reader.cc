@@ -132,7 +132,8 @@ std::vector<int64_t> ConfigReader::integers(std::string_view key, IntegerRange r
 std::vector<double> ConfigReader::numbers(std::string_view key, NumberRange range, size_t count) const {
   const json* value = find(key);
   if (value == nullptr) fail(key, "is missing");
-  if (!value->is_array() || value->size() != count) fail(key, fmt::format("is not a list of {} numbers", count));
+  if (!value->is_array() || value->size() != count)
+    fail(key, fmt::format("is not a list of {} numbers", count));
   std::vector<double> result;
   for (const json& entry : *value) result.push_back(checked_number(key, entry, range));
   return result;

@@ -252,12 +252,13 @@ void describe_video(ModelDescription& model, const Checkpoint& checkpoint) {
   constexpr double kUsualShift = 5;  // of most of Wan's models
   const auto stated = checkpoint.numbers.find("sample_shift");
   const double shift = stated != checkpoint.numbers.end() ? stated->second : kUsualShift;
-  model.scheduler = {checkpoint.name, fmt::format(R"({{"_class_name": "UniPCMultistepScheduler", )"
-                                                  R"("prediction_type": "flow_prediction", "use_flow_sigmas": true, )"
-                                                  R"("num_train_timesteps": 1000, "flow_shift": {}}})",
-                                                  shift)};
-  model.assumptions.push_back(
-      fmt::format("There is no scheduler configuration: taken as UniPC with flow sigmas shifted by {:g}.", shift));
+  model.scheduler = {checkpoint.name,
+                     fmt::format(R"({{"_class_name": "UniPCMultistepScheduler", )"
+                                 R"("prediction_type": "flow_prediction", "use_flow_sigmas": true, )"
+                                 R"("num_train_timesteps": 1000, "flow_shift": {}}})",
+                                 shift)};
+  model.assumptions.push_back(fmt::format(
+      "There is no scheduler configuration: taken as UniPC with flow sigmas shifted by {:g}.", shift));
 }
 
 }  // namespace

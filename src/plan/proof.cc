@@ -136,7 +136,8 @@ class Replay {
       begin_loads(i + 1, another);
     }
     if (phase_->graph.is_streamed()) {
-      if (streamed_pixels_ != whole_region(phase_->graph.value(phase_->outputs.front().value).shape).pixels.size())
+      if (streamed_pixels_ !=
+          whole_region(phase_->graph.value(phase_->outputs.front().value).shape).pixels.size())
         fail("'{}' does not stream all of its output", phase_->name);
       return;
     }

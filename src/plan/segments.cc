@@ -124,7 +124,8 @@ std::vector<Segment> find_segments(const PhaseFacts& facts) {
 }
 
 std::string signature_of(const PhaseFacts& facts, const Segment& segment) {
-  std::string signature = fmt::format("{}{}:{}", segment.by_heads ? 'h' : 'p', segment.least_bands, segment.most_bands);
+  std::string signature =
+      fmt::format("{}{}:{}", segment.by_heads ? 'h' : 'p', segment.least_bands, segment.most_bands);
   for (int i = segment.first; i <= segment.last; ++i) {
     const NodeFacts& node = facts.nodes[static_cast<size_t>(i)];
     const ValueFacts& made = facts.value_of(node.output);

@@ -86,12 +86,14 @@ struct Source {
 class SpaceToDepth final : public ClipKernel {
  public:
   explicit SpaceToDepth(const NodeSpec& node)
-      : ClipKernel(node), attrs_(std::get<BlockAttrs>(node.attrs)), sources_(static_cast<size_t>(out_[1] * attrs_.group)) {
+      : ClipKernel(node),
+        attrs_(std::get<BlockAttrs>(node.attrs)),
+        sources_(static_cast<size_t>(out_[1] * attrs_.group)) {
     const int64_t side = attrs_.side;
     for (int64_t c = 0; c < in_[1]; ++c) {
       for (int64_t i = 0; i < pixels(); ++i) {
-        const int64_t at = c * attrs_.channel + i / (side * side) * attrs_.time + i / side % side * attrs_.row +
-                           i % side * attrs_.column;
+        const int64_t at = c * attrs_.channel + i / (side * side) * attrs_.time +
+                           i / side % side * attrs_.row + i % side * attrs_.column;
         sources_[static_cast<size_t>(at)] = {static_cast<int32_t>(i), static_cast<int32_t>(c)};
       }
     }
@@ -113,9 +115,11 @@ class SpaceToDepth final : public ClipKernel {
     for (int64_t i = 0; i < pixels(); ++i) {
       const int64_t frame = at.frame * attrs_.frames + i / (side * side) - attrs_.front;
       const int64_t row = at.row * side + i / side % side, column = at.column * side + i % side;
-      blocks[i] = frame < 0 ? nullptr
-                            : reinterpret_cast<const T*>(element_at(
-                                  args.inputs[0], image, (frame * in_[3] + row) * in_[4] + column, 0, element_bytes_));
+      blocks[i] =
+          frame < 0
+              ? nullptr
+              : reinterpret_cast<const T*>(element_at(
+                    args.inputs[0], image, (frame * in_[3] + row) * in_[4] + column, 0, element_bytes_));
     }
     T* to = reinterpret_cast<T*>(output_at(args, image, pixel, 0, element_bytes_));
     const Source* source = sources_.data();

@@ -39,8 +39,9 @@ class Conv3d final : public ProductKernel {
         for (int64_t kx = 0; kx < window_[4]; ++kx, pointers += kMostTileRows) {
           const int64_t column = left + kx;
           const bool inside = seen && row >= 0 && row < height && column >= 0 && column < width;
-          *pointers = inside ? element_at(x, image, (frame * height + row) * width + column, channel, element_bytes_)
-                             : zero_row();
+          *pointers =
+              inside ? element_at(x, image, (frame * height + row) * width + column, channel, element_bytes_)
+                     : zero_row();
         }
       }
     }

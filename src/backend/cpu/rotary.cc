@@ -18,7 +18,9 @@ void store(float value, uint16_t* to) { *to = f32_to_bf16(value); }
 class Rotary final : public DenseKernel {
  public:
   explicit Rotary(const NodeSpec& node)
-      : DenseKernel(node), attrs_(std::get<RotaryAttrs>(node.attrs)), width_(node.output.shape[2] / attrs_.heads) {
+      : DenseKernel(node),
+        attrs_(std::get<RotaryAttrs>(node.attrs)),
+        width_(node.output.shape[2] / attrs_.heads) {
     const int64_t of_rows = 2 * (width_ / 6);
     fill(frames_, attrs_.frames, width_ - 2 * of_rows);
     fill(rows_, attrs_.height, of_rows);
@@ -50,8 +52,8 @@ class Rotary final : public DenseKernel {
     turns.pairs = channels / 2;
     for (int64_t place = 0; place < places; ++place) {
       for (int64_t i = 0; i < channels; i += 2) {
-        const double frequency =
-            std::pow(static_cast<double>(attrs_.theta), -static_cast<double>(i) / static_cast<double>(channels));
+        const double frequency = std::pow(static_cast<double>(attrs_.theta),
+                                          -static_cast<double>(i) / static_cast<double>(channels));
         const double angle = static_cast<double>(place) * frequency;
         turns.cosines.push_back(static_cast<float>(std::cos(angle)));
         turns.sines.push_back(static_cast<float>(std::sin(angle)));

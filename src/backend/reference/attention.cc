@@ -28,7 +28,9 @@ void attention(const NodeSpec& node, const KernelArgs& args) {
   const int64_t d = q_width / attrs.heads, e = v_width / attrs.heads;
 
   // Keys of which a query sees the first `seen_by`, and how many.
-  const auto first_key = [&](int64_t query) { return attrs.window > 0 ? query / attrs.window * attrs.window : 0; };
+  const auto first_key = [&](int64_t query) {
+    return attrs.window > 0 ? query / attrs.window * attrs.window : 0;
+  };
   const auto seen_by = [&](int64_t query) {
     return attrs.causal ? query + 1 : attrs.window > 0 ? attrs.window : keys;
   };

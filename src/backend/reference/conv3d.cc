@@ -9,7 +9,8 @@ struct Place {
 };
 
 // The sum for output channel `o` at output place `at`.
-double convolve(const NodeSpec& node, const Elements& input, const Elements& weight, const Place& at, int64_t o) {
+double convolve(const NodeSpec& node, const Elements& input, const Elements& weight, const Place& at,
+                int64_t o) {
   const auto& attrs = std::get<Conv3dAttrs>(node.attrs);
   const Shape& in = node.operands[0].shape;
   const Shape& kernel = node.operands[1].shape;

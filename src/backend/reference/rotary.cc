@@ -20,8 +20,9 @@ void rotary(const NodeSpec& node, const KernelArgs& args) {
       part = of_rows;
       at = channel - of_frames - (row ? 0 : of_rows);
     }
-    const double angle = static_cast<double>(place) *
-                         std::pow(static_cast<double>(attrs.theta), -static_cast<double>(at) / static_cast<double>(part));
+    const double angle =
+        static_cast<double>(place) *
+        std::pow(static_cast<double>(attrs.theta), -static_cast<double>(at) / static_cast<double>(part));
     const double cosine = std::cos(angle), sine = std::sin(angle);
     output.set(i, x[i] * cosine - x[i + 1] * sine);
     output.set(i + 1, x[i] * sine + x[i + 1] * cosine);

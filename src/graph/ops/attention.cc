@@ -35,7 +35,8 @@ Operand infer(const Attrs& attrs, std::span<const Operand> inputs) {
 Region needs(const Attrs& attrs, std::span<const Operand> inputs, const Operand& output, size_t input,
              const Region& out) {
   Region region = input == 0 ? same_pixels(inputs[0], out) : same_images(inputs[input], out);
-  const int64_t heads = std::get<AttentionAttrs>(attrs).heads, window = std::get<AttentionAttrs>(attrs).window;
+  const int64_t heads = std::get<AttentionAttrs>(attrs).heads,
+                window = std::get<AttentionAttrs>(attrs).window;
   if (input > 0 && window > 0) {
     region.pixels = {out.pixels.begin / window * window, (out.pixels.end + window - 1) / window * window};
   }

@@ -1,7 +1,7 @@
 // Between channels and places of clips [N,C,T,H,W]; BlockAttrs says which channel is which place of a block.
-// depth_to_space: channels become blocks, less the frames at the front. space_to_depth: blocks become channels,
-// after frames of zeros at the front; a channel is the mean of `group` that follow each other. first_frame: y,
-// with frame 0 of x in place of its own, which has not been seen by anything later.
+// depth_to_space: channels become blocks, less the frames at the front. space_to_depth: blocks become
+// channels, after frames of zeros at the front; a channel is the mean of `group` that follow each other.
+// first_frame: y, with frame 0 of x in place of its own, which has not been seen by anything later.
 #include <algorithm>
 
 #include "graph/ops/rules.h"
@@ -17,11 +17,11 @@ Operand infer_depth_to_space(const Attrs& attrs, std::span<const Operand> inputs
   // The largest channel that is read must be the last there is.
   const int64_t of_block =
       (a.frames - 1) * a.time + (a.side - 1) * a.row + (a.side - 1) * a.column;  // of the block's last
-  const int64_t channels = ((x[1] - 1) * a.group + a.group - 1 - of_block) / std::max<int64_t>(1, a.channel) + 1;
+  const int64_t channels =
+      ((x[1] - 1) * a.group + a.group - 1 - of_block) / std::max<int64_t>(1, a.channel) + 1;
   require(channels > 0 && ((channels - 1) * a.channel + of_block) / a.group == x[1] - 1,
           "depth_to_space: {} channels are no whole blocks", x[1]);
-  return {inputs[0].dtype,
-          Shape{x[0], channels, x[2] * a.frames - a.front, x[3] * a.side, x[4] * a.side}};
+  return {inputs[0].dtype, Shape{x[0], channels, x[2] * a.frames - a.front, x[3] * a.side, x[4] * a.side}};
 }
 
 Operand infer_space_to_depth(const Attrs& attrs, std::span<const Operand> inputs) {
@@ -31,8 +31,7 @@ Operand infer_space_to_depth(const Attrs& attrs, std::span<const Operand> inputs
   const int64_t frames = x[2] + a.front, channels = x[1] * a.frames * a.side * a.side;
   require(frames % a.frames == 0 && x[3] % a.side == 0 && x[4] % a.side == 0 && channels % a.group == 0,
           "space_to_depth: {} in blocks of {}×{}×{}", x.text(), a.frames, a.side, a.side);
-  return {inputs[0].dtype,
-          Shape{x[0], channels / a.group, frames / a.frames, x[3] / a.side, x[4] / a.side}};
+  return {inputs[0].dtype, Shape{x[0], channels / a.group, frames / a.frames, x[3] / a.side, x[4] / a.side}};
 }
 
 Operand infer_first_frame(const Attrs&, std::span<const Operand> inputs) {
@@ -52,10 +51,10 @@ Region rows_between(const Operand& operand, const Region& out, int64_t first, in
   return region;
 }
 
-// The frames of a block are made of the same rows: until its last, its first row is still needed, and from its
-// second on, all of its rows have been.
-Region depth_to_space_needs(const Attrs& attrs, std::span<const Operand> inputs, const Operand& output, size_t,
-                            const Region& out) {
+// The frames of a block are made of the same rows: until its last, its first row is still needed, and from
+// its second on, all of its rows have been.
+Region depth_to_space_needs(const Attrs& attrs, std::span<const Operand> inputs, const Operand& output,
+                            size_t, const Region& out) {
   const auto& a = std::get<BlockAttrs>(attrs);
   const int64_t height = inputs[0].shape[3], out_height = output.shape[3];
   const Interval rows = picture_rows(out, output.shape[4]);
@@ -67,8 +66,8 @@ Region depth_to_space_needs(const Attrs& attrs, std::span<const Operand> inputs,
                       last_frame / a.frames * height + bottom);
 }
 
-Region space_to_depth_needs(const Attrs& attrs, std::span<const Operand> inputs, const Operand& output, size_t,
-                            const Region& out) {
+Region space_to_depth_needs(const Attrs& attrs, std::span<const Operand> inputs, const Operand& output,
+                            size_t, const Region& out) {
   const auto& a = std::get<BlockAttrs>(attrs);
   const int64_t height = inputs[0].shape[3], out_height = output.shape[3];
   const Interval rows = picture_rows(out, output.shape[4]);

@@ -1,5 +1,5 @@
-// conv3d: x [N,C,T,H,W], weight [O,C,kt,kh,kw], bias [O]?, residual [N,O,T',H',W']? → activation(conv + bias +
-// residual). Causal: padding in time is in front only, so that a clip can be computed frame after frame. A
+// conv3d: x [N,C,T,H,W], weight [O,C,kt,kh,kw], bias [O]?, residual [N,O,T',H',W']? → activation(conv + bias
+// + residual). Causal: padding in time is in front only, so that a clip can be computed frame after frame. A
 // window of kt = 1 is a convolution of each frame.
 #include <algorithm>
 
@@ -29,7 +29,8 @@ Operand infer(const Attrs& attrs, std::span<const Operand> inputs) {
 }
 
 // Rows of frames follow each other: everything from the first row under the window, in its earliest frame, to
-// the last in its latest. While the window reaches into the padding in front, later rows still need the first.
+// the last in its latest. While the window reaches into the padding in front, later rows still need the
+// first.
 Region needs(const Attrs& attrs, std::span<const Operand> inputs, const Operand& output, size_t input,
              const Region& out) {
   if (input == 3) return same_region(inputs[3], out);
@@ -45,7 +46,8 @@ Region needs(const Attrs& attrs, std::span<const Operand> inputs, const Operand&
   const int64_t top = rows.begin % out_height * a.stride - a.pad_top;
   const int64_t bottom = last % out_height * a.stride - a.pad_top + kernel[3];
   const int64_t begin = first_frame < 0 ? 0 : first_frame * height + std::clamp<int64_t>(top, 0, height - 1);
-  const int64_t end = std::clamp<int64_t>(last_frame, 0, frames - 1) * height + std::clamp<int64_t>(bottom, 1, height);
+  const int64_t end =
+      std::clamp<int64_t>(last_frame, 0, frames - 1) * height + std::clamp<int64_t>(bottom, 1, height);
   Region region = same_images(inputs[0], out);
   region.pixels = {begin * width, std::max(begin + 1, end) * width};
   return region;

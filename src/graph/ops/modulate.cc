@@ -1,8 +1,8 @@
 // What a diffusion transformer does with its timestep (Peebles & Xie, 2023, "adaLN"), as Wan has it: a table
 // of learned rows is added to rows that the timestep gives.
 //
-// modulate: x [N,L,C], time [1,kC], table [mC], first_time [1,kC]? → layer norm of x without weights, times 1 +
-// scale, plus shift. gated_add: x [N,L,C], y [N,L,C], time, table, first_time? → x + y · gate. Row i of the
+// modulate: x [N,L,C], time [1,kC], table [mC], first_time [1,kC]? → layer norm of x without weights, times 1
+// + scale, plus shift. gated_add: x [N,L,C], y [N,L,C], time, table, first_time? → x + y · gate. Row i of the
 // table is added to row i of the time, or to its only row when k is 1. Tokens before `first_tokens` take
 // first_time: frames that are given, and so have time 0.
 #include "graph/ops/rules.h"
@@ -67,15 +67,15 @@ std::string describe_gated_add(const Attrs& attrs) {
 }  // namespace
 
 const OpInfo& modulate() {
-  static constexpr OpInfo kInfo = {
-      Op::kModulate,     "modulate", "x time table first_time?", infer_modulate, modulate_flops,
-      describe_modulate, false,      modulate_needs};
+  static constexpr OpInfo kInfo = {Op::kModulate,  "modulate",     "x time table first_time?",
+                                   infer_modulate, modulate_flops, describe_modulate,
+                                   false,          modulate_needs};
   return kInfo;
 }
 const OpInfo& gated_add() {
-  static constexpr OpInfo kInfo = {
-      Op::kGatedAdd,      "gated_add", "x y time table first_time?", infer_gated_add, gated_add_flops,
-      describe_gated_add, false,       gated_add_needs};
+  static constexpr OpInfo kInfo = {Op::kGatedAdd,   "gated_add",     "x y time table first_time?",
+                                   infer_gated_add, gated_add_flops, describe_gated_add,
+                                   false,           gated_add_needs};
   return kInfo;
 }
 

@@ -1,8 +1,8 @@
 // Operations that move or rename elements and compute nothing.
 // concat: any number of inputs joined along one axis. slice: part of one axis. upsample_nearest: x [N,C,H,W]
-// to the stated height and width, out[y] = in[floor(y H / H')]. tokens: [N,C,H,W] → [N,HW,C], or [N,C,T,H,W] → [N,THW,C]; image: back;
-// both are views because pictures are stored channels-last. reshape: another shape over the same row-major
-// bytes.
+// to the stated height and width, out[y] = in[floor(y H / H')]. tokens: [N,C,H,W] → [N,HW,C], or [N,C,T,H,W]
+// → [N,THW,C]; image: back; both are views because pictures are stored channels-last. reshape: another shape
+// over the same row-major bytes.
 #include "graph/ops/rules.h"
 
 namespace snug::ops {

@@ -1,7 +1,7 @@
-// rotary (Su et al., 2021, "RoFormer"), in three dimensions as Wan has it: x [N,L,heads·d], L = frames · height
-// · width tokens in that order. Channels 2i and 2i + 1 of a head are turned by an angle: of the d/2 pairs the
-// last d/6 each follow the token's row and column, the others its frame. Pair i of a part of D channels turns
-// by place / theta^(2i / D).
+// rotary (Su et al., 2021, "RoFormer"), in three dimensions as Wan has it: x [N,L,heads·d], L = frames ·
+// height · width tokens in that order. Channels 2i and 2i + 1 of a head are turned by an angle: of the d/2
+// pairs the last d/6 each follow the token's row and column, the others its frame. Pair i of a part of D
+// channels turns by place / theta^(2i / D).
 #include "graph/ops/rules.h"
 
 namespace snug::ops {

@@ -20,8 +20,8 @@ bool has_epilogue(const Node& node) {
 }
 
 bool can_absorb(const Rewriter& rewriter, const Node* node) {
-  return node != nullptr &&
-         (node->op == Op::kConv2d || node->op == Op::kConv3d || node->op == Op::kLinear) && rewriter.used_once(node->output) && node->inputs[3] == kNoValue && !has_epilogue(*node);
+  return node != nullptr && (node->op == Op::kConv2d || node->op == Op::kConv3d || node->op == Op::kLinear) &&
+         rewriter.used_once(node->output) && node->inputs[3] == kNoValue && !has_epilogue(*node);
 }
 
 Fusion through(const Rewriter& rewriter, ValueId operand, ValueId other) {

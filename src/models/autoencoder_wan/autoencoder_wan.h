@@ -2,8 +2,8 @@
 // AutoencoderKLWan.
 //
 // Everything is causal in time: the first frame is a latent frame by itself, each further latent frame stands
-// for the next four. So the graph of a whole clip can be computed frame after frame: the planner does, keeping
-// of each value the two last frames that later ones read.
+// for the next four. So the graph of a whole clip can be computed frame after frame: the planner does,
+// keeping of each value the two last frames that later ones read.
 #pragma once
 
 #include "graph/builder.h"
@@ -16,8 +16,8 @@ struct ClipSize {
   int64_t frames = 1, height = 0, width = 0;
 };
 
-// clip [1,3,T,H,W] in [-1,1], T = 1 + 4 k → moments [1,2 z,1 + k,H/f,W/f]: mean, then log variance, of latents
-// before they are normalised. Throws missing_tensor, shape_mismatch.
+// clip [1,3,T,H,W] in [-1,1], T = 1 + 4 k → moments [1,2 z,1 + k,H/f,W/f]: mean, then log variance, of
+// latents before they are normalised. Throws missing_tensor, shape_mismatch.
 void build_wan_encoder(GraphBuilder& b, const AutoencoderWanConfig& config, const WeightScope& w,
                        const ClipSize& clip);
 

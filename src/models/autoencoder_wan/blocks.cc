@@ -76,7 +76,8 @@ ValueId downsample(GraphBuilder& b, ValueId x, const WeightScope& w, bool halves
   return b.name(x, w);
 }
 
-ValueId upsample(GraphBuilder& b, ValueId x, const WeightScope& w, int64_t out_channels, bool doubles_frames) {
+ValueId upsample(GraphBuilder& b, ValueId x, const WeightScope& w, int64_t out_channels,
+                 bool doubles_frames) {
   const int64_t channels = b.shape(x)[1];
   if (doubles_frames) {
     // The first frame stays one, and later ones are made as if it had not been.

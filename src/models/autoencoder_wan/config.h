@@ -11,12 +11,12 @@ namespace snug {
 
 struct AutoencoderWanConfig {
   int64_t latent_channels = 16;
-  int64_t encoder_channels = 96, decoder_channels = 96;  // of the level of full size
-  std::vector<int64_t> multiples = {1, 2, 4, 4};         // of each level, from full size inwards
+  int64_t encoder_channels = 96, decoder_channels = 96;   // of the level of full size
+  std::vector<int64_t> multiples = {1, 2, 4, 4};          // of each level, from full size inwards
   std::vector<bool> halves_frames = {false, true, true};  // behind each level but the last
   int64_t layers = 2;                                     // ResNet blocks of an encoder level
-  bool residual = false;  // levels have shortcuts round them
-  int64_t patch = 1;      // pixels that are one along each side, as channels
+  bool residual = false;                                  // levels have shortcuts round them
+  int64_t patch = 1;                                      // pixels that are one along each side, as channels
   std::vector<float> latents_mean, latents_std;  // by channel: what the transformer sees is (z - mean) / std
 
   // Pixels, and frames, of a latent; the first frame has a latent frame of its own.

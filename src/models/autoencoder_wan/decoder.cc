@@ -48,7 +48,8 @@ void build_wan_decoder(GraphBuilder& b, const AutoencoderWanConfig& config, cons
                       {1, config.latent_channels, latents.frames, latents.height, latents.width},
                       Variability::kRequest);
   x = wan_vae::causal_conv(b, x, w.sub("post_quant_conv"), config.latent_channels, 1);
-  x = wan_vae::causal_conv(b, x, decoder.sub("conv_in"), config.decoder_channels * config.multiples.back(), 3);
+  x = wan_vae::causal_conv(b, x, decoder.sub("conv_in"), config.decoder_channels * config.multiples.back(),
+                           3);
   x = wan_vae::mid_block(b, x, decoder.sub("mid_block"));
   x = levels(b, x, config, decoder);
   x = wan_vae::norm_silu(b, x, decoder.sub("norm_out"));

@@ -6,7 +6,8 @@ namespace snug {
 namespace {
 
 // What goes round a level: means of the values that become one.
-ValueId mean_shortcut(GraphBuilder& b, ValueId x, int64_t out_channels, bool halves_frames, bool halves_size) {
+ValueId mean_shortcut(GraphBuilder& b, ValueId x, int64_t out_channels, bool halves_frames,
+                      bool halves_size) {
   const Shape& clip = b.shape(x);
   BlockAttrs block;
   block.frames = halves_frames ? 2 : 1;
@@ -49,9 +50,11 @@ ValueId levels(GraphBuilder& b, ValueId x, const AutoencoderWanConfig& config, c
 void build_wan_encoder(GraphBuilder& b, const AutoencoderWanConfig& config, const WeightScope& w,
                        const ClipSize& clip) {
   const WeightScope encoder = w.sub("encoder");
-  ValueId x = b.input("clip", DType::kF32, {1, 3, clip.frames, clip.height, clip.width}, Variability::kRequest);
+  ValueId x =
+      b.input("clip", DType::kF32, {1, 3, clip.frames, clip.height, clip.width}, Variability::kRequest);
   if (config.patch > 1) x = b.space_to_depth(x, wan_vae::pixel_patches(config.patch));
-  x = wan_vae::causal_conv(b, x, encoder.sub("conv_in"), config.encoder_channels * config.multiples.front(), 3);
+  x = wan_vae::causal_conv(b, x, encoder.sub("conv_in"), config.encoder_channels * config.multiples.front(),
+                           3);
   x = levels(b, x, config, encoder);
   x = wan_vae::mid_block(b, x, encoder.sub("mid_block"));
   x = wan_vae::norm_silu(b, x, encoder.sub("norm_out"));

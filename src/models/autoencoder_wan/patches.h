@@ -1,4 +1,5 @@
-// How Wan 2.2's autoencoder takes pixels together: a patch's columns, then its rows, vary slower than colours.
+// How Wan 2.2's autoencoder takes pixels together: a patch's columns, then its rows, vary slower than
+// colours.
 #pragma once
 
 #include "graph/op.h"

@@ -1,5 +1,5 @@
-// Configuration of a Wan transformer: diffusers' WanTransformer3DModel, as in Wan 2.1 and 2.2 without an image
-// encoder.
+// Configuration of a Wan transformer: diffusers' WanTransformer3DModel, as in Wan 2.1 and 2.2 without an
+// image encoder.
 #pragma once
 
 #include <cstdint>

@@ -34,7 +34,8 @@ Times embed_time(GraphBuilder& b, ValueId timestep, const WeightScope& w, const 
   return times;
 }
 
-ValueId embed_text(GraphBuilder& b, ValueId conditioning, const WeightScope& w, const WanTransformerConfig& c) {
+ValueId embed_text(GraphBuilder& b, ValueId conditioning, const WeightScope& w,
+                   const WanTransformerConfig& c) {
   const LinearOptions wide{.out_channels = c.channels()};
   const ValueId x = b.activation(b.linear(conditioning, w.sub("linear_1"), wide), Activation::kGeluTanh);
   return b.name(b.linear(x, w.sub("linear_2"), wide), w);
@@ -89,21 +90,22 @@ ValueId unpatch(GraphBuilder& b, ValueId x, const WanTransformerConfig& c, const
 
 void build_wan_transformer(GraphBuilder& b, const WanTransformerConfig& config, const WeightScope& w,
                            const WanTransformerRequest& r) {
-  const ValueId latents = b.input("latents", DType::kF32,
-                                  {r.batch, config.in_channels, r.frames, r.height, r.width},
-                                  Variability::kLatents);
+  const ValueId latents =
+      b.input("latents", DType::kF32, {r.batch, config.in_channels, r.frames, r.height, r.width},
+              Variability::kLatents);
   const ValueId timestep = b.input("timestep", DType::kF32, {1}, Variability::kTimestep);
   // Not as what a request has once: keys and values of all blocks, kept for all steps, would be as large as a
   // tenth of the weights, and making them anew costs less than a hundredth of a step.
-  const ValueId conditioning = b.input("conditioning", DType::kF32, {r.batch, r.text_length, config.text_channels},
-                                       Variability::kLatents);
+  const ValueId conditioning = b.input("conditioning", DType::kF32,
+                                       {r.batch, r.text_length, config.text_channels}, Variability::kLatents);
   const WeightScope embedder = w.sub("condition_embedder");
   Context c{config, {config.heads, r.frames, r.height / config.patch, r.width / config.patch}};
   const Times times = embed_time(b, timestep, embedder, config);
   c.time = times.projected;
   Times first;
   if (r.first_frame_given) {
-    first = embed_time(b, b.input("first_timestep", DType::kF32, {1}, Variability::kRequest), embedder, config);
+    first =
+        embed_time(b, b.input("first_timestep", DType::kF32, {1}, Variability::kRequest), embedder, config);
     c.first_time = first.projected;
     c.first_tokens = c.places.height * c.places.width;
   }

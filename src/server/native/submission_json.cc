@@ -5,10 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/nearest_name.h"
 #include "pipeline/request_json.h"
-#include "base/base64.h"
 #include "server/http_error.h"
 #include "server/json_body.h"
 #include "server/native/native_routes.h"
