@@ -218,9 +218,11 @@ TEST_F(CommandLine, AClipIsMadeToldOfAndRepeated) {
       "generate", "a red fox", "--model",  fixtures_dir() + "/wan-tiny-t2v",
       "--size",   "80x48",     "--frames", "9",
       "--fps",    "12",        "--steps",  "2",
-      "--seed",   "4",         "--output", "fox.mp4"};
+      "--seed",   "4",         "--output", "fox.mp4",
+      "--json"};
   const ProgramResult made = run(arguments);
   ASSERT_EQ(made.exit_code, 0) << made.err;
+  EXPECT_GT(json::parse(made.out)["tokens"].get<int64_t>(), 1);
   const json told = json::parse(run({"inspect", "fox.mp4", "--json"}).out);
   EXPECT_EQ(told["kind"], "video");
   EXPECT_EQ(told["frames"], 9);

@@ -63,7 +63,6 @@ struct ClipOutcome {
   HostTensor latents;
   std::vector<Picture> frames;
   uint64_t arena_bytes = 0;
-  int passes = 0;
 };
 
 PlannedRun planned(const Request& request, const Model& model, uint64_t arena_bytes) {
@@ -83,7 +82,6 @@ ClipOutcome run_clip(const Request& request, const Model& model, NoiseSource& no
   const auto executor = load_weights(run, model, never, nullptr);
   ClipOutcome outcome;
   outcome.arena_bytes = run.plan.arena_bytes;
-  outcome.passes = run.plan.phase(phase::kStep).passes;
   outcome.conditioning = encode_clip_text(run, request, model, *executor, nullptr);
   DenoiseWatch watch;
   watch.trace = &outcome.trace;

@@ -310,7 +310,7 @@ TEST_P(AYearOfHistory, AnswersEveryPageWithinAFifthOfASecond) {
     }
     fmt::print("{:<16} {:>6.1f} ms, {} bytes\n", name, best * 1000, bytes);
 #if defined(NDEBUG) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    EXPECT_LT(best, 0.4) << name;
+    EXPECT_LT(best, 0.2) << name;
 #endif
   }
 }

@@ -6,7 +6,6 @@
 #include "graph/passes/passes.h"
 #include "graph/passes/precision.h"
 #include "pipeline/phase_names.h"
-#include "sampling/sampler_config.h"
 
 namespace snug {
 namespace {

@@ -293,6 +293,10 @@ class Run {
     report.changes = fitted.changes;
     report.budget_bytes = run.budget.bytes;
     report.predicted_seconds = run.predicted_seconds();
+    if (!run.clip_prompts.empty()) {
+      report.tokens = run.clip_prompts.front().token_count;
+      report.dropped_tokens = run.clip_prompts.front().dropped_tokens;
+    }
     for (const TokenizedPrompt& prompt : run.prompts) {
       report.tokens += prompt.pairs.front().positive.token_count;
       report.dropped_tokens += prompt.pairs.front().positive.dropped_tokens;

@@ -3,18 +3,13 @@
 #include <vector>
 
 #include "backend/cpu/dense_kernel.h"
-#include "tensor/convert.h"
+#include "backend/cpu/scalar_elements.h"
 
 namespace snug {
 namespace {
 
 // Bytes that make a piece worth handing to a thread.
 constexpr int64_t kGrainBytes = 64 * 1024;
-
-float value_of(float value) { return value; }
-float value_of(uint16_t bits) { return bf16_to_f32(bits); }
-void store(float value, float* to) { *to = value; }
-void store(float value, uint16_t* to) { *to = f32_to_bf16(value); }
 
 // Where a pixel of a clip lies: its frame, row and column.
 struct Place {
@@ -130,7 +125,7 @@ class SpaceToDepth final : public ClipKernel {
         const T* block = blocks[source->pixel];
         if (block != nullptr) sum += value_of(block[source->channel]);
       }
-      store(sum / count, to + c);
+      store_value(sum / count, to + c);
     }
   }
 

@@ -3,17 +3,12 @@
 #include <vector>
 
 #include "backend/cpu/dense_kernel.h"
-#include "tensor/convert.h"
+#include "backend/cpu/scalar_elements.h"
 
 namespace snug {
 namespace {
 
 constexpr int64_t kGrainElements = 16384;
-
-float value_of(float value) { return value; }
-float value_of(uint16_t bits) { return bf16_to_f32(bits); }
-void store(float value, float* to) { *to = value; }
-void store(float value, uint16_t* to) { *to = f32_to_bf16(value); }
 
 class Rotary final : public DenseKernel {
  public:
@@ -67,8 +62,8 @@ class Rotary final : public DenseKernel {
     const float* sine = turns.sines.data() + place * turns.pairs;
     for (int64_t i = 0; i < turns.pairs; ++i) {
       const float even = value_of(x[2 * i]), odd = value_of(x[2 * i + 1]);
-      store(even * cosine[i] - odd * sine[i], out + 2 * i);
-      store(even * sine[i] + odd * cosine[i], out + 2 * i + 1);
+      store_value(even * cosine[i] - odd * sine[i], out + 2 * i);
+      store_value(even * sine[i] + odd * cosine[i], out + 2 * i + 1);
     }
   }
 
@@ -130,7 +125,8 @@ class GatedAdd final : public DenseKernel {
       const T* y = reinterpret_cast<const T*>(element_at(args.inputs[1], image, token, 0, bytes));
       T* out = reinterpret_cast<T*>(output_at(args, image, token, 0, bytes));
       const float* gate = gates + (token < attrs_.first_tokens ? channels() : 0);
-      for (int64_t c = 0; c < channels(); ++c) store(value_of(x[c]) + value_of(y[c]) * gate[c], out + c);
+      for (int64_t c = 0; c < channels(); ++c)
+        store_value(value_of(x[c]) + value_of(y[c]) * gate[c], out + c);
     }
   }
 
