@@ -22,24 +22,9 @@
 #include "jobs/connection.h"
 #include "jobs/database.h"
 #include "jobs/job_store.h"
+#include "tests/temporary_folder.h"
 
 namespace snug {
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "snug-jobs-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    path_ = pattern;
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  std::string path(const std::string& name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
 
 // The parameter of a test is the kind of its database.
 inline std::vector<std::string> database_kinds() {

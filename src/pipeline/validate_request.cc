@@ -12,11 +12,11 @@
 #include "base/units.h"
 #include "media/atomic_file.h"
 #include "media/decode_picture.h"
-#include "media/video_writer.h"
 #include "pipeline/call_range.h"
 #include "pipeline/latents_shape.h"
 #include "pipeline/model_loras.h"
 #include "pipeline/request_picture.h"
+#include "pipeline/validate_clip.h"
 #include "weights/safetensors.h"
 
 namespace snug {
@@ -172,28 +172,13 @@ void set_budget(const RequestFields& fields, Request& request) {
   }
 }
 
-void set_clip_output(const RequestFields& fields, Request& request) {
-  if (fields.format.has_value()) {
-    request.video_format = video_format_from_word(*fields.format);
-  } else if (!fields.output.empty()) {
-    request.video_format = video_format_from_name(fields.output);
-  }
-  VideoSettings settings;
-  settings.format = request.video_format;
-  settings.width = request.width;
-  settings.height = request.height;
-  settings.frames_per_second = request.frames_per_second;
-  settings.quality = request.quality;
-  check_video_settings(settings);
-}
-
 void set_output(const RequestFields& fields, Request& request) {
   request.output = fields.output;
   request.quality = fields.quality;
   request.dump = fields.dump;
   request.format = PictureFormat::kPng;
   if (request.is_clip) {
-    set_clip_output(fields, request);
+    set_clip_format(fields, request);
   } else if (fields.format.has_value()) {
     request.format = format_from_name("picture." + *fields.format);
   } else if (!fields.output.empty()) {
@@ -215,54 +200,13 @@ void set_pictures(const RequestFields& fields, const std::optional<Picture>& pic
   request.strength =
       within("strength", fields.strength.value_or(fields.image != nullptr ? 0.8 : 1.0), 0.0, 1.0);
   if (!picture.has_value()) return;
+  if (request.is_clip) {
+    set_clip_pictures(fields, *picture, request);
+    return;
+  }
   request.image = request_image(*picture, request.width, request.height);
-  if (fields.last_image != nullptr)
-    request.last_image = request_image(decode_picture(*fields.last_image), request.width, request.height);
   if (fields.mask != nullptr)
     request.mask = request_mask(decode_picture(*fields.mask), request.width, request.height);
-}
-
-// A clip's frames are one more than a multiple of what a latent frame stands for.
-void set_clip(const RequestFields& fields, const VideoModel& video, Request& request) {
-  constexpr int64_t kMostFrames = 100'000;
-  const int64_t step = video.frame_step();
-  request.is_clip = true;
-  request.frames = within<int64_t>("frames", fields.frames.value_or(video.first_frame_has_time ? 121 : 81), 1,
-                                   kMostFrames);
-  if ((request.frames - 1) % step != 0) {
-    const int64_t below = (request.frames - 1) / step * step + 1;
-    throw invalid(fmt::format("the model cannot make {} frames", request.frames),
-                  fmt::format("use {} or {}", below, below + step));
-  }
-  request.frames_per_second =
-      within("frames per second", fields.frames_per_second.value_or(video.first_frame_has_time ? 24 : 16),
-             kLeastFramesPerSecond, kMostFramesPerSecond);
-}
-
-void refuse_what_clips_lack(const RequestFields& fields, const VideoModel& video) {
-  if (fields.mask != nullptr) throw invalid("a video model repaints nothing", "leave --mask away");
-  if (fields.strength.has_value())
-    throw invalid("a video model takes its picture as it is", "leave --strength away");
-  if (!fields.pictures.empty()) throw invalid("clips are made one at a time", "make a request for each");
-  if (fields.denoising_start.has_value() || fields.denoising_end.has_value())
-    throw invalid("a video model has its own division of steps", "leave the parts of the schedule away");
-  const bool takes_picture = video.first_frame_has_time || video.takes_picture_beside();
-  if (fields.image != nullptr && !takes_picture)
-    throw invalid("the model makes clips of texts alone",
-                  "use an image-to-video model, or leave --image away");
-  if (fields.image == nullptr && video.takes_picture_beside())
-    throw invalid("the model makes clips of a picture, and there is none", "give --image");
-  if (fields.last_image != nullptr && (fields.image == nullptr || video.first_frame_has_time))
-    throw invalid("the last frame cannot be given here", "leave --last-image away");
-}
-
-void refuse_clip_fields(const RequestFields& fields) {
-  if (fields.frames.has_value() || fields.frames_per_second.has_value())
-    throw invalid("the model makes pictures, not clips", "leave frames and frames per second away");
-  if (fields.guidance_scale_2.has_value())
-    throw invalid("the model has no second expert", "leave the second guidance scale away");
-  if (fields.last_image != nullptr)
-    throw invalid("the model makes pictures, which have no last frame", "leave --last-image away");
 }
 
 // The stated size, else the picture's rounded to what the model can do, else the model's own.
@@ -270,15 +214,14 @@ void set_size(const RequestFields& fields, const Model& model, const std::option
               Request& request) {
   const auto& video = model.description.video;
   const int64_t factor = video ? video->size_step_px() : model.description.latent_factor;
-  constexpr int64_t kClipWidth = 832;  // beside 480 rows
-  int64_t width = video ? kClipWidth : model.description.native_size_px;
-  int64_t height = model.description.native_size_px;
-  if (picture.has_value()) {
-    width = std::max(factor, (picture->width + factor / 2) / factor * factor);
-    height = std::max(factor, (picture->height + factor / 2) / factor * factor);
+  SizePair size = {model.description.native_size_px, model.description.native_size_px};
+  if (video) {
+    size = clip_size(*video, picture);
+  } else if (picture.has_value()) {
+    size = {nearest_multiple(picture->height, factor), nearest_multiple(picture->width, factor)};
   }
-  request.width = checked_edge("width", fields.width.value_or(width), factor);
-  request.height = checked_edge("height", fields.height.value_or(height), factor);
+  request.width = checked_edge("width", fields.width.value_or(size[1]), factor);
+  request.height = checked_edge("height", fields.height.value_or(size[0]), factor);
 }
 
 // With what its text encoders take: the second's prompts are those of the first, but where they are stated.
@@ -393,7 +336,6 @@ Request validate_request(const RequestFields& fields, const Model& model, const 
   request.model_name = model.name;
   request.long_prompt = fields.truncate_prompt ? LongPrompt::kTruncate : LongPrompt::kChunk;
   if (model.description.video) {
-    refuse_what_clips_lack(fields, *model.description.video);
     set_clip(fields, *model.description.video, request);
   } else {
     refuse_clip_fields(fields);

@@ -22,21 +22,19 @@
 #include "monitor/performance.h"
 #include "monitor/performance_sources.h"
 #include "server/test_server.h"
+#include "tests/temporary_folder.h"
 
 namespace snug::testing {
 
 class RealServer {
  public:
   RealServer() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "snug-server-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    folder_ = pattern;
     caught_ =
         std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log_));
     caught_->set_level(spdlog::level::debug);
     spdlog::set_default_logger(caught_);
     DatabaseOptions places;
-    places.place = folder_ / "snug.sqlite";
+    places.place = folder_.path() / "snug.sqlite";
     database_.emplace(places);
     tokens_.emplace(*database_);
     access_ = use_token_store(*tokens_);
@@ -55,7 +53,6 @@ class RealServer {
     access_.reset();
     tokens_.reset();
     database_.reset();
-    std::filesystem::remove_all(folder_);
   }
   RealServer(const RealServer&) = delete;
   RealServer& operator=(const RealServer&) = delete;
@@ -83,7 +80,7 @@ class RealServer {
  private:
   ServiceOptions options() const {
     ServiceOptions options;
-    options.data_folder = folder_ / "data";
+    options.data_folder = folder_.path() / "data";
     options.memory_bytes = uint64_t{700} << 20;
     options.most_queued = 8;
     options.find_model = [](RequestFields& fields) {
@@ -114,7 +111,7 @@ class RealServer {
     port_ = static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)));
   }
 
-  std::filesystem::path folder_;
+  TemporaryFolder folder_;
   std::ostringstream log_;
   std::shared_ptr<spdlog::logger> before_ = spdlog::default_logger(), caught_;
   std::optional<Database> database_;
