@@ -85,6 +85,42 @@ TEST(GgufTest, WeightFileKeepsTheTextsOfTheMetadata) {
   EXPECT_EQ(file.metadata, (std::map<std::string, std::string>{{"general.architecture", "sd"}}));
 }
 
+std::string extents_list(const std::vector<int>& extents) {
+  std::string bytes;
+  GgufWriter::put(bytes, 5, 4);
+  GgufWriter::put(bytes, extents.size(), 8);
+  for (const int extent : extents) GgufWriter::put(bytes, static_cast<uint32_t>(extent), 4);
+  return bytes;
+}
+
+// As ComfyUI's converter stores Wan's patch embedding, which has five extents.
+TEST(GgufTest, TensorsHaveTheShapeThatTheirConverterFoundThemIn) {
+  const auto shape_of = [](const std::vector<int>& extents) {
+    GgufWriter writer;
+    writer.add_value("comfy.gguf.orig_shape.patch", 9, extents_list(extents));
+    writer.add_tensor("patch", {4, 6}, 0, std::string(96, '\1'));
+    const std::string bytes = writer.bytes();
+    return read_weight_file(view(bytes)).tensors.front().shape;
+  };
+  EXPECT_EQ(shape_of({2, 3, 1, 2, 2}), (Shape{2, 3, 1, 2, 2}));
+  const std::vector<std::vector<int>> wrong = {{},
+                                               {2, 3},
+                                               {2, 3, 1, 2, 3},
+                                               {-2, -3, 1, 2, 2},
+                                               {0, 3},
+                                               {1, 1, 1, 1, 1, 1, 24},
+                                               {65536, 65536, 65536, 65536}};
+  for (const std::vector<int>& extents : wrong) {
+    try {
+      shape_of(extents);
+      ADD_FAILURE() << "taken: " << extents.size() << " extents";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kShapeMismatch);
+      EXPECT_EQ(error.tensor(), "patch");
+    }
+  }
+}
+
 TEST(GgufTest, FileCutAtAnyByteIsAnError) {
   const std::string whole = sample().bytes();
   const auto source = view(whole);
