@@ -11,6 +11,7 @@
 #include "tensor/convert.h"
 #include "tests/fixtures.h"
 #include "weights/gguf_file.h"
+#include "weights/name_map.h"
 #include "weights/safetensors_write.h"
 
 namespace snug {
@@ -203,6 +204,32 @@ TEST_F(CheckpointTest, ShardsAndVariantsAreTheSameModel) {
   EXPECT_EQ(word_of_opening(model), "missing_tensor");
   write("model/unet/diffusion_pytorch_model.safetensors.index.json", R"({"weight_map": {"a": 7}})");
   EXPECT_EQ(word_of_opening(model), "bad_config");
+}
+
+// A transformer with the names that Wan's makers gave it, in a file with a name of its own: what people have
+// from ComfyUI.
+TEST_F(CheckpointTest, AFoldersTransformerMayHaveWansOwnNames) {
+  const fs::path model = folder_ / "model";
+  fs::copy(fixture("wan-tiny-ti2v"), model, fs::copy_options::recursive);
+  const auto before = open_checkpoint(model.string()).require("transformer").weights;
+  TensorsByName theirs;
+  for (const std::string& name : before->names()) {
+    const size_t dot = name.ends_with("scale_shift_table") ? name.size() : name.rfind('.');
+    const std::string module = name.substr(0, dot);
+    theirs.emplace("model.diffusion_model." + original_wan_modules({module}).at(module) + name.substr(dot),
+                   HostTensor::from_floats(before->entry(name).shape, read_all(*before, name)));
+  }
+  fs::remove(model / "transformer/diffusion_pytorch_model.safetensors");
+  EXPECT_EQ(word_of_opening(model.string()), "missing_file");
+  write("model/transformer/wan2.2_fp32.safetensors", safetensors_bytes(theirs));
+  const auto after = open_checkpoint(model.string()).require("transformer").weights;
+  EXPECT_EQ(after->names(), before->names());
+  for (const std::string& name : before->names()) {
+    EXPECT_EQ(after->entry(name).shape, before->entry(name).shape) << name;
+    EXPECT_EQ(read_all(*after, name), read_all(*before, name)) << name;
+  }
+  write("model/transformer/another.gguf", "");
+  EXPECT_EQ(word_of_opening(model.string()), "missing_file") << "which of two nobody can tell";
 }
 
 TEST_F(CheckpointTest, ATextEncoderWithoutItsPrefixOpens) {

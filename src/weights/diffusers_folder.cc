@@ -36,7 +36,14 @@ std::string find_weights(const FileTree& tree, const std::string& folder) {
       if (tree.has(path)) return path;
     }
   }
-  return {};
+  // Under a name of its own, as quantised files are published: taken where there is no choice.
+  std::string only;
+  for (const std::string& file : tree.list(folder)) {
+    if (!file.ends_with(".gguf") && !file.ends_with(".safetensors")) continue;
+    if (!only.empty()) return {};
+    only = file;
+  }
+  return only.empty() ? only : path_in(folder, only);
 }
 
 [[noreturn]] void report_absent(const FileTree& tree, const std::string& folder) {
@@ -45,7 +52,8 @@ std::string find_weights(const FileTree& tree, const std::string& folder) {
   const std::string place = path_in(tree.name(), folder);
   if (pickle != files.end()) refuse_pickle(path_in(place, *pickle));
   throw Error(ErrorCode::kMissingFile,
-              "the weights (diffusion_pytorch_model.safetensors or model.safetensors) are absent",
+              "the weights (diffusion_pytorch_model.safetensors, model.safetensors, or one file of any name "
+              "that ends in .gguf or .safetensors) are absent",
               "download the model again, with all of its files")
       .in_file(place);
 }
@@ -116,9 +124,12 @@ std::shared_ptr<const WeightIndex> index_of_part(const std::string& name,
   const bool clip = std::any_of(files.begin(), files.end(), [&](const WeightFile& file) {
     return std::any_of(file.tensors.begin(), file.tensors.end(), of_clip);
   });
-  for (const WeightFile& file : files) {
-    index->add(file.source, file.tensors, clip ? map_clip(file.tensors) : map_diffusers(file.tensors));
-  }
+  const bool wan = std::any_of(files.begin(), files.end(), [](const WeightFile& file) {
+    return std::any_of(file.tensors.begin(), file.tensors.end(),
+                       [](const StoredTensor& tensor) { return is_original_wan(tensor.name); });
+  });
+  const auto map = clip ? map_clip : wan ? map_original_wan : map_diffusers;
+  for (const WeightFile& file : files) index->add(file.source, file.tensors, map(file.tensors));
   return index;
 }
 

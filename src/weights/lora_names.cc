@@ -14,61 +14,6 @@ using Names = std::map<std::string, std::string>;
 
 Names no_original(const std::vector<std::string>& /*modules*/) { return {}; }
 
-// Source: the modules of Wan's code (wan/modules/model.py) and of diffusers' WanTransformer3DModel.
-constexpr auto kWanOuter = std::to_array<std::pair<std::string_view, std::string_view>>({
-    {"patch_embedding", "patch_embedding"},
-    {"condition_embedder.time_embedder.linear_1", "time_embedding.0"},
-    {"condition_embedder.time_embedder.linear_2", "time_embedding.2"},
-    {"condition_embedder.time_proj", "time_projection.1"},
-    {"condition_embedder.text_embedder.linear_1", "text_embedding.0"},
-    {"condition_embedder.text_embedder.linear_2", "text_embedding.2"},
-    {"condition_embedder.image_embedder.norm1", "img_emb.proj.0"},
-    {"condition_embedder.image_embedder.ff.net.0.proj", "img_emb.proj.1"},
-    {"condition_embedder.image_embedder.ff.net.2", "img_emb.proj.3"},
-    {"condition_embedder.image_embedder.norm2", "img_emb.proj.4"},
-    {"scale_shift_table", "head.modulation"},
-    {"proj_out", "head.head"},
-});
-
-constexpr auto kWanInBlock = std::to_array<std::pair<std::string_view, std::string_view>>({
-    {"attn1.to_q", "self_attn.q"},
-    {"attn1.to_k", "self_attn.k"},
-    {"attn1.to_v", "self_attn.v"},
-    {"attn1.to_out.0", "self_attn.o"},
-    {"attn1.norm_q", "self_attn.norm_q"},
-    {"attn1.norm_k", "self_attn.norm_k"},
-    {"attn2.to_q", "cross_attn.q"},
-    {"attn2.to_k", "cross_attn.k"},
-    {"attn2.to_v", "cross_attn.v"},
-    {"attn2.to_out.0", "cross_attn.o"},
-    {"attn2.norm_q", "cross_attn.norm_q"},
-    {"attn2.norm_k", "cross_attn.norm_k"},
-    {"attn2.add_k_proj", "cross_attn.k_img"},
-    {"attn2.add_v_proj", "cross_attn.v_img"},
-    {"attn2.norm_added_k", "cross_attn.norm_k_img"},
-    {"norm2", "norm3"},
-    {"ffn.net.0.proj", "ffn.0"},
-    {"ffn.net.2", "ffn.2"},
-    {"scale_shift_table", "modulation"},
-});
-
-Names original_wan_modules(const std::vector<std::string>& modules) {
-  constexpr std::string_view kBlocks = "blocks.";
-  Names out;
-  for (const std::string& module : modules) {
-    std::optional<std::string> original;
-    if (module.starts_with(kBlocks)) {
-      const auto block = split_number(std::string_view(module).substr(kBlocks.size()));
-      if (block) original = replace_prefix(block->rest, kWanInBlock);
-      if (original) original = std::string(kBlocks) + std::to_string(block->number) + "." + *original;
-    } else {
-      original = replace_prefix(module, kWanOuter);
-    }
-    if (original) out.emplace(module, std::move(*original));
-  }
-  return out;
-}
-
 struct Part {
   std::string_view name;
   std::array<std::string_view, 2> flat;  // before a name with '_' for '.'; empty: none such

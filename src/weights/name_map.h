@@ -60,6 +60,15 @@ NameMappings map_open_clip(StoredTensors tensors);
 // "0.weight" in an encoder file, or both under "decoder." and "encoder.".
 NameMappings map_original_tiny_vae(StoredTensors tensors);
 
+// Wan's transformer as its makers, ComfyUI and GGUF files name it: blocks.0.self_attn.q, head.modulation.
+NameMappings map_original_wan(StoredTensors tensors);
+// Whether a stored name is of such a file.
+bool is_original_wan(std::string_view name);
+// And back, as original_unet_modules.
+std::map<std::string, std::string> original_wan_modules(const std::vector<std::string>& modules);
+// What ComfyUI's files have before the names of a model that denoises.
+inline constexpr std::string_view kComfyPrefix = "model.diffusion_model.";
+
 // Already diffusers' names, but for what older versions and converters wrote: the autoencoder's attention as
 // query, key, value, proj_attn, or as 1x1 convolutions.
 NameMappings map_diffusers(StoredTensors tensors);

@@ -205,5 +205,25 @@ TEST(NameMapTest, TinyAutoencoderPositionsShiftInTheDecoderOnly) {
                                                 {"decoder.1.weight", "decoder.layers.0.weight"}}));
 }
 
+// Wan's own names are what LoRAs' names are made of, which the lora fixtures check against PyTorch.
+TEST(NameMapTest, WansOwnNamesReachEveryTensorOfDiffusers) {
+  const auto manifest = testing::read_fixture_json("manifests/wan22_i2v_a14b.transformer.json")["tensors"];
+  std::vector<std::string> modules, stored;
+  std::map<std::string, std::string> expected;
+  for (const auto& [name, info] : manifest.items()) {
+    // A table of scales is its own module; others end in ".weight" or ".bias".
+    const size_t dot = name.ends_with("scale_shift_table") ? name.size() : name.rfind('.');
+    const std::string module = name.substr(0, dot);
+    const auto theirs = original_wan_modules({module});
+    ASSERT_EQ(theirs.size(), 1U) << name;
+    stored.push_back("model.diffusion_model." + theirs.at(module) + name.substr(dot));
+    EXPECT_TRUE(expected.emplace(stored.back(), name).second) << stored.back();
+  }
+  EXPECT_GT(expected.size(), 1000U);
+  EXPECT_EQ(mapped(stored, map_original_wan), expected);
+  EXPECT_TRUE(is_original_wan("blocks.0.self_attn.q.weight"));
+  EXPECT_FALSE(is_original_wan("blocks.0.attn1.to_q.weight"));
+}
+
 }  // namespace
 }  // namespace snug
