@@ -119,6 +119,7 @@ class ServeCommand final : public Command {
         .metrics_text = [&metrics] { return metrics.text(); },
         .unready = [&readiness] { return readiness.why_not(); },
         .performance = &performance,
+        .loras = [folder = configuration.lora_folder] { return loras_in(folder); },
     };
     HttpServer server(options, access.get(), routes(parts), [&counts](const RequestRecord& record) {
       log_request(record);

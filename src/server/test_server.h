@@ -51,7 +51,11 @@ class TestServer {
                             .system_json = [] { return std::string(R"({"cores":2})"); },
                             .metrics_text = [] { return std::string("snug_jobs_queued 3\n"); },
                             .unready = [this] { return unready; },
-                            .performance = performance};
+                            .performance = performance,
+                            .loras =
+                                [] {
+                                  return std::vector<ListedLora>{{"style", 7}, {"wan/light", 9}};
+                                }};
     std::vector<Route> routes = native_routes(parts);
     for (const auto make : {openai_routes, a1111_routes, comfyui_routes}) {
       for (Route& route : make(parts)) routes.push_back(std::move(route));

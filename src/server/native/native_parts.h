@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "jobs/service.h"
+#include "pipeline/lora_folder.h"
 #include "server/access_control.h"
 
 namespace snug {
@@ -34,6 +35,9 @@ struct NativeParts {
   std::function<std::string()> metrics_text;            // Prometheus
   std::function<std::optional<std::string>()> unready;  // why no job would be taken now; nothing: it would
   const Performance* performance = nullptr;             // null: no records are kept
+  std::function<std::vector<ListedLora>()> loras = [] {
+    return std::vector<ListedLora>();
+  };  // of lora_folder
 };
 
 }  // namespace snug

@@ -175,6 +175,17 @@ TEST(NativeApi, TakesPicturesRawAndAsForms) {
   EXPECT_EQ(server.service.last.fields.mask->size(), 4U);
 }
 
+TEST(NativeApi, ListsLorasByTheNamesThatRequestsMayUse) {
+  TestServer server;
+  const json listed = json::parse(server.ask("GET", "/api/v1/loras").body);
+  EXPECT_EQ(listed, json::parse(R"({"loras":[{"name":"style","bytes":7},{"name":"wan/light","bytes":9}]})"));
+  for (const json& lora : listed["loras"]) {
+    const json asked = {{"loras", {lora["name"].get<std::string>() + ":0.5"}}};
+    EXPECT_EQ(server.post_json("/api/v1/jobs", asked.dump()).status, 202);
+    EXPECT_EQ(server.service.last.fields.loras, (std::vector{lora["name"].get<std::string>() + ":0.5"}));
+  }
+}
+
 TEST(NativeApi, GivesPicturesForGood) {
   TestServer server;
   const RawResponse made = server.post_json("/api/v1/jobs", "{}");

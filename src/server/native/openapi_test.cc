@@ -123,8 +123,8 @@ TEST(OpenApi, IsWhatTheServerAnswers) {
     return response;
   };
   for (const std::string path :
-       {"/api/v1/health", "/api/v1/ready", "/api/v1/system", "/api/v1/models", "/api/v1/samplers",
-        "/api/v1/jobs", "/api/v1/cache", "/api/v1/tokens", "/metrics", "/openapi.json"}) {
+       {"/api/v1/health", "/api/v1/ready", "/api/v1/system", "/api/v1/models", "/api/v1/loras",
+        "/api/v1/samplers", "/api/v1/jobs", "/api/v1/cache", "/api/v1/tokens", "/metrics", "/openapi.json"}) {
     ask("GET", path, path, 200);
   }
   const std::string location =

@@ -1,4 +1,4 @@
-// GET /api/v1/health, ready, system, models, samplers; /metrics and /openapi.json.
+// GET /api/v1/health, ready, system, models, loras, samplers; /metrics and /openapi.json.
 #include <nlohmann/json.hpp>
 
 #include "base/version.h"
@@ -43,6 +43,12 @@ HttpResponse models(const NativeParts& parts) {
   return json_response(200, dump_json({{"models", std::move(list)}}));
 }
 
+HttpResponse loras(const NativeParts& parts) {
+  ordered_json list = ordered_json::array();
+  for (const ListedLora& lora : parts.loras()) list.push_back({{"name", lora.name}, {"bytes", lora.bytes}});
+  return json_response(200, dump_json({{"loras", std::move(list)}}));
+}
+
 HttpResponse samplers() {
   ordered_json list = ordered_json::array(), schedules = ordered_json::array();
   for (const SamplerInfo& sampler : sampler_list()) {
@@ -71,6 +77,7 @@ std::vector<Route> system_routes(const NativeParts& parts) {
       get("/api/v1/system", Scope::kRead,
           [parts](const HttpRequest&) -> Reply { return json_response(200, parts.system_json()); }),
       get("/api/v1/models", Scope::kRead, [parts](const HttpRequest&) -> Reply { return models(parts); }),
+      get("/api/v1/loras", Scope::kRead, [parts](const HttpRequest&) -> Reply { return loras(parts); }),
       get("/api/v1/samplers", Scope::kRead, [](const HttpRequest&) -> Reply { return samplers(); }),
       get("/metrics", Scope::kRead,
           [parts](const HttpRequest&) -> Reply {
