@@ -23,6 +23,8 @@ ordered_json plan_heading_json(const FittedRun& fitted, const Model& model) {
           {"height", request.height},
           {"steps", request.steps},
           {"batch", request.batch},
+          {"frames", request.is_clip ? ordered_json(request.frames) : ordered_json()},
+          {"fps", request.is_clip ? ordered_json(request.frames_per_second) : ordered_json()},
           {"guidance_scale", request.guidance_scale},
           {"sampler", request.sampler_name},
           {"precision", precision_name(request.precision)},
