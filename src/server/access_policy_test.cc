@@ -143,6 +143,8 @@ TEST(AccessPolicy, GuardsThePage) {
   const RawResponse page = server.ask("GET", "/");
   EXPECT_EQ(page.header("Content-Type"), "text/html; charset=utf-8");
   EXPECT_NE(page.header("Content-Security-Policy").find("default-src 'none'"), std::string::npos);
+  // Without it browsers play no clip.
+  EXPECT_NE(page.header("Content-Security-Policy").find("media-src 'self' blob:"), std::string::npos);
   EXPECT_EQ(page.header("X-Frame-Options"), "DENY");
   EXPECT_EQ(server.ask("GET", "/", {}, "If-None-Match: " + page.header("ETag") + "\r\n").status, 304);
   EXPECT_EQ(server.ask("GET", "/index.html").body, page.body);

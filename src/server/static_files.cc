@@ -26,11 +26,12 @@ constexpr std::array kEndings = {
     Ending{".txt", "text/plain; charset=utf-8"},
 };
 
-// Only our own scripts and styles, nothing inline, nothing of other sites; pictures also from memory, which
-// is where the page puts those that it fetched with a token.
+// Only our own scripts and styles, nothing inline, nothing of other sites; pictures and clips also from
+// memory, which is where the page puts those that it fetched with a token.
 constexpr std::string_view kPagePolicy =
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; font-src 'self'; "
-    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "media-src 'self' blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 std::string etag_of(std::span<const std::byte> bytes) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
