@@ -28,8 +28,12 @@ export interface Progress {
   step: number;
   steps: number;
   predicted_seconds_left: number | null;
+  stage?: string | null; // "denoise", "decode", ...
+  frame?: number | null; // of a clip that is decoded: so many are, of `frames`
+  frames?: number | null;
 }
 
+// A picture or a clip that a job made.
 export interface Picture {
   number: number;
   media_type: string;
@@ -37,6 +41,10 @@ export interface Picture {
   width: number;
   height: number;
   seed: string; // 64 bits: more than a JavaScript number holds
+  kind?: 'picture' | 'video';
+  frames?: number | null; // of a clip, as the two below
+  fps?: number | null;
+  poster_url?: string | null;
 }
 
 export type JobRequest = Record<string, unknown>;
@@ -68,6 +76,7 @@ export interface Report {
   height?: number;
   steps?: number;
   guidance_scale?: number;
+  loras?: { name: string; weight: number }[];
   seconds?: { total?: number | null };
   measured?: { peak_bytes?: number | null };
 }
@@ -77,6 +86,7 @@ export type BytesByKind = Record<string, number>;
 export interface PlanPhase {
   name: string;
   stage: string;
+  part?: string; // of the model: "transformer_2"
   runs: number;
   peak_bytes: number;
   peak_by_kind: BytesByKind;
@@ -90,6 +100,8 @@ export interface Plan {
   height?: number;
   steps?: number;
   batch?: number;
+  frames?: number | null; // of a clip, as fps
+  fps?: number | null;
   guidance_scale?: number;
   sampler?: string;
   precision?: string;
@@ -109,8 +121,28 @@ export function budgetBytes(plan: Plan): number | null {
 export interface Model {
   name: string;
   title: string | null;
+  architecture?: string | null;
   native_size_px: number | null;
   problem: string | null;
+  video?: VideoAbilities | null; // null: it makes pictures
+}
+
+// What a video model makes, where nothing else is asked for, and what it can.
+export interface VideoAbilities {
+  frames: number;
+  frames_multiple: number; // counts that it can do are one more than a multiple of it
+  fps: number;
+  width: number;
+  height: number;
+  size_multiple: number;
+  takes_image: boolean;
+  takes_last_image: boolean;
+  experts: number;
+}
+
+export interface Lora {
+  name: string;
+  bytes: number;
 }
 
 export interface Sampler {
@@ -211,6 +243,13 @@ async function performance<T>(path: string, init?: RequestInit): Promise<T> {
   return (await json<{ data: T }>(`performance/${path}`, init)).data;
 }
 
+// A picture or a clip itself, or a clip's poster.
+export type Part = 'whole' | 'poster';
+
+function picturePath(id: string, number: number, part: Part): string {
+  return `jobs/${encodeURIComponent(id)}/images/${number}${part === 'poster' ? '/poster' : ''}`;
+}
+
 export interface JobQuery {
   state?: JobState;
   search?: string;
@@ -225,6 +264,15 @@ export interface JobPage {
 
 export const api = {
   models: async (): Promise<Model[]> => (await json<{ models: Model[] }>('models')).models,
+  // null: a server that has no such list.
+  async loras(): Promise<Lora[] | null> {
+    try {
+      return (await json<{ loras: Lora[] }>('loras')).loras;
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return null;
+      throw error;
+    }
+  },
   samplers: (): Promise<{ samplers: Sampler[]; schedules: Schedule[] }> => json('samplers'),
   plan: (request: JobRequest, signal: AbortSignal): Promise<Plan> => json('plan', posted(request, {}, signal)),
   // The same key twice is the same job: a repeated request makes no second one.
@@ -241,9 +289,9 @@ export const api = {
   upload: async (file: Blob): Promise<string> =>
     (await json<{ id: string }>('images', { method: 'POST', headers: { 'Content-Type': file.type }, body: file })).id,
   cancel: (id: string): Promise<Job> => json(`jobs/${encodeURIComponent(id)}`, { method: 'DELETE' }),
-  pictureUrl: (id: string, number: number): string => address(`jobs/${encodeURIComponent(id)}/images/${number}`).href,
-  pictureBytes: async (id: string, number: number, signal?: AbortSignal): Promise<Blob> =>
-    (await send(`jobs/${encodeURIComponent(id)}/images/${number}`, { signal: signal ?? null })).blob(),
+  pictureUrl: (id: string, number: number, part: Part = 'whole'): string => address(picturePath(id, number, part)).href,
+  pictureBytes: async (id: string, number: number, part: Part = 'whole', signal?: AbortSignal): Promise<Blob> =>
+    (await send(picturePath(id, number, part), { signal: signal ?? null })).blob(),
   dashboard: (hours: number, signal: AbortSignal): Promise<DashboardData> =>
     performance(`dashboard?time_window_hours=${hours}`, { signal, cache: 'no-store' }),
   applyAdvice: (id: string): Promise<unknown> => performance(`advice/${encodeURIComponent(id)}/apply`, { method: 'POST' }),

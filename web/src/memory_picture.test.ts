@@ -85,3 +85,11 @@ it('the text alternative has the figures of the picture', () => {
   expect(text).toContain('weights 7.6 MiB');
   expect(text).toContain('denoise, 20 times: 37.3 MiB, 0.2 s');
 });
+
+it('names the phases of a recorded clip by expert, and its second text', () => {
+  const clip = JSON.parse(readFileSync(new URL('../tests/recorded/plan_clip.json', import.meta.url), 'utf8')) as Plan;
+  expect(layOut(clip, 400, 100).columns.map((column) => column.name)).toEqual([
+    'read prompt', 'read what to avoid', 'prepare steps, first expert', 'prepare steps, second expert',
+    'denoise, first expert', 'denoise, second expert', 'decode',
+  ]);
+});

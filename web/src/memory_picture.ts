@@ -3,6 +3,7 @@
 // draws it.
 import { budgetBytes, type BytesByKind, type Plan, type PlanPhase } from './api';
 import { formatBytes, formatSeconds } from './format';
+import { expertOf, expertWord } from './plan_text';
 
 export interface Kind {
   id: string;
@@ -53,8 +54,15 @@ const PHASE_NAMES: Record<string, string> = {
   decode: 'decode',
 };
 
-export function phaseName(name: string): string {
-  return PHASE_NAMES[name] ?? name.replaceAll('_', ' ');
+// "step_2" is the second expert's of a video model; "encode_text_2" the second text of the one encoder, which is
+// what to avoid, or the second encoder's.
+export function phaseName(phase: Pick<PlanPhase, 'name' | 'part'>, plan: Plan): string {
+  const second = phase.name.endsWith('_2');
+  const known = PHASE_NAMES[phase.name.replace(/_2$/, '')];
+  const expert = expertOf(phase, plan);
+  if (expert !== null && known !== undefined) return `${known}, ${expertWord(expert)} expert`;
+  if (second && known !== undefined) return phase.part === 'text_encoder' ? 'read what to avoid' : `${known}, second encoder`;
+  return known ?? phase.name.replaceAll('_', ' ');
 }
 
 // Bytes of each of KINDS, in that order.
@@ -94,15 +102,15 @@ export function layOut(plan: Plan, width: number, height: number): MemoryPicture
   let x = 0;
   const columns = plan.phases.map((phase, i) => {
     const own = widths[i] ?? 0;
-    const column = { ...describe(phase), x, width: own, bars: pile(phase, height, scale) };
+    const column = { ...describe(phase, plan), x, width: own, bars: pile(phase, height, scale) };
     x += own;
     return column;
   });
   return { columns, topBytes, budgetY: seesBudget ? height - budget * scale : null };
 }
 
-function describe(phase: PlanPhase): Pick<Column, 'name' | 'runs' | 'seconds' | 'peakBytes'> {
-  return { name: phaseName(phase.name), runs: phase.runs, seconds: phase.seconds.total, peakBytes: phase.peak_bytes };
+function describe(phase: PlanPhase, plan: Plan): Pick<Column, 'name' | 'runs' | 'seconds' | 'peakBytes'> {
+  return { name: phaseName(phase, plan), runs: phase.runs, seconds: phase.seconds.total, peakBytes: phase.peak_bytes };
 }
 
 function pile(phase: PlanPhase, height: number, scale: number): Bar[] {
@@ -135,7 +143,7 @@ function highestPhase(plan: Plan): PlanPhase | undefined {
 export function describePicture(plan: Plan): string {
   const phases = plan.phases.map((phase) => {
     const times = phase.runs > 1 ? `, ${phase.runs} times` : '';
-    return `${phaseName(phase.name)}${times}: ${formatBytes(phase.peak_bytes)}, ${formatSeconds(phase.seconds.total)}`;
+    return `${phaseName(phase, plan)}${times}: ${formatBytes(phase.peak_bytes)}, ${formatSeconds(phase.seconds.total)}`;
   });
   const kinds = legend(plan).map((entry) => `${entry.kind.name} ${formatBytes(entry.bytes)}`);
   const budget = budgetBytes(plan);

@@ -19,6 +19,23 @@ describe('progressText', () => {
     expect(progressText(at('running', 20, 1.5))).toBe('Decoding, about 1.5 s left');
   });
 
+  it('counts a clip’s frames as they are decoded', () => {
+    const decoding = (frame: number | null, frames: number | null): Shown =>
+      ({ ...at('running', 20), progress: { step: 20, steps: 20, predicted_seconds_left: 3, stage: 'decode', frame, frames } });
+    expect(progressText(decoding(5, 17))).toBe('Frame 5 of 17, about 3.0 s left');
+    expect(progressText(decoding(0, 17))).toBe('Decoding, about 3.0 s left');
+    expect(progressText(decoding(null, null))).toBe('Decoding, about 3.0 s left');
+    expect([decoding(0, 17), decoding(5, 17), decoding(17, 17), decoding(null, null)].map(fractionDone)).toEqual([0, 5 / 17, 1, 1]);
+    const said = new Set(Array.from({ length: 17 }, (_, frame) => announcement(decoding(frame, 17))));
+    expect([...said]).toEqual(['Decoding', 'Decoding, 25 percent', 'Decoding, 50 percent', 'Decoding, 75 percent']);
+  });
+
+  it('says the stage before and after where the server tells it', () => {
+    const stage = (name: string, step = 0): string => progressText({ ...at('running', step), progress: { step, steps: 20, predicted_seconds_left: null, stage: name } });
+    expect(['load', 'encode', 'denoise', 'write'].map((name) => stage(name))).toEqual(['Reading weights', 'Reading the prompt', 'First step', 'Writing the file']);
+    expect(stage('denoise', 3)).toBe('Step 3 of 20');
+  });
+
   it('says that a cancelled run is stopping, and a failed one waits', () => {
     expect(progressText(at('running', 5, 42, { cancel_requested: true }))).toBe('Stopping');
     expect(progressText(at('queued', 0, null, { error: { code: 'out_of_memory', message: '' } }))).toBe('Waiting to try again');

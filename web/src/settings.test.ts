@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import type { Job, WayOut } from './api';
-import { emptySettings, settingsOf, shapesOf, toRequest, wayOutText, withWayOut } from './settings';
+import type { Job, Model, VideoAbilities, WayOut } from './api';
+import { emptySettings, settingsOf, shapesOf, toRequest, wayOutText, withWayOut, type Settings } from './settings';
 
 const way = (flag: string): WayOut => ({
   flag, meaning: '', memory_bytes: 45_088_768, width: 96, height: 64, precision: 'bf16',
@@ -9,6 +9,15 @@ const way = (flag: string): WayOut => ({
 
 const job = (request: Record<string, unknown>, seeds: string[]): Job =>
   ({ request, images: seeds.map((seed, number) => ({ number, seed })) }) as unknown as Job;
+
+const model = (more: Partial<Model>): Model => ({ name: 'm', title: null, architecture: 'stable_diffusion', native_size_px: 512, problem: null, video: null, ...more });
+const wan = (more: Partial<VideoAbilities> = {}): Model =>
+  model({
+    architecture: 'wan',
+    video: {
+      frames: 81, frames_multiple: 4, fps: 16, width: 832, height: 480, size_multiple: 16, takes_image: false, takes_last_image: false, experts: 1, ...more,
+    },
+  });
 
 describe('toRequest', () => {
   it('leaves out what the user left to the model', () => {
@@ -32,6 +41,31 @@ describe('toRequest', () => {
   });
 });
 
+describe('what a model has no use for', () => {
+  const full: Settings = {
+    ...emptySettings(), quality: 'draft', steps: 9, width: 64, batch: 2, frames: 17, fps: 8, secondGuidance: 3, format: 'webm', image: 'abc',
+    lastImage: 'def', strength: 0.5, secondPrompt: 'y', secondNegative: 'z', clipSkip: 2,
+  };
+
+  it('stays in the form and out of the request', () => {
+    expect(toRequest(full, model({}))).toEqual({ preset: 'draft', batch: 2, image: 'abc', strength: 0.5, clip_skip: 2 });
+    expect(toRequest(full, model({ architecture: 'stable_diffusion_xl' }))).toMatchObject({ prompt_2: 'y', negative_prompt_2: 'z' });
+    expect(toRequest(full, wan())).toEqual({ steps: 9, width: 64, frames: 17, fps: 8, format: 'webm' });
+    expect(toRequest(full, wan({ experts: 2 }))).toMatchObject({ guidance_scale_2: 3 });
+    expect(toRequest(full, wan({ takes_image: true }))).toEqual({ steps: 9, width: 64, frames: 17, fps: 8, format: 'webm', image: 'abc' });
+    expect(toRequest(full, wan({ takes_image: true, takes_last_image: true }))).toMatchObject({ image: 'abc', last_image: 'def' });
+  });
+
+  it('has no last picture without a first', () => {
+    expect(toRequest({ ...emptySettings(), lastImage: 'def' }, wan({ takes_image: true, takes_last_image: true }))).toEqual({});
+  });
+});
+
+it('LoRAs are sent with their weights, as the server names them', () => {
+  const loras = [{ name: 'style', part: '', weight: null }, { name: 'wan/light', part: 'transformer_2', weight: 0.8 }];
+  expect(toRequest({ ...emptySettings(), loras }, wan())).toEqual({ loras: ['style:1', 'transformer_2=wan/light:0.8'] });
+});
+
 it('a strength without a picture to begin with means nothing', () => {
   expect(toRequest({ ...emptySettings(), strength: 0.5 })).toEqual({});
 });
@@ -41,9 +75,23 @@ describe('settingsOf', () => {
     const request = {
       prompt: 'x', negative_prompt: 'y', width: 64, height: 96, steps: 9, sampler: 'euler', schedule: 'karras',
       guidance_scale: 2, seed: '5', batch: 2, precision: 'bf16', memory: '1GiB', model: 'm', allow: ['size'],
-      image: 'abc', strength: 0.5, vae: 'other', clip_skip: 2,
+      image: 'abc', strength: 0.5, vae: 'other', clip_skip: 2, format: 'jpeg', prompt_2: 'z', negative_prompt_2: 'w', loras: ['style:0.8'],
     };
     expect(toRequest(settingsOf(job(request, ['5', '6'])))).toEqual(request);
+  });
+
+  it('makes the same clip again', () => {
+    const request = {
+      prompt: 'x', model: 'm', frames: 17, fps: 8, format: 'webm', guidance_scale_2: 3, image: 'abc', last_image: 'def', seed: '5', loras: ['transformer_2=wan/light:0.8'],
+    };
+    const made = job(request, ['5']);
+    Object.assign(made.images[0] ?? {}, { kind: 'video', frames: 17, fps: 8 });
+    expect(settingsOf(made)).toMatchObject({ frames: 17, fps: 8, format: 'webm', kept: {} });
+    expect(toRequest(settingsOf(made), wan({ experts: 2, takes_image: true, takes_last_image: true }))).toEqual(request);
+  });
+
+  it('shows a picture’s format with what has no control', () => {
+    expect(settingsOf(job({ format: 'jpeg' }, ['5']))).toMatchObject({ format: '', kept: { format: 'jpeg' } });
   });
 
   it('takes the seed that the picture was made with, not the number that JSON rounded', () => {

@@ -1,5 +1,7 @@
 // The form: what the user has set, and its way to a request and back. Nothing here knows of the screen.
-import type { Job, JobRequest, WayOut } from './api';
+import type { Job, JobRequest, Model, WayOut } from './api';
+import { isClip } from './clip';
+import { loraOf, loraText, type ChosenLora } from './lora_text';
 
 export type Quality = 'own' | 'draft' | 'standard' | 'high' | 'time';
 
@@ -17,7 +19,16 @@ export interface Settings {
   schedule: string;
   guidance: number | null;
   seed: string; // text: 64 bits
-  batch: number | null;
+  batch: number | null; // of pictures
+  frames: number | null; // of a clip, as the four below
+  fps: number | null;
+  secondGuidance: number | null; // of a second expert
+  format: string;
+  lastImage: string; // id of an upload: the picture to end with
+  secondPrompt: string; // for a second text encoder
+  secondNegative: string;
+  clipSkip: number | null;
+  loras: ChosenLora[];
   precision: string;
   memory: string; // "700MiB"
   image: string; // id of an upload: the picture to begin with
@@ -44,6 +55,15 @@ export function emptySettings(): Settings {
     guidance: null,
     seed: '',
     batch: null,
+    frames: null,
+    fps: null,
+    secondGuidance: null,
+    format: '',
+    lastImage: '',
+    secondPrompt: '',
+    secondNegative: '',
+    clipSkip: null,
+    loras: [],
     precision: '',
     memory: '',
     image: '',
@@ -53,44 +73,101 @@ export function emptySettings(): Settings {
   };
 }
 
-// What a request has in place of a control: presets and times choose these themselves.
+// What a model has a use for; the rest of the form then stays as it is and is not sent.
+export interface Uses {
+  pictures: boolean;
+  clips: boolean;
+  startImage: boolean;
+  lastImage: boolean;
+  secondExpert: boolean;
+  secondPrompt: boolean;
+}
+
+// Of a model that is not known, everything is sent, and the server says what is wrong with it.
+export function usesOf(model: Model | undefined): Uses {
+  const video = model?.video ?? null;
+  const isUnknown = model === undefined;
+  return {
+    pictures: isUnknown || video === null,
+    clips: isUnknown || video !== null,
+    startImage: video?.takes_image ?? true,
+    lastImage: isUnknown || (video?.takes_last_image ?? false),
+    secondExpert: isUnknown || (video?.experts ?? 1) > 1,
+    secondPrompt: isUnknown || model.architecture === 'stable_diffusion_xl',
+  };
+}
+
+// What presets and times choose themselves.
 const CHOSEN_BY_QUALITY = ['width', 'height', 'steps', 'sampler', 'schedule'] as const;
 
-export function toRequest(settings: Settings): JobRequest {
+type Put = (name: string, value: string | number | null) => void;
+
+export function toRequest(settings: Settings, model?: Model): JobRequest {
+  const uses = usesOf(model);
   const request: JobRequest = { ...settings.kept };
-  const put = (name: string, value: string | number | null): void => {
+  const put: Put = (name, value) => {
     if (value !== null && value !== '') request[name] = value;
   };
   put('prompt', settings.prompt.trim());
   put('negative_prompt', settings.negative.trim());
   put('model', settings.model);
-  if (settings.quality === 'own') {
+  putQuality(settings, uses, put);
+  put('guidance_scale', settings.guidance);
+  put('seed', settings.seed.trim());
+  put('precision', settings.precision);
+  put('memory', settings.memory.replaceAll(/\s+/g, ''));
+  if (uses.startImage) put('image', settings.image);
+  if (uses.pictures) putOfPictures(settings, uses, put);
+  if (uses.clips) putOfClips(settings, uses, put);
+  if (settings.loras.length > 0) request.loras = settings.loras.map(loraText);
+  if (settings.allow.length > 0) request.allow = [...settings.allow];
+  return request;
+}
+
+// The presets are pictures': their sizes and samplers are not those of clips.
+function putQuality(settings: Settings, uses: Uses, put: Put): void {
+  if (settings.quality === 'own' || !uses.pictures) {
     for (const name of CHOSEN_BY_QUALITY) put(name, settings[name]);
   } else if (settings.quality === 'time') {
     put('time_seconds', settings.timeSeconds);
   } else {
     put('preset', settings.quality);
   }
-  put('guidance_scale', settings.guidance);
-  put('seed', settings.seed.trim());
+}
+
+function putOfPictures(settings: Settings, uses: Uses, put: Put): void {
   put('batch', settings.batch);
-  put('precision', settings.precision);
-  put('memory', settings.memory.replaceAll(/\s+/g, ''));
-  put('image', settings.image);
   if (settings.image !== '') put('strength', settings.strength);
-  if (settings.allow.length > 0) request.allow = [...settings.allow];
-  return request;
+  put('clip_skip', settings.clipSkip);
+  if (!uses.secondPrompt) return;
+  put('prompt_2', settings.secondPrompt.trim());
+  put('negative_prompt_2', settings.secondNegative.trim());
+}
+
+function putOfClips(settings: Settings, uses: Uses, put: Put): void {
+  put('frames', settings.frames);
+  put('fps', settings.fps);
+  put('format', settings.format);
+  if (uses.secondExpert) put('guidance_scale_2', settings.secondGuidance);
+  if (uses.lastImage && settings.image !== '') put('last_image', settings.lastImage);
 }
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 const number = (value: unknown): number | null => (typeof value === 'number' ? value : null);
 
+const texts = (value: unknown): string[] => (Array.isArray(value) ? value.filter((each) => typeof each === 'string') : []);
+
 // The settings that made picture `index` of a job, its seed included.
 export function settingsOf(job: Job, index = 0): Settings {
   const {
-    prompt, negative_prompt, model, width, height, steps, sampler, schedule,
-    guidance_scale, seed, batch, precision, memory, image, strength, allow, ...kept
+    prompt, negative_prompt, model, width, height, steps, sampler, schedule, guidance_scale, seed, batch, precision,
+    memory, image, strength, allow, frames, fps, guidance_scale_2, last_image, prompt_2, negative_prompt_2, clip_skip,
+    loras, ...others
   } = job.request ?? {};
+  const picture = job.images[index];
+  // The form chooses the format of clips alone; of pictures it stays with what has no control.
+  const { format, ...kept } = others;
+  const hasControl = picture !== undefined && isClip(picture);
   return {
     ...emptySettings(),
     prompt: text(prompt),
@@ -103,14 +180,23 @@ export function settingsOf(job: Job, index = 0): Settings {
     schedule: text(schedule),
     guidance: number(guidance_scale),
     // The request's own may have lost digits on its way through JSON numbers.
-    seed: job.images[index]?.seed ?? (seed === undefined ? '' : String(seed)),
+    seed: picture?.seed ?? (seed === undefined ? '' : String(seed)),
     batch: index === 0 ? number(batch) : null,
+    frames: number(frames),
+    fps: number(fps),
+    secondGuidance: number(guidance_scale_2),
+    format: hasControl && format !== 'mp4' ? text(format) : '', // which is what clips are by themselves
+    lastImage: text(last_image),
+    secondPrompt: text(prompt_2),
+    secondNegative: text(negative_prompt_2),
+    clipSkip: number(clip_skip),
+    loras: texts(loras).map(loraOf),
     precision: text(precision),
     memory: text(memory),
     image: text(image),
     strength: number(strength),
-    allow: Array.isArray(allow) ? allow.filter((word) => typeof word === 'string') : [],
-    kept,
+    allow: texts(allow),
+    kept: hasControl ? kept : others,
   };
 }
 

@@ -12,7 +12,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await expectAccessible(page);
     await generate(page, ownPrompt());
     await expectDone(page);
-    await page.getByText('Start picture, memory, precision').click();
+    await page.getByText('Start picture, LoRAs, memory, precision').click();
     await page.getByLabel('Memory at most', { exact: true }).fill('20MiB');
     await expect(page.getByRole('list', { name: 'Ways out' })).toBeVisible();
     await expectAccessible(page);

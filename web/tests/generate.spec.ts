@@ -31,7 +31,7 @@ test('says what the request became', async ({ page }) => {
 
 test('a refusal offers its ways out, and one press applies one', async ({ page }) => {
   await openPage(page);
-  await page.getByText('Start picture, memory, precision').click();
+  await page.getByText('Start picture, LoRAs, memory, precision').click();
   await page.getByLabel('Memory at most', { exact: true }).fill('20MiB');
   await expect(page.getByRole('alert')).toContainText('needs at least');
   await page.getByRole('list', { name: 'Ways out' }).getByRole('button', { name: /^Allow \d+ MiB/ }).click();
@@ -74,7 +74,7 @@ test('previews are shown while denoising, each newer than the one before', async
 
 test('begins from a picture', async ({ page }) => {
   await openPage(page);
-  await page.getByText('Start picture, memory, precision').click();
+  await page.getByText('Start picture, LoRAs, memory, precision').click();
   await page.getByLabel('Start picture', { exact: true }).setInputFiles(path.join(__dirname, 'recorded/picture_1.webp'));
   await expect(page.getByRole('img', { name: 'Start' })).toBeVisible();
   await page.getByLabel('Change (0 to 1)', { exact: true }).fill('0.6');
@@ -82,7 +82,7 @@ test('begins from a picture', async ({ page }) => {
   await generate(page, ownPrompt());
   expect((await sent).postDataJSON()).toMatchObject({ image: expect.stringMatching(/^[0-9a-f]{64}$/), strength: 0.6 });
   await expectDone(page);
-  await page.getByRole('button', { name: 'Remove' }).click();
+  await page.getByRole('button', { name: 'Remove start picture' }).click();
   await expect(page.getByRole('img', { name: 'Start' })).toHaveCount(0);
 });
 

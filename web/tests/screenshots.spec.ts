@@ -41,10 +41,32 @@ test.describe('screenshots', () => {
       await page.getByTestId('result').getByRole('button').first().click();
       await shoot('dialog');
       await page.keyboard.press('Escape');
-      await page.getByText('Start picture, memory, precision').click();
+      await page.getByText('Start picture, LoRAs, memory, precision').click();
       await page.getByLabel('Memory at most', { exact: true }).fill('20MiB');
       await expect(page.getByRole('list', { name: 'Ways out' })).toBeVisible();
       await shoot('refused', isMobile);
+    });
+
+    test(`a clip, ${colorScheme}`, async ({ page, isMobile }) => {
+      await page.setViewportSize(isMobile ? { width: 390, height: 844 } : { width: 1280, height: 800 });
+      await page.emulateMedia({ colorScheme });
+      const { models } = (await (await page.request.get('./api/v1/models')).json()) as { models: { name: string; video: { takes_image: boolean } | null }[] };
+      const model = models.find(({ video }) => video && !video.takes_image);
+      test.skip(model === undefined, 'no video model');
+      const shoot = (name: string): Promise<Buffer> =>
+        page.screenshot({ path: path.join(folder, `${name}-${isMobile ? 'phone' : 'desktop'}-${colorScheme}.png`), fullPage: true });
+      await openPage(page);
+      await page.getByLabel('Model', { exact: true }).selectOption(model?.name ?? '');
+      await page.getByLabel('Width', { exact: true }).fill('96');
+      await page.getByLabel('Height', { exact: true }).fill('64');
+      for (const prompt of PROMPTS.slice(0, 2)) await generate(page, prompt, 20);
+      await expect(page.getByTestId('progress-text')).toHaveText(/^Frame /, { timeout: 60_000 });
+      await shoot('clip-running');
+      await expect(page.getByTestId('queue-row')).toHaveCount(0, { timeout: 60_000 });
+      await expectDone(page);
+      await shoot('clip-done');
+      await page.getByRole('button', { name: /^Details of/ }).click();
+      await page.screenshot({ path: path.join(folder, `clip-dialog-${isMobile ? 'phone' : 'desktop'}-${colorScheme}.png`) });
     });
 
     // The one of the documentation, docs/pictures/dashboard.png, is dashboard-desktop-light.png of the true server.

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 
+import { LORAS, OTHER_MODELS, clipEntry, clipPlan, sendClip, videoOf } from './stand_in_clips.mjs';
 import { applyAnswer, dashboardAnswer } from './stand_in_dashboard.mjs';
 
 const port = Number(process.argv[2] ?? 7871);
@@ -16,8 +17,8 @@ const STEP_MS = 60;
 const READY_JOBS = Number(process.argv[3] ?? 8);
 const TYPES = { html: 'text/html; charset=utf-8', js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml', txt: 'text/plain' };
 const POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; font-src 'self'; " +
-  "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; " +
+  "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const jobs = new Map();
 const keys = new Map();
@@ -32,6 +33,12 @@ class Refusal extends Error {
 }
 
 function planOf(request) {
+  if (videoOf(request) !== null) {
+    const answer = clipPlan(request, (error) => {
+      throw new Refusal(422, error);
+    });
+    return keepToBudget(request, answer);
+  }
   const width = request.width ?? 128;
   const height = request.height ?? 128;
   const batch = request.batch ?? 1;
@@ -52,6 +59,10 @@ function planOf(request) {
     phase.runs = phase.name === 'step' ? steps : phase.runs;
   }
   answer.peak_bytes = Math.max(...answer.phases.map((phase) => phase.peak_bytes));
+  return keepToBudget(request, answer);
+}
+
+function keepToBudget(request, answer) {
   if (request.memory !== undefined) {
     const bytes = parseFloat(request.memory) * 2 ** 20;
     answer.budget = { bytes, stated: true, limited_by: 'memory', margin_bytes: 0 };
@@ -81,7 +92,7 @@ function newJob(request) {
     id: `01J${String(++made).padStart(23, '0')}`, state: 'queued', api: 'native', priority: request.priority ?? 0,
     created: new Date().toISOString(), started: null, finished: null, deadline: null, attempts: 0,
     cancel_requested: false, from_cache: false, planned_peak_bytes: own.peak_bytes, planned_seconds: own.seconds,
-    progress: { step: 0, steps: own.steps, predicted_seconds_left: null },
+    progress: { step: 0, steps: own.steps, predicted_seconds_left: null, stage: null, frame: null, frames: null },
     request: fields, images: [], error: null, report: null,
   };
   jobs.set(job.id, job);
@@ -91,9 +102,10 @@ function newJob(request) {
 function finish(job) {
   const own = planOf(job.request);
   const first = BigInt(job.request.seed ?? 903386613 + made);
-  job.images = Array.from({ length: own.batch }, (_, number) => ({
+  if (videoOf(job.request) !== null) job.images = [clipEntry(job.id, job, own, String(first))];
+  else job.images = Array.from({ length: own.batch }, (_, number) => ({
     number, url: `/api/v1/jobs/${job.id}/images/${number}`, media_type: 'image/webp', bytes: pictures[0].length,
-    width: own.width, height: own.height, seed: String(first + BigInt(number)),
+    width: own.width, height: own.height, seed: String(first + BigInt(number)), kind: 'picture', frames: null, fps: null, poster_url: null,
   }));
   job.report = { ...own, seconds: { total: own.seconds * 1.1 }, measured: { peak_bytes: own.peak_bytes - 2 ** 20 } };
   Object.assign(job, { state: 'done', finished: new Date().toISOString() });
@@ -105,7 +117,7 @@ function tell(type, data) {
   for (const response of listeners) response.write(`event: ${type}\ndata: ${JSON.stringify(data)}\n\n`);
 }
 
-// One job at a time, a step at each tick.
+// One job at a time, a step at each tick, and four frames of a clip, as they leave its decoder.
 setInterval(() => {
   const open = [...jobs.values()].filter((job) => ['running', 'queued'].includes(job.state));
   const job = open.find((each) => each.state === 'running') ?? open[0];
@@ -114,8 +126,13 @@ setInterval(() => {
     Object.assign(job, { state: 'running', started: new Date().toISOString() });
   } else if (job.progress.step < job.progress.steps) {
     ++job.progress.step;
+    job.progress.stage = 'denoise';
     job.progress.predicted_seconds_left = ((job.progress.steps - job.progress.step) * STEP_MS) / 1000;
-    if (job.progress.step % 5 === 2) tell('preview', { id: job.id, step: job.progress.step, media_type: 'image/webp', base64: preview });
+    if (videoOf(job.request) === null && job.progress.step % 5 === 2) tell('preview', { id: job.id, step: job.progress.step, media_type: 'image/webp', base64: preview });
+  } else if (videoOf(job.request) !== null && (job.progress.frame === null || job.progress.frame < job.progress.frames)) {
+    const { frames } = planOf(job.request);
+    const frame = job.progress.frame === null ? 1 : Math.min(frames, job.progress.frame + 4);
+    Object.assign(job.progress, { stage: 'decode', frame, frames, predicted_seconds_left: ((frames - frame) / 4) * (STEP_MS / 1000) });
   } else {
     finish(job);
   }
@@ -140,7 +157,8 @@ function listJobs(query) {
 
 const SAMPLERS = [['euler', 'Euler'], ['euler_a', 'Euler a'], ['heun', 'Heun'], ['dpmpp_2m', 'DPM++ 2M'], ['ddim', 'DDIM']];
 const ROUTES = {
-  'GET models': () => ({ models: [{ name: 'tiny-landscapes', title: 'Stable Diffusion', architecture: 'stable_diffusion', embedded: true, parameters: 5039403, bytes: 10078806, native_size_px: 128, problem: null }] }),
+  'GET models': () => ({ models: [{ name: 'tiny-landscapes', title: 'Stable Diffusion', architecture: 'stable_diffusion', embedded: true, parameters: 5039403, bytes: 10078806, native_size_px: 128, problem: null, video: null }, ...OTHER_MODELS] }),
+  'GET loras': () => ({ loras: LORAS }),
   'GET samplers': () => ({ samplers: SAMPLERS.map(([name, a1111_label]) => ({ name, a1111_label })), schedules: [{ name: 'karras', label: 'Karras' }] }),
   'POST plan': ({ body }) => planOf(body),
   'POST jobs': ({ body, key }) => {
@@ -182,6 +200,8 @@ async function answer(request, response) {
   }
   if (kind === 'performance') return performance(url, [id, ...rest], response);
   if (rest[0] === 'images') {
+    const made = jobNamed(id).images[Number(rest[1])];
+    if (made?.kind === 'video') return sendClip(request, response, made.media_type, rest[2] === 'poster');
     const picture = pictures[(Number(id.slice(3)) + Number(rest[1])) % pictures.length];
     return response.writeHead(200, { 'Content-Type': 'image/webp' }).end(picture);
   }

@@ -26,3 +26,9 @@ it('a job that ended since the answer is gone, one that began since is there', (
 it('jobs that this reader does not follow are shown as the server tells them', () => {
   expect(shownJobs([told('1', 4)], {})).toEqual([{ ...told('1', 4), prompt: '' }]);
 });
+
+it('frames and the stage are those of the events, which are newer', () => {
+  const decoding = followed('1', 'running', 20);
+  Object.assign(decoding.progress, { stage: 'decode', frame: 5, frames: 17 });
+  expect(shownJobs([told('1', 19)], { 1: decoding })).toMatchObject([{ step: 20, stage: 'decode', frame: 5, frames: 17 }]);
+});

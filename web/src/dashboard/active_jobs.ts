@@ -5,6 +5,8 @@ import type { ActiveJob } from './data';
 
 export interface ShownJob extends ActiveJob {
   prompt: string; // empty where this reader may not see it
+  frame?: number | null; // of a clip that is decoded, of `frames`
+  frames?: number | null;
 }
 
 // `jobs` are those that the page follows. Of the server's those are left out that it has seen end since.
@@ -20,7 +22,7 @@ export function shownJobs(active: ActiveJob[], jobs: Record<string, Job>): Shown
 }
 
 function merged(told: ActiveJob | undefined, job: Job): ShownJob {
-  const { step, steps, predicted_seconds_left: left } = job.progress;
+  const { step, steps, predicted_seconds_left: left, stage, frame = null, frames = null } = job.progress;
   const isAhead = told === undefined || step >= told.step;
   const size = (name: string): number | null => (typeof job.request?.[name] === 'number' ? (job.request[name] as number) : null);
   return {
@@ -31,10 +33,12 @@ function merged(told: ActiveJob | undefined, job: Job): ShownJob {
     step: isAhead ? step : told.step,
     steps: isAhead ? steps : told.steps,
     state: job.state,
-    stage: told?.stage ?? null,
+    stage: (isAhead ? stage : null) ?? told?.stage ?? null,
     seconds_left: isAhead ? left : told.seconds_left,
     planned_peak_bytes: told?.planned_peak_bytes ?? job.planned_peak_bytes,
     started_ms: told?.started_ms ?? (job.started === null ? null : Date.parse(job.started)),
     prompt: String(job.request?.prompt ?? ''),
+    frame,
+    frames,
   };
 }

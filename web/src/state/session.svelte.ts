@@ -2,7 +2,7 @@
 // for the life of the page; the components read it and call it.
 import {
   api, ApiError, token,
-  type Failure, type Job, type JobChange, type JobRequest, type JobState, type Model, type Preview,
+  type Failure, type Job, type JobChange, type JobRequest, type JobState, type Lora, type Model, type Preview,
   type Sampler, type Schedule,
 } from '../api';
 import { followEvents, type ServerEvent } from '../event_stream';
@@ -14,6 +14,7 @@ const ACTIVE: JobState[] = ['running', 'planned', 'queued'];
 
 export class Session {
   models = $state.raw<Model[]>([]);
+  loras = $state.raw<Lora[] | null>(null); // null: the server has no list of them
   samplers = $state.raw<Sampler[]>([]);
   schedules = $state.raw<Schedule[]>([]);
   jobs = $state.raw<Record<string, Job>>({}); // under way, and those that ended while the page looked
@@ -112,12 +113,14 @@ export class Session {
   // Everything that may have changed while nobody listened.
   private async reload(): Promise<void> {
     try {
-      const [models, { samplers, schedules }, ...pages] = await Promise.all([
+      const [models, loras, { samplers, schedules }, ...pages] = await Promise.all([
         api.models(),
+        api.loras(),
         api.samplers(),
         ...ACTIVE.map((state) => api.jobs({ state, limit: 100 })),
       ]);
       this.models = models;
+      this.loras = loras;
       this.samplers = samplers;
       this.schedules = schedules;
       const active = pages.flatMap((page) => page.jobs);
