@@ -5,57 +5,19 @@
 
 #include "backend/backend.h"
 #include "base/check.h"
-#include "graph/passes/hoist.h"
-#include "graph/passes/passes.h"
-#include "graph/passes/precision.h"
-#include "models/autoencoder_kl/autoencoder_kl.h"
-#include "models/unet/unet.h"
 
 namespace snug::bench {
 namespace {
 
-// One way to run it: the whole batch at once.
-PhaseRequest whole(const char* name, const char* stage, Graph graph) {
-  PhaseRequest request{name, stage, "part", 1, {}};
-  request.ways.push_back({1, std::move(graph), {}});
-  return request;
+bool is_product(Op op) {
+  return op == Op::kConv2d || op == Op::kConv3d || op == Op::kLinear || op == Op::kAttention;
 }
-
-std::vector<PhaseRequest> unet_phases(const RandomModelPart& part, DType precision, int runs) {
-  Graph graph("unet");
-  GraphBuilder builder(graph);
-  build_unet(builder, parse_unet_config(part.config), WeightScope(*part.weights), {2, 64, 64, 77, 1});
-  HoistedGraphs parts = hoist(set_precision(run_passes(std::move(graph)), precision), runs);
-  std::vector<PhaseRequest> phases;
-  phases.push_back(whole("timesteps", "denoise", std::move(parts.timesteps)));
-  phases.push_back(whole("prepare", "denoise", std::move(parts.request)));
-  phases.push_back(whole("step", "denoise", std::move(parts.step)));
-  for (const HoistedInput& hoisted : parts.hoisted) {
-    phases.back().ways.front().links.push_back(
-        {hoisted.step_input, hoisted.from_timesteps ? 0 : 1, hoisted.output_index, hoisted.from_timesteps});
-  }
-  return phases;
-}
-
-std::vector<PhaseRequest> decode_phases(const RandomModelPart& part, DType precision) {
-  Graph graph("vae");
-  GraphBuilder builder(graph);
-  build_vae_decoder(builder, parse_autoencoder_kl_config(part.config), WeightScope(*part.weights),
-                    {1, 64, 64});
-  std::vector<PhaseRequest> phases;
-  phases.push_back(whole("decode", "decode", set_precision(run_passes(std::move(graph)), precision)));
-  return phases;
-}
-
-bool is_product(Op op) { return op == Op::kConv2d || op == Op::kLinear || op == Op::kAttention; }
 
 }  // namespace
 
-ModelCall::ModelCall(Kind kind, DType precision, int runs)
-    : kernels_(cpu_backend()), part_(random_part(kind == Kind::kUnetStep ? "sd15.unet" : "sd15.vae")) {
-  std::vector<PhaseRequest> phases =
-      kind == Kind::kUnetStep ? unet_phases(part_, precision, runs + 1) : decode_phases(part_, precision);
-  phases.back().calls = runs + 1;
+ModelCall::ModelCall(CallKind kind, DType precision, int runs)
+    : kernels_(cpu_backend()), part_(random_part(call_info(kind).manifest)) {
+  const std::vector<PhaseRequest> phases = model_call_phases(kind, part_, precision, runs + 1);
   plan_ = make_plan(phases, kernels_, Budget{}, Rates{}).plan;
   executor_ =
       std::make_unique<Executor>(plan_, kernels_, Executor::Weights{{"part", part_.weights}}, cancellation_);
@@ -63,8 +25,7 @@ ModelCall::ModelCall(Kind kind, DType precision, int runs)
     executor_->begin(each);
     const int calls = &each == &phase() ? 1 : each.calls;
     for (int call = 0; call < calls; ++call) {
-      set_inputs(each, call);
-      executor_->run(each, call);
+      run(each, call);
     }
   }
   calls_done_ = 1;
@@ -79,10 +40,19 @@ void ModelCall::set_inputs(const Phase& phase, int call) {
   }
 }
 
+void ModelCall::run(const Phase& phase, int call) {
+  set_inputs(phase, call);
+  if (phase.graph.is_streamed()) {
+    executor_->run_streamed(
+        phase, [](const OutputPart&) {}, call);
+  } else {
+    executor_->run(phase, call);
+  }
+}
+
 void ModelCall::run() {
   SNUG_CHECK(calls_done_ < phase().calls, "as many runs as were announced");
-  set_inputs(phase(), calls_done_);
-  executor_->run(phase(), calls_done_);
+  run(phase(), calls_done_);
   ++calls_done_;
 }
 

@@ -1,5 +1,5 @@
-// Whole calls of SD1.5-size models with random weights, planned and run as the program does, in one process:
-// a UNet step (batch 2, 64×64 latents) and the decode to 512×512. For models_bench.
+// Whole calls of full-size models with random weights, planned and run as the program does, in one process.
+// Which calls there are: model_phases.h. For models_bench.
 #pragma once
 
 #include <map>
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/cancellation.h"
-#include "bench/random_weights.h"
+#include "bench/model_phases.h"
 #include "bench/record.h"
 #include "plan/planner.h"
 #include "runtime/executor.h"
@@ -26,10 +26,9 @@ struct OperatorTime {
 
 class ModelCall {
  public:
-  enum class Kind { kUnetStep, kDecode };
   // Plans without limit, everything resident, for `runs` runs beside the first, and does that one: it reads
   // the weights, and makes them up, so it counts for nothing.
-  ModelCall(Kind kind, DType precision, int runs);
+  ModelCall(CallKind kind, DType precision, int runs);
 
   // One run. No more than were announced.
   void run();
@@ -44,6 +43,7 @@ class ModelCall {
  private:
   const Phase& phase() const { return plan_.phases.back(); }
   void set_inputs(const Phase& phase, int call);
+  void run(const Phase& phase, int call);
 
   KernelSet kernels_;
   RandomModelPart part_;

@@ -1,8 +1,8 @@
-// How fast whole model calls are: an SD1.5-size UNet step and decode with random weights, in every element
-// type that this machine computes in, as shares of this machine's own limits, measured in the same run; where
-// their time goes, operator by operator; what a second thread brings; how the program starts and loads; what
-// bf16 changes in pictures; and whether the targets of the speed issue are met. `models_bench --help` lists
-// the options.
+// How fast whole model calls are, with random weights: steps and decodes of SD1.5's, SDXL's and Wan's sizes
+// (model_phases.h), in every element type that this machine computes in, as shares of this machine's own
+// limits, measured in the same run; where their time goes, operator by operator; what a second thread brings;
+// how the program starts and loads; what bf16 changes in pictures; and whether the project's targets are met.
+// `models_bench --help` lists the options.
 #include <algorithm>
 #include <cstdio>
 #include <string>
@@ -19,16 +19,21 @@
 namespace snug::bench {
 namespace {
 
-constexpr int kCallRepeats = 5, kProgramRepeats = 15;
+constexpr int kProgramRepeats = 15;
 
 struct Arguments {
   CommonOptions common;
   std::string before;
-  std::vector<std::string> without;
+  std::vector<std::string> without, only;
 
   bool wants(const char* part) const {
     return std::find(without.begin(), without.end(), part) == without.end();
   }
+  bool wants(CallKind kind) const {
+    return wants("calls") &&
+           (only.empty() || std::find(only.begin(), only.end(), call_info(kind).word) != only.end());
+  }
+  bool wants_beside_calls(const char* part) const { return only.empty() && wants(part); }
 };
 
 Measurement measurement_of(const ModelCall& call, const std::string& name, DType dtype, int threads,
@@ -55,21 +60,20 @@ void compare_threads(ModelCall& call, CallTimes& times, const Sampling& sampling
   };
   const auto samples = sample_in_turn({with(1), with(2)}, sampling);
   set_thread_count(all);
-  const std::string name = std::string(call_name(times.kind)) + ", in turn";
+  const std::string name = std::string(call_info(times.kind).name) + ", in turn";
   times.one_thread = measurement_of(call, name, times.measured.dtype, 1, samples[0]);
   times.two_threads = measurement_of(call, name, times.measured.dtype, 2, samples[1]);
 }
 
-CallTimes measure_call(ModelCall::Kind kind, DType dtype, const Arguments& arguments, const Limits& limits) {
-  std::fprintf(stderr, "models_bench: %s, %s\n", call_name(kind), dtype_word(dtype).c_str());
-  const bool threads =
-      kind == ModelCall::Kind::kUnetStep && thread_count() >= 2 && arguments.wants("threads");
-  const int repeats = arguments.common.repeats.value_or(kCallRepeats);
+CallTimes measure_call(CallKind kind, DType dtype, const Arguments& arguments, const Limits& limits) {
+  std::fprintf(stderr, "models_bench: %s, %s\n", call_info(kind).name, dtype_word(dtype).c_str());
+  const bool threads = kind == CallKind::kUnetStep && thread_count() >= 2 && arguments.wants("threads");
+  const int repeats = arguments.common.repeats.value_or(call_info(kind).repeats);
   const Sampling sampling = Sampling::exactly(repeats, 0);  // the first run was the warm-up
   ModelCall call(kind, dtype, threads ? 3 * repeats : repeats);
   CallTimes times;
   times.kind = kind;
-  times.measured = measurement_of(call, call_name(kind), dtype, thread_count(),
+  times.measured = measurement_of(call, call_info(kind).name, dtype, thread_count(),
                                   sample_in_turn({[&] { call.run(); }}, sampling)[0]);
   times.operators = call.operators(limits);
   times.share_beside_products = call.share_beside_products();
@@ -96,18 +100,19 @@ int bench(const Arguments& arguments) {
   times.limits = measure_limits({});
   std::printf("%s\n%s\n", machine_line().c_str(), limits_line(times.limits).c_str());
   std::fflush(stdout);
-  for (const auto kind : {ModelCall::Kind::kUnetStep, ModelCall::Kind::kDecode}) {
-    if (!arguments.wants("calls")) break;
+  for (const CallInfo& info : call_list()) {
+    if (!arguments.wants(info.kind)) continue;
     for (const DType dtype : dtypes) {
       // Again beside each call: the machine must not have been slower for the one than for the other.
       times.limits.product_flops = std::max(times.limits.product_flops, f32_product_rate(1));
-      times.calls.push_back(measure_call(kind, dtype, arguments, times.limits));
+      times.calls.push_back(measure_call(info.kind, dtype, arguments, times.limits));
     }
   }
-  if (arguments.wants("program")) measure_programs(arguments, times);
-  if (arguments.wants("checkpoint")) times.checkpoint = time_checkpoint(dtypes.front(), times.limits);
+  if (arguments.wants_beside_calls("program")) measure_programs(arguments, times);
+  if (arguments.wants_beside_calls("checkpoint"))
+    times.checkpoint = time_checkpoint(dtypes.front(), times.limits);
   const bool both = std::find(dtypes.begin(), dtypes.end(), DType::kBF16) != dtypes.end();
-  if (both && arguments.wants("pictures")) times.differences = compare_precisions();
+  if (both && arguments.wants_beside_calls("pictures")) times.differences = compare_precisions();
 
   const std::vector<Target> targets = model_targets(times);
   std::fputs(models_report(times, targets, false).c_str(), stdout);
@@ -123,8 +128,7 @@ int bench(const Arguments& arguments) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{"Whole model calls of SD1.5's size, the program, and the targets of the speed issue.",
-               "models_bench"};
+  CLI::App app{"Whole model calls at full size, the program, and the project's targets.", "models_bench"};
   Arguments arguments;
   add_common_options(app, arguments.common);
   app.add_option("--before", arguments.before, "An older program, to compare the embedded model's time with")
@@ -134,10 +138,16 @@ int run(int argc, char** argv) {
                  "Leave out: calls, threads, program, checkpoint (2 GB in the cache folder), pictures")
       ->type_name("PART")
       ->check(CLI::IsMember({"calls", "threads", "program", "checkpoint", "pictures"}));
+  std::vector<std::string> words;
+  for (const CallInfo& info : call_list()) words.emplace_back(info.word);
+  app.add_option("--only", arguments.only, "These model calls, and nothing but model calls")
+      ->type_name("CALL")
+      ->check(CLI::IsMember(words));
   app.footer(
       "\nexamples:\n"
       "  ./dev bench models --json models.json\n"
       "  ./dev bench models --dtype f32 --repeats 1 --without threads checkpoint\n"
+      "  ./dev bench models --only sdxl-step wan-block --dtype f32\n"
       "  ./dev bench models --before old/snug --markdown docs/performance.md\n\n"
       "\"of the peak\" and \"of the limits\" are at nominal FLOPs and bytes; above 1 is possible "
       "(limits.h).\n"

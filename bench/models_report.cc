@@ -34,14 +34,15 @@ std::string calls_table(const ModelTimes& times, bool markdown) {
   for (const CallTimes& call : times.calls) {
     const Measurement& measured = call.measured;
     const double rate = rate_of(measured);
-    table.add(
-        {call_name(call.kind), dtype_word(measured.dtype), fmt::format("{:.3f}", measured.median_seconds()),
-         fmt::format("{:.3f}", quantile_of(measured.samples, 0.95)),
-         fmt::format("{:.3f}", least_of(measured.samples)), fmt::format("{:.3f}", measured.flops / 1e12),
-         fmt::format("{:.1f}", rate / 1e9), fmt::format("{:.3f}", rate / times.limits.product_flops),
-         fmt::format("{:.3f}", rate / times.limits.peak_flops(measured.dtype)),
-         fmt::format("{:.1f} %", 100 * call.share_beside_products),
-         format_bytes(measured.held_bytes.value_or(0))});
+    table.add({call_info(call.kind).name, dtype_word(measured.dtype),
+               fmt::format("{:.3f}", measured.median_seconds()),
+               fmt::format("{:.3f}", quantile_of(measured.samples, 0.95)),
+               fmt::format("{:.3f}", least_of(measured.samples)),
+               fmt::format("{:.3f}", measured.flops / 1e12), fmt::format("{:.1f}", rate / 1e9),
+               fmt::format("{:.3f}", rate / times.limits.product_flops),
+               fmt::format("{:.3f}", rate / times.limits.peak_flops(measured.dtype)),
+               fmt::format("{:.1f} %", 100 * call.share_beside_products),
+               format_bytes(measured.held_bytes.value_or(0))});
   }
   return printed(table, markdown);
 }
@@ -113,16 +114,12 @@ ordered_json checkpoint_json(const CheckpointTimes& times) {
 
 }  // namespace
 
-const char* call_name(ModelCall::Kind kind) {
-  return kind == ModelCall::Kind::kUnetStep ? "SD1.5 UNet step, batch 2, 64x64 latents"
-                                            : "SD1.5 decode to 512x512";
-}
-
 std::string models_report(const ModelTimes& times, const std::vector<Target>& targets, bool markdown) {
   std::string text = targets_table(targets, markdown);
   if (!times.calls.empty()) text += heading("Whole model calls", markdown) + calls_table(times, markdown);
   for (const CallTimes& call : times.calls) {
-    text += heading(fmt::format("{}, {}, by operator", call_name(call.kind), dtype_word(call.measured.dtype)),
+    text += heading(fmt::format("{}, {}, by operator", call_info(call.kind).name,
+                                dtype_word(call.measured.dtype)),
                     markdown) +
             operators_table(call, markdown);
   }

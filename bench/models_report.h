@@ -13,7 +13,7 @@ namespace snug::bench {
 
 // A whole model call in one element type.
 struct CallTimes {
-  ModelCall::Kind kind = ModelCall::Kind::kUnetStep;
+  CallKind kind = CallKind::kUnetStep;
   Measurement measured;                   // all threads
   std::vector<OperatorTime> operators;    // of the same runs
   double share_beside_products = 0;       // of their time
@@ -30,8 +30,7 @@ struct ModelTimes {
   std::vector<PictureDifference> differences;
 };
 
-const char* call_name(ModelCall::Kind kind);
-// The targets of "How fast" in the speed issue.
+// The targets of "How fast" in the speed issue, and of "How good" in the one on large images and video.
 std::vector<Target> model_targets(const ModelTimes& times);
 // Tables, as Markdown or for a terminal, targets first.
 std::string models_report(const ModelTimes& times, const std::vector<Target>& targets, bool markdown);
