@@ -25,7 +25,7 @@ Candidates list_of(Op op) {
     case Op::kGroupStatistics: return {{"cpu_group_statistics", make_group_statistics}};
     case Op::kGroupNormApply: return {{"cpu_group_norm_apply", make_group_norm_apply}};
     case Op::kLayerNorm: return {{"cpu_layer_norm", make_layer_norm}};
-    case Op::kConv3d: return {{"cpu_conv3d", make_conv3d}};
+    case Op::kConv3d: return {{"cpu_winograd", make_winograd}, {"cpu_conv3d", make_conv3d}};
     case Op::kModulate: return {{"cpu_modulate", make_modulate}};
     case Op::kGatedAdd: return {{"cpu_gated_add", make_gated_add}};
     case Op::kRotary: return {{"cpu_rotary", make_rotary}};

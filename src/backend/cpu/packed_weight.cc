@@ -62,4 +62,15 @@ const std::byte* PackedWeight::panel(const OperandView& weight, int64_t column, 
   return to;
 }
 
+const std::byte* PackedWeight::panel_of(const PackedTaps& taps, const OperandView& weight, int64_t column,
+                                        int64_t columns, int64_t channel, int64_t channels,
+                                        std::byte* to) const {
+  const std::byte* const block =
+      packed(weight, column, columns, channel) + taps.first * channels * columns * element_bytes(type_);
+  const int64_t width = panel_width(columns);
+  if (lies_ready() && columns == width) return block;
+  tiles_.expand({type_, block, columns, width, taps.count, channels, nullptr, to});
+  return to;
+}
+
 }  // namespace snug

@@ -18,6 +18,11 @@
 
 namespace snug {
 
+// Some of a window's taps, that follow each other.
+struct PackedTaps {
+  int64_t first = 0, count = 0;
+};
+
 class PackedWeight {
  public:
   // `type`: of the weight in its file: F32, F16, BF16. `block_channels`: a multiple of 2, or all channels.
@@ -33,6 +38,9 @@ class PackedWeight {
   // of room, or in the weight itself. `floats`: as PanelCall.
   const std::byte* panel(const OperandView& weight, int64_t column, int64_t columns, int64_t channel,
                          int64_t channels, float* floats, std::byte* to) const;
+  // The same of some taps alone, for tiles that do not multiply pairs.
+  const std::byte* panel_of(const PackedTaps& taps, const OperandView& weight, int64_t column,
+                            int64_t columns, int64_t channel, int64_t channels, std::byte* to) const;
   // The packed block itself.
   const std::byte* packed(const OperandView& weight, int64_t column, int64_t columns, int64_t channel) const;
   int64_t panel_width(int64_t columns) const {

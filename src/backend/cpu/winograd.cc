@@ -1,20 +1,22 @@
 // How the work is cut. A task is some tiles by some panels of output channels. It walks the input channels in
-// blocks: transforms the block's weights once, which then stay in the second-level cache, and takes its tiles
-// a group at a time past them: transforms their inputs, multiplies in 36 places, and after the last block
-// transforms the sums into the output. Sums of a task wait for the next block in its thread's scratch.
+// blocks, and the frames under the window for each block: transforms the block's weights once, which then
+// stay in the second-level cache, and takes its tiles a group at a time past them: transforms their inputs,
+// multiplies in 36 places, and after the last block transforms the sums into the output. Sums of a task wait
+// for the next block in its thread's scratch.
 //
-// Tiles lie at multiples of four rows and columns of the picture, whatever the part, and the sums of a tile
-// are taken in an order that follows from the node's shape: so parts must begin at multiples of four rows.
+// Tiles lie at multiples of four rows and columns of the picture or frame, whatever the part, and the sums of
+// a tile are taken in an order that follows from the node's shape: so parts must begin at multiples of four
+// rows. Rows are counted through the frames of a clip: where four do not divide a frame's, parts are frames.
 #include "backend/cpu/winograd.h"
 
 #include <algorithm>
 #include <array>
-
-#include <fmt/format.h>
+#include <span>
 
 #include "backend/backend.h"
 #include "backend/cpu/gemm.h"
 #include "backend/cpu/isa.h"
+#include "backend/cpu/winograd_extents.h"
 #include "backend/cpu/winograd_transform.h"
 #include "base/check.h"
 #include "base/parallel.h"
@@ -23,9 +25,9 @@ namespace snug {
 namespace {
 
 constexpr int64_t kTaps = 9;
-// Of a block and of a task. The products take 36 floats of memory for each pair and place of sums; more
-// outputs mean fewer transforms of the same inputs, more channels fewer passes over the sums.
-constexpr int64_t kMostChannels = 64, kMostOutputs = 128;
+// Of a block. The products take 36 floats of memory for each pair and place of sums; more channels mean fewer
+// passes over the sums.
+constexpr int64_t kMostChannels = 64;
 // Tiles of a group, about: their transformed inputs stay in the second-level cache.
 constexpr int64_t kMostGroupTiles = 28;
 // Most groups of a task: enough tiles that transforming the weights costs 3 % of the products.
@@ -39,10 +41,6 @@ constexpr int64_t kTilePixels = kWinogradOutputs * kWinogradOutputs;
 
 int64_t pieces(int64_t whole, int64_t most) { return (whole + most - 1) / most; }
 int64_t rounded_up(int64_t value, int64_t step) { return pieces(value, step) * step; }
-
-int64_t tiles_of(const Shape& output) {
-  return output[0] * pieces(output[2], kWinogradOutputs) * pieces(output[3], kWinogradOutputs);
-}
 
 int64_t operand_bytes(const NodeSpec& node) {
   int64_t bytes = bytes_of(node.output.dtype, node.output.shape.elements());
@@ -75,17 +73,19 @@ class Winograd final : public Kernel {
   void pack_weight(int /*index*/, std::byte* rows, int64_t count, std::byte* room) const override {
     weight_.pack(rows, count, room);
   }
-  Splits splits() const override { return {true, true, 64, kWinogradOutputs}; }
+  Splits splits() const override {
+    return {true, true, 64,
+            e_.frames > 1 && e_.height % kWinogradOutputs != 0 ? e_.height : kWinogradOutputs};
+  }
   // A tile's residual is read before the tile is written, and nothing else reads it.
   bool may_overwrite(int index) const override { return index == static_cast<int>(kProductResidual); }
   void run(const KernelArgs& args) const override;
 
  private:
-  // One call of run: the part in tiles, image after image, row after row.
+  // One call of run: the part in tiles, image after image, row after row through the frames.
   struct Run {
     const KernelArgs& args;
-    int64_t first_row = 0, last_row = 0;  // of the picture
-    int64_t tile_rows = 0, tile_columns = 0;
+    int64_t first_tile_row = 0, tile_rows = 0, tile_columns = 0;
     int64_t tiles = 0, panels = 0;
     int64_t tile_blocks = 1, panel_blocks = 1;
   };
@@ -101,20 +101,33 @@ class Winograd final : public Kernel {
     float* sums = nullptr;       // [groups][36][tiles of a group][outputs]
     int64_t bytes = 0;
   };
+  // Some channels of one frame under the window.
+  struct Block {
+    int64_t channel = 0, channels = 0;
+    int64_t window_frame = 0;
+  };
+  // Tiles of a task that are multiplied together.
+  struct Group {
+    int64_t first_tile = 0, tiles = 0;
+    int64_t first_frame = 0;  // under the window, that any of them sees
+    float* sums = nullptr;
+  };
   // Where a tile lies.
   struct Place {
-    int64_t image = 0, row = 0, column = 0;  // of its first output
+    int64_t image = 0, frame = 0, row = 0, column = 0;  // of its first output
   };
 
   Scratch scratch_of(std::byte* memory) const;
   Task task_of(const Run& run, int64_t index) const;
   Place place_of(const Run& run, int64_t tile) const;
+  int64_t tile_row_at(int64_t row) const;
+  int64_t first_frame_of(const Place& tile) const;
+  Group group_of(const Run& run, const Task& task, const Scratch& scratch, int64_t index,
+                 int64_t groups) const;
   void compute(const Run& run, const Task& task, const Scratch& scratch) const;
-  void transform_weights(const Run& run, const Task& task, int64_t channel, int64_t channels,
-                         const Scratch& to) const;
-  void transform_input(const Run& run, const Place& tile, int64_t channel, int64_t channels, float* to) const;
-  void multiply(const Task& task, int64_t tiles, int64_t channel, int64_t channels, const Scratch& scratch,
-                float* sums) const;
+  void transform_weights(const Run& run, const Task& task, const Block& block, const Scratch& to) const;
+  void transform_input(const Run& run, const Place& tile, const Block& block, float* to) const;
+  void multiply(const Task& task, const Group& group, const Block& block, const Scratch& scratch) const;
   void transform_output(const Run& run, const Task& task, const Place& tile, const float* sums) const;
 
   int64_t panel_floats() const { return block_channels_ * tiles_.wide; }
@@ -123,9 +136,8 @@ class Winograd final : public Kernel {
   int64_t sum_row() const { return block_panels_ * tiles_.wide; }
   int64_t sum_place() const { return group_tiles_ * sum_row() + kPad; }
 
-  Conv2dAttrs attrs_;
+  WinogradExtents e_;
   DType type_, weight_type_;
-  int64_t channels_, outputs_, height_, width_;
   TileKernels tiles_;
   WinogradTransforms transforms_;
   int64_t block_channels_, block_panels_, group_tiles_ = 0, groups_ = 0;
@@ -134,20 +146,16 @@ class Winograd final : public Kernel {
 };
 
 Winograd::Winograd(const NodeSpec& node)
-    : attrs_(std::get<Conv2dAttrs>(node.attrs)),
+    : e_(winograd_extents(node)),
       type_(node.output.dtype),
       weight_type_(product_weight_type(node.operands[kProductWeight])),
-      channels_(node.operands[kProductX].shape[1]),
-      outputs_(node.output.shape[1]),
-      height_(node.output.shape[2]),
-      width_(node.output.shape[3]),
       tiles_(f32_tile_kernels()),
       transforms_(winograd_transforms()),
-      block_channels_(rounded_up(pieces(channels_, pieces(channels_, kMostChannels)), 16)),
-      block_panels_(std::min(kMostOutputs / tiles_.wide, pieces(outputs_, tiles_.wide))),
-      weight_(tiles_, weight_type_, kTaps, channels_, block_channels_),
+      block_channels_(rounded_up(pieces(e_.channels, pieces(e_.channels, kMostChannels)), 16)),
+      block_panels_(std::min(kWinogradBlockOutputs / tiles_.wide, pieces(e_.outputs, tiles_.wide))),
+      weight_(tiles_, weight_type_, e_.window_frames * kTaps, e_.channels, block_channels_),
       threads_(thread_count()) {
-  const int64_t tiles = tiles_of(node.output.shape);
+  const int64_t tiles = e_.tiles();
   group_tiles_ = std::min(kMostGroupTiles / tiles_.rows * tiles_.rows, tiles);
   groups_ = std::min(kMostGroups, pieces(tiles, group_tiles_));
   const auto most_bytes = std::max(kLeastScratchBytes, operand_bytes(node) / kScratchShare);
@@ -179,15 +187,12 @@ Winograd::Scratch Winograd::scratch_of(std::byte* memory) const {
 // its own cache.
 void Winograd::run(const KernelArgs& args) const {
   SNUG_CHECK(thread_count() <= threads_, "scratch was planned for as many threads as run");
-  const int64_t step = kWinogradOutputs * width_;
-  SNUG_CHECK(args.part.pixels.begin % step == 0 &&
-                 (args.part.pixels.end % step == 0 || args.part.pixels.end == height_ * width_),
-             "a part begins and ends between rows of tiles");
+  SNUG_CHECK(args.part.pixels.begin % e_.width == 0 && args.part.pixels.end % e_.width == 0,
+             "a part is whole rows");
   Run run{args};
-  run.first_row = args.part.pixels.begin / width_;
-  run.last_row = pieces(args.part.pixels.end, width_);
-  run.tile_rows = pieces(run.last_row - run.first_row, kWinogradOutputs);
-  run.tile_columns = pieces(width_, kWinogradOutputs);
+  run.first_tile_row = tile_row_at(args.part.pixels.begin / e_.width);
+  run.tile_rows = tile_row_at(args.part.pixels.end / e_.width) - run.first_tile_row;
+  run.tile_columns = e_.tile_columns();
   run.tiles = args.part.images.size() * run.tile_rows * run.tile_columns;
   run.panels = pieces(args.part.channels.size(), tiles_.wide);
   if (run.tiles == 0 || run.panels == 0) return;
@@ -221,69 +226,108 @@ Winograd::Task Winograd::task_of(const Run& run, int64_t index) const {
 
 Winograd::Place Winograd::place_of(const Run& run, int64_t tile) const {
   const int64_t of_image = run.tile_rows * run.tile_columns, in_image = tile % of_image;
-  return {run.args.part.images.begin + tile / of_image,
-          run.first_row + in_image / run.tile_columns * kWinogradOutputs,
-          in_image % run.tile_columns * kWinogradOutputs};
+  const int64_t row = run.first_tile_row + in_image / run.tile_columns;
+  return {run.args.part.images.begin + tile / of_image, row / e_.tile_rows(),
+          row % e_.tile_rows() * kWinogradOutputs, in_image % run.tile_columns * kWinogradOutputs};
 }
 
-void Winograd::compute(const Run& run, const Task& task, const Scratch& scratch) const {
+// The tile row that begins at that row, counted through the frames of an image; also behind the last one.
+int64_t Winograd::tile_row_at(int64_t row) const {
+  const int64_t in_frame = row % e_.height;
+  SNUG_CHECK(in_frame % kWinogradOutputs == 0, "a part begins and ends between rows of tiles");
+  return row / e_.height * e_.tile_rows() + in_frame / kWinogradOutputs;
+}
+
+// Of the frames under the window, the first that the tile sees: those before it are zeros. The last is taken
+// to be seen, so that there always are sums.
+int64_t Winograd::first_frame_of(const Place& tile) const {
+  return std::clamp<int64_t>(e_.first_seen + e_.front - tile.frame, 0, e_.window_frames - 1);
+}
+
+Winograd::Group Winograd::group_of(const Run& run, const Task& task, const Scratch& scratch, int64_t index,
+                                   int64_t groups) const {
   const int64_t tiles = task.last_tile - task.first_tile;
-  const int64_t groups = pieces(tiles, group_tiles_);
-  for (int64_t channel = 0; channel < channels_; channel += block_channels_) {
-    const int64_t channels = std::min(block_channels_, channels_ - channel);
-    transform_weights(run, task, channel, channels, scratch);
-    for (int64_t group = 0; group < groups; ++group) {
-      const int64_t first = task.first_tile + tiles * group / groups;
-      const int64_t count = task.first_tile + tiles * (group + 1) / groups - first;
-      float* const sums = scratch.sums + group * kWinogradPlaces * sum_place();
-      for (int64_t i = 0; i < count; ++i) {
-        transform_input(run, place_of(run, first + i), channel, channels,
-                        scratch.inputs + i * block_channels_);
-      }
-      multiply(task, count, channel, channels, scratch, sums);
-      if (channel + channels < channels_) continue;
-      for (int64_t i = 0; i < count; ++i) {
-        transform_output(run, task, place_of(run, first + i), sums + i * sum_row());
+  Group group;
+  group.first_tile = task.first_tile + tiles * index / groups;
+  group.tiles = task.first_tile + tiles * (index + 1) / groups - group.first_tile;
+  group.first_frame = e_.window_frames - 1;
+  for (int64_t i = 0; i < group.tiles; ++i) {
+    group.first_frame = std::min(group.first_frame, first_frame_of(place_of(run, group.first_tile + i)));
+  }
+  group.sums = scratch.sums + index * kWinogradPlaces * sum_place();
+  return group;
+}
+
+// Frames that no tile of a group sees are left out: they would add zeros. That changes no bit of a tile that
+// shares its group with one that does see them, for sums that begin at 0 are never -0.
+void Winograd::compute(const Run& run, const Task& task, const Scratch& scratch) const {
+  const int64_t count = pieces(task.last_tile - task.first_tile, group_tiles_);
+  std::array<Group, static_cast<size_t>(kMostGroups)> room;
+  const std::span<Group> groups(room.data(), static_cast<size_t>(count));
+  int64_t first_frame = e_.window_frames - 1;
+  for (int64_t i = 0; i < count; ++i) {
+    room[static_cast<size_t>(i)] = group_of(run, task, scratch, i, count);
+    first_frame = std::min(first_frame, room[static_cast<size_t>(i)].first_frame);
+  }
+  for (Block block; block.channel < e_.channels; block.channel += block_channels_) {
+    block.channels = std::min(block_channels_, e_.channels - block.channel);
+    for (block.window_frame = first_frame; block.window_frame < e_.window_frames; ++block.window_frame) {
+      transform_weights(run, task, block, scratch);
+      for (const Group& group : groups) {
+        if (block.window_frame < group.first_frame) continue;
+        for (int64_t i = 0; i < group.tiles; ++i) {
+          transform_input(run, place_of(run, group.first_tile + i), block,
+                          scratch.inputs + i * block_channels_);
+        }
+        multiply(task, group, block, scratch);
+        const bool last =
+            block.channel + block.channels == e_.channels && block.window_frame == e_.window_frames - 1;
+        for (int64_t i = 0; last && i < group.tiles; ++i) {
+          transform_output(run, task, place_of(run, group.first_tile + i), group.sums + i * sum_row());
+        }
       }
     }
   }
 }
 
-void Winograd::transform_weights(const Run& run, const Task& task, int64_t channel, int64_t channels,
+void Winograd::transform_weights(const Run& run, const Task& task, const Block& block,
                                  const Scratch& to) const {
   WinogradWeightCall transform;
-  transform.channels = channels;
+  transform.channels = block.channels;
   transform.to = to.weights;
   transform.place = weight_place();
+  const PackedTaps taps{block.window_frame * kTaps, kTaps};
   for (int64_t column = task.first_column; column < task.last_column; column += tiles_.wide) {
     const int64_t columns = std::min(tiles_.wide, task.last_column - column);
     transform.width = weight_.panel_width(columns);
-    transform.panel = reinterpret_cast<const float*>(weight_.panel(
-        run.args.inputs[kProductWeight], column, columns, channel, channels, nullptr, to.panel));
+    transform.panel = reinterpret_cast<const float*>(weight_.panel_of(
+        taps, run.args.inputs[kProductWeight], column, columns, block.channel, block.channels, to.panel));
     transforms_.weight(transform);
     transform.to += panel_floats();
   }
 }
 
-void Winograd::transform_input(const Run& run, const Place& tile, int64_t channel, int64_t channels,
-                               float* to) const {
+void Winograd::transform_input(const Run& run, const Place& tile, const Block& block, float* to) const {
   const OperandView& x = run.args.inputs[kProductX];
+  const int64_t frame = tile.frame - e_.front + block.window_frame;
   std::array<const std::byte*, static_cast<size_t>(kWinogradPlaces)> pixels;
   size_t i = 0;
   for (int64_t row = tile.row - 1; row < tile.row - 1 + kWinogradInputs; ++row) {
     for (int64_t column = tile.column - 1; column < tile.column - 1 + kWinogradInputs; ++column, ++i) {
-      // Rows behind the last output's are needed by no output, nor held.
       const bool inside =
-          row >= 0 && row < std::min(height_, run.last_row + 1) && column >= 0 && column < width_;
-      pixels[i] =
-          inside ? element_at(x, tile.image, row * width_ + column, channel, element_bytes(type_)) : zeros();
+          frame >= e_.first_seen && row >= 0 && row < e_.height && column >= 0 && column < e_.width;
+      const int64_t pixel = (frame * e_.height + row) * e_.width + column;
+      pixels[i] = inside ? element_at(x, tile.image, pixel, block.channel, element_bytes(type_)) : zeros();
     }
   }
-  transforms_.input({type_, pixels.data(), channels, to, input_place()});
+  transforms_.input({type_, pixels.data(), block.channels, to, input_place()});
 }
 
-void Winograd::multiply(const Task& task, int64_t tiles, int64_t channel, int64_t channels,
-                        const Scratch& scratch, float* sums) const {
+void Winograd::multiply(const Task& task, const Group& group, const Block& block,
+                        const Scratch& scratch) const {
+  const bool begins = block.channel == 0 && block.window_frame == group.first_frame;
+  const int64_t tiles = group.tiles;
+  float* sums = group.sums;
   const int64_t columns = task.last_column - task.first_column;
   const int64_t strips = pieces(tiles, tiles_.rows);
   std::array<const std::byte*, kMostTileRows> rows;
@@ -292,7 +336,7 @@ void Winograd::multiply(const Task& task, int64_t tiles, int64_t channel, int64_
   TileCall call;
   call.a = rows.data();
   call.taps = 1;
-  call.channels = channels;
+  call.channels = block.channels;
   call.sums = ends.data();
   call.base = base.data();
   call.bias = zero_sums();
@@ -309,7 +353,7 @@ void Winograd::multiply(const Task& task, int64_t tiles, int64_t channel, int64_
         for (int64_t r = 0; r < count; ++r) {
           float* const end = sums + (first + r) * sum_row() + column;
           ends[static_cast<size_t>(r)] = end;
-          base[static_cast<size_t>(r)] = channel == 0 ? zero_sums() : end;
+          base[static_cast<size_t>(r)] = begins ? zero_sums() : end;
         }
         call.panel = reinterpret_cast<const std::byte*>(panel);
         const int64_t width = columns - column <= tiles_.narrow ? tiles_.narrow : tiles_.wide;
@@ -327,9 +371,9 @@ void Winograd::transform_output(const Run& run, const Task& task, const Place& t
   std::array<std::byte*, static_cast<size_t>(kTilePixels)> output = {};
   std::array<const std::byte*, static_cast<size_t>(kTilePixels)> added = {};
   const int64_t element = element_bytes(type_);
-  for (int64_t y = 0; y < std::min(kWinogradOutputs, run.last_row - tile.row); ++y) {
-    for (int64_t x = 0; x < std::min(kWinogradOutputs, width_ - tile.column); ++x) {
-      const int64_t pixel = (tile.row + y) * width_ + tile.column + x;
+  for (int64_t y = 0; y < std::min(kWinogradOutputs, e_.height - tile.row); ++y) {
+    for (int64_t x = 0; x < std::min(kWinogradOutputs, e_.width - tile.column); ++x) {
+      const int64_t pixel = (tile.frame * e_.height + tile.row + y) * e_.width + tile.column + x;
       const auto i = static_cast<size_t>(y * kWinogradOutputs + x);
       output[i] = output_at(args, tile.image, pixel, task.first_column, element);
       if (residual.data != nullptr) {
@@ -339,7 +383,7 @@ void Winograd::transform_output(const Run& run, const Task& task, const Place& t
   }
   WinogradOutputCall call;
   call.type = type_;
-  call.activation = attrs_.activation;
+  call.activation = e_.activation;
   call.from = sums;
   call.place = sum_place();
   call.columns = task.last_column - task.first_column;
@@ -351,64 +395,16 @@ void Winograd::transform_output(const Run& run, const Task& task, const Place& t
   transforms_.output(call);
 }
 
-bool applies(const NodeSpec& node, std::string& reason) {
-  const auto& attrs = std::get<Conv2dAttrs>(node.attrs);
-  const Shape& weight = node.operands[kProductWeight].shape;
-  if (!product_takes(node, reason)) return false;
-  if (node.output.dtype != DType::kF32 && used_isa() >= Isa::kAmx) {
-    reason = "tiles of BF16 multiply faster than this, which computes in F32";
-  } else if (weight[2] != 3 || weight[3] != 3 || attrs.stride != 1) {
-    reason = "only for windows of 3×3 and stride 1";
-  } else if (attrs.pad_top != 1 || attrs.pad_left != 1 || attrs.pad_bottom != 1 || attrs.pad_right != 1) {
-    reason = "only for a padding of 1";
-  } else if (used_isa() < Isa::kAvx2) {
-    reason = "no AVX2 in use";
-  } else {
-    return true;
-  }
-  return false;
-}
-
-// Of products by AVX-512's instructions for pairs of BF16, in products of F32, which are what is done here
-// for either type.
-constexpr double kBf16Rate = 2;
-
-// How many times faster than the product over shifted rows, about. Costs are multiply-adds: what a tile takes
-// for each pair of channels, each input and each output channel, and a pair's weights. Measured on a Zen 4
-// with AVX-512, over pictures of 1 to 4096 tiles and 16 to 1280 channels: within 25 % of what was gained, and
-// mostly below it. Of one image: a batch that is run image by image must have the same kernel.
-double likely_gain(const NodeSpec& node) {
-  const Shape& x = node.operands[kProductX].shape;
-  const auto inputs = static_cast<double>(x[1]), pixels = static_cast<double>(x[2] * x[3]);
-  const auto tiles = static_cast<double>(tiles_of(node.output.shape) / x[0]);
-  const auto blocks = static_cast<double>(pieces(node.output.shape[1], kMostOutputs));
-  const auto outputs = static_cast<double>(rounded_up(node.output.shape[1], 16));
-  const double of_a_tile = 45 * inputs * outputs + 200 * inputs * blocks + 150 * outputs;
-  const double winograd = tiles * of_a_tile + 190 * inputs * outputs;
-  const double gain = static_cast<double>(kTaps) / 0.95 * pixels * inputs * outputs / winograd;
-  return node.output.dtype == DType::kF32 ? gain : gain / kBf16Rate;
-}
-
 }  // namespace
 
 std::unique_ptr<Kernel> make_winograd_anyway(const NodeSpec& node, std::string& reason) {
-  if (!applies(node, reason)) return nullptr;
+  if (!winograd_applies(node, reason)) return nullptr;
   return std::make_unique<Winograd>(node);
 }
 
 std::unique_ptr<Kernel> make_winograd(const NodeSpec& node, std::string& reason) {
-  const double worth_it = node.output.dtype == DType::kF32 ? 1.2 : 1.05;
-  constexpr int64_t kFewestChannels = 16;
-  if (!applies(node, reason)) return nullptr;
-  if (const int64_t channels = node.operands[kProductX].shape[1]; channels < kFewestChannels) {
-    reason = fmt::format("{} input channels are too few to pay for their transforms", channels);
-  } else if (const double gain = likely_gain(node); gain < worth_it) {
-    reason = fmt::format("so small a picture does not pay for transforming the weights ({:.2f} of the speed)",
-                         gain);
-  } else {
-    return std::make_unique<Winograd>(node);
-  }
-  return nullptr;
+  if (!winograd_applies(node, reason) || !winograd_pays(node, reason)) return nullptr;
+  return std::make_unique<Winograd>(node);
 }
 
 }  // namespace snug

@@ -1,6 +1,8 @@
-// 3×3 convolution of stride 1 and padding 1, in F32 arithmetic, with a quarter of the multiplications: a
-// candidate of kernel_list.cc for conv2d, before the product over shifted rows (conv2d.h), which takes what
-// this declines.
+// 3×3 convolution of stride 1 and padding 1, of pictures or of the frames of a clip, in F32 arithmetic, with
+// a quarter of the multiplications: a candidate of kernel_list.cc for conv2d and conv3d, before the product
+// over shifted rows (conv2d.h, conv3d.h), which takes what this declines.
+//
+// A clip's window may be over earlier frames too: those are further channels of the same sums.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
-// Winograd's convolution at shapes that its candidate would decline too: against sums in double, and the bits
-// of parts of any cut and of any number of threads.
+// Winograd's convolution, of pictures and of clips, at shapes that its candidate would decline too: against
+// sums in double, and the bits of parts of any cut and of any number of threads.
 #include "backend/cpu/winograd.h"
 
 #include <algorithm>
@@ -26,12 +26,22 @@ struct Case {
   DType weight = DType::kF32;
   bool residual = false;
   Activation activation = Activation::kNone;
+  // Of a clip:
+  int64_t window_frames = 1, unseen_frames = 0;
 };
 
+Attrs attrs_of(const Case& c) {
+  if (c.x.rank() == 4) return Conv2dAttrs{1, 1, 1, 1, 1, c.activation};
+  return Conv3dAttrs{1, 1, c.window_frames - 1, 1, 1, 1, 1, c.unseen_frames, c.activation};
+}
+
 NodeSpec node_of(const Case& c) {
-  NodeSpec node = make_node(Op::kConv2d, Conv2dAttrs{1, 1, 1, 1, 1, c.activation},
+  const bool clip = c.x.rank() == 5;
+  const Shape weight =
+      clip ? Shape{c.outputs, c.x[1], c.window_frames, 3, 3} : Shape{c.outputs, c.x[1], 3, 3};
+  NodeSpec node = make_node(clip ? Op::kConv3d : Op::kConv2d, attrs_of(c),
                             {{DType::kF32, c.x},
-                             {c.weight, {c.outputs, c.x[1], 3, 3}, true, true},
+                             {c.weight, weight, true, true},
                              {DType::kF32, {c.outputs}, true, true},
                              {DType::kF32, {}, false}});
   if (c.residual) node.operands[kProductResidual] = {DType::kF32, node.output.shape};
@@ -48,6 +58,12 @@ std::vector<NodeSpec> nodes() {
            {{1, 64, 33, 18}, 130, DType::kBF16, true, Activation::kSilu},
            {{3, 20, 7, 50}, 300, DType::kF16, false, Activation::kRelu},
            {{1, 256, 24, 32}, 40, DType::kF16},
+           {{1, 16, 1, 4, 4}, 16, DType::kF32, false, Activation::kNone, 3},
+           {{2, 70, 4, 5, 6}, 33, DType::kF16, true, Activation::kNone, 3},
+           {{1, 150, 5, 8, 13}, 70, DType::kF32, false, Activation::kSilu, 3},
+           {{1, 20, 6, 12, 23}, 150, DType::kBF16, true, Activation::kNone, 1},
+           {{2, 33, 4, 8, 7}, 20, DType::kF16, false, Activation::kNone, 3, 1},
+           {{1, 48, 2, 16, 16}, 32, DType::kF16, false, Activation::kNone, 2, 2},
        }) {
     list.push_back(node_of(c));
     if (used_isa() == Isa::kAvx512Bf16) list.push_back(with_activations(list.back(), DType::kBF16));
@@ -75,26 +91,41 @@ class Winograd : public ::testing::Test {
 
 // One output's sum, without activation; operands in stored order.
 double sum_at(const NodeSpec& node, const OperandValues& values, int64_t index) {
-  const Shape& x = node.operands[kProductX].shape;
+  const Shape& shape = node.operands[kProductX].shape;
+  const auto* const of_clip = std::get_if<Conv3dAttrs>(&node.attrs);
+  const int64_t frames = of_clip == nullptr ? 1 : shape[2];
+  const int64_t height = shape[shape.rank() - 2], width = shape[shape.rank() - 1];
+  const int64_t window_frames = of_clip == nullptr ? 1 : node.operands[kProductWeight].shape[2];
+  const int64_t first_seen = of_clip == nullptr ? 0 : of_clip->unseen_frames;
   const int64_t outputs = node.output.shape[1], o = index % outputs, pixel = index / outputs;
-  const int64_t column = pixel % x[3], row = pixel / x[3] % x[2], image = pixel / x[3] / x[2];
+  const int64_t column = pixel % width, row = pixel / width % height;
+  const int64_t frame = pixel / width / height % frames, image = pixel / width / height / frames;
   double sum = values[kProductBias][static_cast<size_t>(o)];
   if (node.operands[kProductResidual].present) sum += values[kProductResidual][static_cast<size_t>(index)];
-  for (int64_t tap = 0; tap < 9; ++tap) {
-    const int64_t y = row + tap / 3 - 1, at = column + tap % 3 - 1;
-    if (y < 0 || y >= x[2] || at < 0 || at >= x[3]) continue;
-    for (int64_t c = 0; c < x[1]; ++c) {
-      const int64_t from = ((image * x[2] + y) * x[3] + at) * x[1] + c;
+  for (int64_t tap = 0; tap < 9 * window_frames; ++tap) {
+    const int64_t from_frame = frame - window_frames + 1 + tap / 9;
+    const int64_t y = row + tap % 9 / 3 - 1, at = column + tap % 3 - 1;
+    if (from_frame < first_seen || y < 0 || y >= height || at < 0 || at >= width) continue;
+    for (int64_t c = 0; c < shape[1]; ++c) {
+      const int64_t from = (((image * frames + from_frame) * height + y) * width + at) * shape[1] + c;
       sum += static_cast<double>(values[kProductX][static_cast<size_t>(from)]) *
-             values[kProductWeight][static_cast<size_t>((o * x[1] + c) * 9 + tap)];
+             values[kProductWeight][static_cast<size_t>((o * shape[1] + c) * 9 * window_frames + tap)];
     }
   }
   return sum;
 }
 
+void leave_activation_out(NodeSpec& node) {
+  if (auto* const attrs = std::get_if<Conv3dAttrs>(&node.attrs)) {
+    attrs->activation = Activation::kNone;
+  } else {
+    std::get<Conv2dAttrs>(node.attrs).activation = Activation::kNone;
+  }
+}
+
 TEST_F(Winograd, AgreesWithSumsInDouble) {
   for (NodeSpec node : nodes()) {
-    std::get<Conv2dAttrs>(node.attrs).activation = Activation::kNone;
+    leave_activation_out(node);
     const OperandValues values = made_up_operands(node);
     KernelTrial trial(node, make(node), values);
     trial.run();
@@ -124,7 +155,8 @@ TEST_F(Winograd, BitsDoNotDependOnThreadsOrParts) {
       const Region whole = whole_region(node.output.shape);
       for (const bool by_pixels : {true, false}) {
         const Interval all = by_pixels ? whole.pixels : whole.channels;
-        const int64_t step = by_pixels ? 4 * node.output.shape[3] : 64;
+        const int64_t width = node.output.shape[node.output.shape.rank() - 1];
+        const int64_t step = by_pixels ? make(node)->splits().row_step * width : 64;
         trial.clear_output();
         for (int64_t image = 0; image < (by_pixels ? whole.images.end : 1); ++image) {
           for (Interval at = {0, 0}; at.end < all.end;) {
@@ -166,6 +198,11 @@ TEST_F(Winograd, DeclinesWhatItCannotOrShouldNotDo) {
   std::get<Conv2dAttrs>(node.attrs).stride = 2;
   EXPECT_EQ(make_winograd(node, reason), nullptr);
   EXPECT_NE(reason.find("stride"), std::string::npos) << reason;
+  NodeSpec clip = node_of({{1, 32, 5, 16, 16}, 32, DType::kF32, false, Activation::kNone, 3});
+  EXPECT_NE(make_winograd(clip, reason), nullptr) << reason;
+  std::get<Conv3dAttrs>(clip.attrs).time_stride = 2;
+  EXPECT_EQ(make_winograd(clip, reason), nullptr);
+  EXPECT_NE(reason.find("all frames"), std::string::npos) << reason;
 }
 
 }  // namespace
