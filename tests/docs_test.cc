@@ -73,6 +73,8 @@ TEST_P(EachDocument, ShowsCommandsThatRun) {
   const std::filesystem::path bin = folder.path() / "bin";
   std::filesystem::create_directories(bin);
   std::filesystem::create_symlink(SNUG_PROGRAM, bin / "snug");
+  // Models and manifests that the documents take from the checkout.
+  std::filesystem::create_directory_symlink(SNUG_SOURCE_DIR "/tests", folder.path() / "tests");
   const std::string text = document(name);
   ASSERT_FALSE(text.empty()) << name << " is not there";
   const std::vector<ShownCommand> commands = shown_commands(text);
