@@ -32,7 +32,9 @@ describe('progressText', () => {
 
   it('says the stage before and after where the server tells it', () => {
     const stage = (name: string, step = 0): string => progressText({ ...at('running', step), progress: { step, steps: 20, predicted_seconds_left: null, stage: name } });
-    expect(['load', 'encode', 'denoise', 'write'].map((name) => stage(name))).toEqual(['Reading weights', 'Reading the prompt', 'First step', 'Writing the file']);
+    expect(['open', 'plan', 'load', 'encode', 'denoise', 'write'].map((name) => stage(name))).toEqual([
+      'Opening the model', 'Planning', 'Reading weights', 'Reading the prompt', 'First step', 'Writing the file',
+    ]);
     expect(stage('denoise', 3)).toBe('Step 3 of 20');
   });
 

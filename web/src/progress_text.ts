@@ -35,12 +35,19 @@ export function progressText(job: Shown): string {
   }
 }
 
+// Before the first step and after the last, where the server tells the stage.
+const STAGE_TEXTS: Record<string, string> = {
+  open: 'Opening the model',
+  plan: 'Planning',
+  load: 'Reading weights',
+  denoise: 'First step',
+  write: 'Writing the file',
+};
+
 function runningText(job: Shown): string {
   const { step, steps, stage, predicted_seconds_left: left } = job.progress;
-  // What is left is then known too roughly to say.
-  if (stage === 'load') return 'Reading weights';
-  if (stage === 'write') return 'Writing the file';
-  if ((steps <= 0 || step <= 0) && stage !== 'decode') return stage === 'denoise' ? 'First step' : 'Reading the prompt';
+  if (stage === 'write') return STAGE_TEXTS.write as string;
+  if ((steps <= 0 || step <= 0) && stage !== 'decode') return STAGE_TEXTS[stage ?? ''] ?? 'Reading the prompt';
   const what = stage === 'decode' || step >= steps ? decodingText(job) : `Step ${step} of ${steps}`;
   return left === null || left <= 0 ? what : `${what}, about ${formatSeconds(left)} left`;
 }

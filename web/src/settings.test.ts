@@ -61,6 +61,12 @@ describe('what a model has no use for', () => {
   });
 });
 
+it('SDXL is told sizes that are whole, and no other model is', () => {
+  const settings: Settings = { ...emptySettings(), originalSize: [1024, 768], crop: [null, 0], targetSize: [null, null] };
+  expect(toRequest(settings, model({ architecture: 'stable_diffusion_xl' }))).toEqual({ original_size: [1024, 768] });
+  expect(toRequest(settings, model({}))).toEqual({});
+});
+
 it('LoRAs are sent with their weights, as the server names them', () => {
   const loras = [{ name: 'style', part: '', weight: null }, { name: 'wan/light', part: 'transformer_2', weight: 0.8 }];
   expect(toRequest({ ...emptySettings(), loras }, wan())).toEqual({ loras: ['style:1', 'transformer_2=wan/light:0.8'] });
@@ -76,6 +82,7 @@ describe('settingsOf', () => {
       prompt: 'x', negative_prompt: 'y', width: 64, height: 96, steps: 9, sampler: 'euler', schedule: 'karras',
       guidance_scale: 2, seed: '5', batch: 2, precision: 'bf16', memory: '1GiB', model: 'm', allow: ['size'],
       image: 'abc', strength: 0.5, vae: 'other', clip_skip: 2, format: 'jpeg', prompt_2: 'z', negative_prompt_2: 'w', loras: ['style:0.8'],
+      original_size: [1024, 768], crops_coords_top_left: [0, 64], negative_target_size: [512, 512],
     };
     expect(toRequest(settingsOf(job(request, ['5', '6'])))).toEqual(request);
   });

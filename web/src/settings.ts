@@ -5,6 +5,9 @@ import { loraOf, loraText, type ChosenLora } from './lora_text';
 
 export type Quality = 'own' | 'draft' | 'standard' | 'high' | 'time';
 
+// Height and width, or top and left, as requests have them.
+export type Pair = [number | null, number | null];
+
 // null and '' are "the model's own": the field is not sent.
 export interface Settings {
   prompt: string;
@@ -27,6 +30,9 @@ export interface Settings {
   lastImage: string; // id of an upload: the picture to end with
   secondPrompt: string; // for a second text encoder
   secondNegative: string;
+  originalSize: Pair; // that SDXL is told, as the two below
+  crop: Pair;
+  targetSize: Pair;
   clipSkip: number | null;
   loras: ChosenLora[];
   precision: string;
@@ -62,6 +68,9 @@ export function emptySettings(): Settings {
     lastImage: '',
     secondPrompt: '',
     secondNegative: '',
+    originalSize: [null, null],
+    crop: [null, null],
+    targetSize: [null, null],
     clipSkip: null,
     loras: [],
     precision: '',
@@ -100,7 +109,7 @@ export function usesOf(model: Model | undefined): Uses {
 // What presets and times choose themselves.
 const CHOSEN_BY_QUALITY = ['width', 'height', 'steps', 'sampler', 'schedule'] as const;
 
-type Put = (name: string, value: string | number | null) => void;
+type Put = (name: string, value: string | number | number[] | null) => void;
 
 export function toRequest(settings: Settings, model?: Model): JobRequest {
   const uses = usesOf(model);
@@ -142,6 +151,18 @@ function putOfPictures(settings: Settings, uses: Uses, put: Put): void {
   if (!uses.secondPrompt) return;
   put('prompt_2', settings.secondPrompt.trim());
   put('negative_prompt_2', settings.secondNegative.trim());
+  put('original_size', wholePair(settings.originalSize));
+  put('crops_coords_top_left', wholePair(settings.crop));
+  put('target_size', wholePair(settings.targetSize));
+}
+
+const wholePair = ([first, second]: Pair): number[] | null => (first === null || second === null ? null : [first, second]);
+
+export function hasSdxlFields(settings: Settings): boolean {
+  return (
+    settings.secondPrompt !== '' || settings.secondNegative !== '' ||
+    [settings.originalSize, settings.crop, settings.targetSize].some((pair) => wholePair(pair) !== null)
+  );
 }
 
 function putOfClips(settings: Settings, uses: Uses, put: Put): void {
@@ -155,6 +176,7 @@ function putOfClips(settings: Settings, uses: Uses, put: Put): void {
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 const number = (value: unknown): number | null => (typeof value === 'number' ? value : null);
 
+const pair = (value: unknown): Pair => (Array.isArray(value) ? [number(value[0]), number(value[1])] : [null, null]);
 const texts = (value: unknown): string[] => (Array.isArray(value) ? value.filter((each) => typeof each === 'string') : []);
 
 // The settings that made picture `index` of a job, its seed included.
@@ -162,7 +184,7 @@ export function settingsOf(job: Job, index = 0): Settings {
   const {
     prompt, negative_prompt, model, width, height, steps, sampler, schedule, guidance_scale, seed, batch, precision,
     memory, image, strength, allow, frames, fps, guidance_scale_2, last_image, prompt_2, negative_prompt_2, clip_skip,
-    loras, ...others
+    loras, original_size, crops_coords_top_left, target_size, ...others
   } = job.request ?? {};
   const picture = job.images[index];
   // The form chooses the format of clips alone; of pictures it stays with what has no control.
@@ -189,6 +211,9 @@ export function settingsOf(job: Job, index = 0): Settings {
     lastImage: text(last_image),
     secondPrompt: text(prompt_2),
     secondNegative: text(negative_prompt_2),
+    originalSize: pair(original_size),
+    crop: pair(crops_coords_top_left),
+    targetSize: pair(target_size),
     clipSkip: number(clip_skip),
     loras: texts(loras).map(loraOf),
     precision: text(precision),

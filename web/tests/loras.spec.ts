@@ -1,4 +1,4 @@
-// LoRAs and a second prompt; what needs a server with some runs where there are.
+// LoRAs, and what SDXL's models take; what needs a server with some runs where there are.
 import { expect, test } from '@playwright/test';
 
 import { expectAccessible, expectNoSidewaysScroll, generate, openPage, ownPrompt } from './page';
@@ -34,7 +34,12 @@ test('a model with two text encoders takes a prompt for the second', async ({ pa
   await page.getByLabel('Model', { exact: true }).selectOption(model?.name ?? '');
   await page.getByLabel('Prompt for the second text encoder', { exact: true }).fill('in oil');
   await page.getByLabel('CLIP skip', { exact: true }).fill('2');
+  await page.getByText('Sizes that the model is told').click();
+  await page.getByLabel('Cropped from left', { exact: true }).fill('64');
+  await page.getByLabel('Cropped from top', { exact: true }).fill('0');
+  await expectAccessible(page);
+  await expectNoSidewaysScroll(page);
   const sent = page.waitForRequest((request) => request.method() === 'POST' && request.url().endsWith('/jobs'));
   await generate(page, ownPrompt());
-  expect((await sent).postDataJSON()).toMatchObject({ prompt_2: 'in oil', clip_skip: 2 });
+  expect((await sent).postDataJSON()).toMatchObject({ prompt_2: 'in oil', clip_skip: 2, crops_coords_top_left: [0, 64] });
 });
