@@ -13,6 +13,7 @@
 #include "backend/cpu/gemm_amx.h"
 #include "backend/cpu/gemm_rows.h"
 #include "backend/cpu/isa.h"
+#include "backend/cpu/prefetch.h"
 #include "base/check.h"
 #include "base/parallel.h"
 
@@ -374,15 +375,10 @@ const float* ProductKernel::begin_sums(std::span<const RowCall> ends, bool first
 
 // While one panel is multiplied, memory brings what the next tile will need: its sums behind that panel, and
 // a share of its rows. (A convolution's next rows are neighbours of these, mostly there already.) The
-// addresses are guesses, wrong where a picture ends; a prefetch may be wrong.
+// addresses are guesses, wrong where a picture ends.
 void ProductKernel::prefetch(const Run& run, const Tile& tile, int64_t column, int64_t columns,
                              const Strip& strip) const {
   constexpr int64_t kLineBytes = 64;
-  // By integers: a pointer that leaves its buffer would be undefined, an address to prefetch is not.
-  const auto line = [](const void* base, int64_t offset) {
-    // NOLINTNEXTLINE(performance-no-int-to-ptr)
-    return reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(base) + static_cast<uintptr_t>(offset));
-  };
   const int64_t sums_ahead =
       strip.ends.size() < 2 ? 0 : tile.rows * (strip.ends[1].sums - strip.ends[0].sums);
   const int64_t row_ahead = tile.rows * run.args.inputs[kProductX].held.channels.size() * run.element_bytes;
@@ -393,11 +389,11 @@ void ProductKernel::prefetch(const Run& run, const Tile& tile, int64_t column, i
   for (size_t r = 0; r < static_cast<size_t>(tile.rows); ++r) {
     if (shape_.type == DType::kF32) {
       for (int64_t at = 0; at < tiles_.wide; at += kLineBytes / 4) {
-        __builtin_prefetch(line(strip.ends[r].sums, (column + at + sums_ahead) * 4), 1);
+        prefetch_line(strip.ends[r].sums, (column + at + sums_ahead) * 4);
       }
     }
     for (int64_t i = first; i < last; ++i) {
-      __builtin_prefetch(line(strip.rows[r], i * kLineBytes + row_ahead), 0, 2);
+      prefetch_line<2>(strip.rows[r], i * kLineBytes + row_ahead);
     }
   }
 }

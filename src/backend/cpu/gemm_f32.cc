@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "backend/cpu/gemm_tile.h"
+#include "backend/cpu/prefetch.h"
 #include "tensor/convert.h"
 
 // clang-format off
@@ -51,8 +52,13 @@ struct TileVector {
   static HWY_INLINE Vector add(Vector a, Vector b) { return hn::Add(a, b); }
   static HWY_INLINE Vector multiply_add(Vector a, Vector b, Vector sum) { return hn::MulAdd(a, b, sum); }
 };
-constexpr int kTileRows = HWY_TARGET <= HWY_AVX3 ? 14 : 6;
+// Of the 32 registers 28 could be sums, but then the rows' pointers do not fit theirs: 24 are faster.
+constexpr int kTileRows = HWY_TARGET <= HWY_AVX3 ? 12 : 6;
 #endif
+
+// A panel comes from the second-level cache, in order: so many of its rows before they are multiplied they
+// are asked for. Measured on a Zen 5: 8 to 64 are alike, a tenth faster than none.
+constexpr int64_t kRowsAhead = 16;
 
 // Where a panel's vectors come from.
 struct FloatPanel {
@@ -78,6 +84,8 @@ void multiply_tile(const TileCall& call) {
     for (int r = 0; r < kRows; ++r) rows[r] = reinterpret_cast<const float*>(a[r]);
     for (int64_t c = 0; c < call.channels; ++c, b += kVectors * kW) {
       typename V::Vector panel[kVectors];
+      constexpr int64_t kRowBytes = kVectors * kW * static_cast<int64_t>(sizeof(*b));
+      for (int64_t at = 0; at < kRowBytes; at += 64) prefetch_line(b, kRowsAhead * kRowBytes + at);
 #pragma GCC unroll 2
       for (int v = 0; v < kVectors; ++v) panel[v] = Panel::load(b + v * kW);
 #pragma GCC unroll 16

@@ -1,0 +1,18 @@
+// Asking memory for what will be needed soon.
+#pragma once
+
+#include <cstdint>
+
+namespace snug {
+
+// The cache line so many bytes from `base` on: into the first-level cache where kLevel is 1, else into the
+// second. The address may be a guess that lies outside of any buffer: a prefetch may be wrong, while a
+// pointer that leaves its buffer would be undefined. Hence the integers.
+template <int kLevel = 1>
+[[gnu::always_inline]] inline void prefetch_line(const void* base, int64_t bytes) {
+  const auto address = reinterpret_cast<uintptr_t>(base) + static_cast<uintptr_t>(bytes);
+  // NOLINTNEXTLINE(performance-no-int-to-ptr)
+  __builtin_prefetch(reinterpret_cast<const void*>(address), 0, kLevel == 1 ? 3 : 2);
+}
+
+}  // namespace snug
