@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "backend/cpu/attention_tiles.h"
+#include "backend/cpu/prefetch.h"
 
 // clang-format off
 #include "backend/cpu/highway_targets.h"
@@ -44,6 +45,10 @@ constexpr int kTileRows = HWY_TARGET <= HWY_AVX3 ? 14 : 6;
 constexpr int64_t kPanel = 2 * kLanes;
 static_assert(kPanel <= kMostPanelQueries);
 
+// Keys and values come from the second-level cache, in order: so many bytes of values ahead they are asked
+// for, and while a tile's keys are multiplied, the next one's.
+constexpr int64_t kValuesAheadBytes = 2048;
+
 using TileCounts = std::make_integer_sequence<int, kTileRows>;
 
 // What becomes of a tile's scores.
@@ -70,7 +75,9 @@ void score_tile(const ScoreCall& call, int64_t key) {
   const int64_t stride = key_stride(call.channels);
   const float* HWY_RESTRICT keys = reinterpret_cast<const float*>(call.keys) + key * stride;
   const float* HWY_RESTRICT queries = reinterpret_cast<const float*>(call.queries);
+  const float* const tile_keys = keys;
   for (int64_t c = 0; c < call.channels; ++c, ++keys, queries += kPanel) {
+    prefetch_line(tile_keys, kRows * stride * 4 + c * 64);
     const FloatVector q0 = load(queries), q1 = load(queries + kLanes);
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
@@ -139,6 +146,7 @@ void result_tile(const ResultCall& call, int64_t channel) {
   const float* HWY_RESTRICT values = reinterpret_cast<const float*>(call.values) + channel * call.key_count;
   const float* HWY_RESTRICT weights = reinterpret_cast<const float*>(call.weights);
   for (int64_t k = 0; k < call.key_count; ++k, values += kRows, weights += kPanel) {
+    prefetch_line(values, kValuesAheadBytes);
     const FloatVector w0 = load(weights), w1 = load(weights + kLanes);
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
@@ -174,20 +182,40 @@ void pack_queries(const HeadRows& rows, double scale, std::byte* out) {
                   rows.channels, scale, kPanel, reinterpret_cast<float*>(out));
 }
 
+// Rows may lie far apart, each in a page of its own: a few are asked for in advance.
+constexpr int64_t kPackedRowsAhead = 4;
+
+template <typename T>
+HWY_INLINE void prefetch_row(const HeadRows& rows, int64_t row) {
+  const std::byte* const from = rows.data + std::min(row, rows.count - 1) * rows.row_bytes;
+  const auto bytes = rows.channels * static_cast<int64_t>(sizeof(T));
+  for (int64_t at = 0; at < bytes; at += 64) prefetch_line(from, at);
+}
+
 template <typename T>
 void pack_keys(const HeadRows& rows, std::byte* out) {
   auto* to = reinterpret_cast<float*>(out);
   for (int64_t row = 0; row < rows.count; ++row, to += key_stride(rows.channels)) {
+    prefetch_row<T>(rows, row + kPackedRowsAhead);
     map(NoActivation(), row_of<T>(rows, row), to, rows.channels);
   }
 }
 
+// A tile's channels are part of a vector. Stores may be whole where the tile goes on behind them: what they
+// write there later rows overwrite.
 template <typename T>
 void pack_values(const HeadRows& rows, std::byte* out) {
   auto* const to = reinterpret_cast<float*>(out);
   for (int64_t row = 0; row < rows.count; ++row) {
+    prefetch_row<T>(rows, row + kPackedRowsAhead);
     for_each_tile(rows.channels, kTileRows, [&](int64_t channel, int64_t width) HWY_ATTR {
-      map(NoActivation(), row_of<T>(rows, row) + channel, to + channel * rows.count + row * width, width);
+      const T* const from = row_of<T>(rows, row) + channel;
+      float* const tile = to + channel * rows.count + row * width;
+      if (kTileRows <= kLanes && (rows.count - row) * width >= kLanes) {
+        store(width == kLanes ? load(from) : load_some(from, width), tile);
+      } else {
+        map(NoActivation(), from, tile, width);
+      }
     });
   }
 }
