@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
 
 #include "backend/backend.h"
 #include "base/check.h"
@@ -60,6 +61,7 @@ std::vector<OperatorTime> ModelCall::operators(const Limits& limits) const {
   const PhaseRecord& record = executor_->record(phase());
   const double runs = std::max(1, calls_done_ - 1);
   std::map<std::string, OperatorTime> times;
+  std::set<NodeId> counted;
   for (size_t i = 0; i < phase().instructions.size(); ++i) {
     const auto* run = std::get_if<RunKernel>(&phase().instructions[i]);
     if (run == nullptr) continue;
@@ -67,10 +69,15 @@ std::vector<OperatorTime> ModelCall::operators(const Limits& limits) const {
     const std::string& kernel = phase().kernel_names[static_cast<size_t>(run->node)];
     const std::string op(op_info(node.op).name);
     OperatorTime& time = times[op + " " + kernel];
-    const Cost cost = phase().graph.cost(node);
+    Cost cost = phase().graph.cost(node);
+    // One band of several has its share of the node's.
+    const Region whole = whole_region(phase().graph.value(node.output).shape);
+    const double share = static_cast<double>(run->part.elements()) / static_cast<double>(whole.elements());
+    cost.flops *= share;
+    cost.bytes *= share;
     time.op = op;
     time.kernel = kernel;
-    ++time.nodes;
+    if (counted.insert(run->node).second) ++time.nodes;
     time.seconds += (record.kernel_seconds[i] - first_kernel_seconds_[i]) / runs;
     time.flops += cost.flops;
     time.bytes += cost.bytes;

@@ -33,6 +33,7 @@ struct Arguments {
     return wants("calls") &&
            (only.empty() || std::find(only.begin(), only.end(), call_info(kind).word) != only.end());
   }
+  Clock clock() const { return common.one_thread ? Clock::kProcessor : Clock::kWall; }
   bool wants_beside_calls(const char* part) const { return only.empty() && wants(part); }
 };
 
@@ -69,7 +70,8 @@ CallTimes measure_call(CallKind kind, DType dtype, const Arguments& arguments, c
   std::fprintf(stderr, "models_bench: %s, %s\n", call_info(kind).name, dtype_word(dtype).c_str());
   const bool threads = kind == CallKind::kUnetStep && thread_count() >= 2 && arguments.wants("threads");
   const int repeats = arguments.common.repeats.value_or(call_info(kind).repeats);
-  const Sampling sampling = Sampling::exactly(repeats, 0);  // the first run was the warm-up
+  Sampling sampling = Sampling::exactly(repeats, 0);  // the first run was the warm-up
+  sampling.clock = arguments.clock();
   ModelCall call(kind, dtype, threads ? 3 * repeats : repeats);
   CallTimes times;
   times.kind = kind;
@@ -97,14 +99,18 @@ int bench(const Arguments& arguments) {
   cpu_backend();  // settles the instruction set
   const std::vector<DType> dtypes = arguments.common.dtypes();
   ModelTimes times;
-  times.limits = measure_limits({});
+  if (arguments.common.one_thread) set_thread_count(1);
+  LimitOptions options;
+  options.product_clock = arguments.clock();
+  times.limits = measure_limits(options);
   std::printf("%s\n%s\n", machine_line().c_str(), limits_line(times.limits).c_str());
   std::fflush(stdout);
   for (const CallInfo& info : call_list()) {
     if (!arguments.wants(info.kind)) continue;
     for (const DType dtype : dtypes) {
       // Again beside each call: the machine must not have been slower for the one than for the other.
-      times.limits.product_flops = std::max(times.limits.product_flops, f32_product_rate(1));
+      times.limits.product_flops =
+          std::max(times.limits.product_flops, f32_product_rate(1, arguments.clock()));
       times.calls.push_back(measure_call(info.kind, dtype, arguments, times.limits));
     }
   }
@@ -143,11 +149,16 @@ int run(int argc, char** argv) {
   app.add_option("--only", arguments.only, "These model calls, and nothing but model calls")
       ->type_name("CALL")
       ->check(CLI::IsMember(words));
+  app.add_flag(
+      "--one-thread", arguments.common.one_thread,
+      "Model calls with one thread, whole ones by its processor time: comparable while the machine is "
+      "busy. Operators have wall times all the same");
   app.footer(
       "\nexamples:\n"
       "  ./dev bench models --json models.json\n"
       "  ./dev bench models --dtype f32 --repeats 1 --without threads checkpoint\n"
       "  ./dev bench models --only sdxl-step wan-block --dtype f32\n"
+      "  ./dev bench models --only wan22-decode --one-thread\n"
       "  ./dev bench models --before old/snug --markdown docs/performance.md\n\n"
       "\"of the peak\" and \"of the limits\" are at nominal FLOPs and bytes; above 1 is possible "
       "(limits.h).\n"
