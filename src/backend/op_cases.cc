@@ -261,6 +261,10 @@ void add_clips(Cases& cases) {
   add_conv3d(cases, "causal", {1, 16, 5, 6, 7}, 24, {3, 3}, causal(2, 1));
   add_conv3d(cases, "residual_f16", {2, 33, 3, 5, 4}, 20, {3, 3}, causal(2, 1),
              {.bias = true, .residual = true, .weights = DType::kF16});
+  add_conv3d(cases, "larger", {1, 40, 4, 16, 13}, 48, {3, 3}, causal(2, 1),
+             {.bias = true, .residual = true, .weights = DType::kF16});
+  add_conv3d(cases, "larger_of_odd_rows", {2, 32, 3, 18, 16}, 32, {3, 3}, causal(2, 1),
+             {.activation = Activation::kSilu});
   add_conv3d(cases, "frames", {1, 20, 3, 8, 6}, 13, {1, 3}, causal(0, 1), {.activation = Activation::kSilu});
   Conv3dAttrs down = causal(0, 0, 2);
   down.pad_bottom = down.pad_right = 1;
