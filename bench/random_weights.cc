@@ -1,5 +1,8 @@
 #include "bench/random_weights.h"
 
+#include <algorithm>
+#include <array>
+#include <bit>
 #include <fstream>
 
 #include <nlohmann/json.hpp>
@@ -17,17 +20,21 @@ class RandomSource final : public ByteSource {
   uint64_t size() const override { return size_; }
 
   void read_at(uint64_t offset, std::span<std::byte> out) const override {
-    for (size_t i = 0; i < out.size(); ++i) {
-      const uint64_t at = offset + i;
-      const uint64_t word = mix(at / 8);
-      const auto half = static_cast<uint16_t>(word >> (at % 8 / 2 * 16));
-      // Sign and mantissa random, exponent 2^-6 or 2^-5.
-      const auto bits = static_cast<uint16_t>((half & 0x87ffU) | 0x2400U);
-      out[i] = static_cast<std::byte>(at % 2 == 0 ? bits & 0xffU : bits >> 8);
+    for (size_t i = 0; i < out.size();) {
+      const uint64_t at = offset + i, first = at % kBlock;
+      const auto block = std::bit_cast<std::array<std::byte, kBlock>>(four_halves(at / kBlock));
+      const size_t count = std::min<size_t>(kBlock - first, out.size() - i);
+      std::copy_n(block.begin() + first, count, out.begin() + static_cast<std::ptrdiff_t>(i));
+      i += count;
     }
   }
 
  private:
+  static constexpr uint64_t kBlock = sizeof(uint64_t);
+  // Sign and mantissa random, exponent 2^-6 or 2^-5.
+  static uint64_t four_halves(uint64_t block) {
+    return (mix(block) & 0x87ff87ff87ff87ffU) | 0x2400240024002400U;
+  }
   static uint64_t mix(uint64_t x) {
     x += 0x9e3779b97f4a7c15U;
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
