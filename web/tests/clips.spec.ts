@@ -22,11 +22,18 @@ async function openWithModel(page: Page, fits: (video: NonNullable<Listed['video
   await expect(page.getByLabel('Frames', { exact: true })).toBeVisible();
 }
 
-async function makeClip(page: Page, prompt: string, format = '', frames = 17, steps = 8): Promise<void> {
+interface Asked {
+  format?: string;
+  frames?: number;
+  steps?: number;
+  height?: number;
+}
+
+async function makeClip(page: Page, prompt: string, { format = '', frames = 17, steps = 8, height = 64 }: Asked = {}): Promise<void> {
   await page.getByLabel('Frames', { exact: true }).fill(String(frames));
   await page.getByLabel('Frames a second', { exact: true }).fill('8');
   await page.getByLabel('Width', { exact: true }).fill('96');
-  await page.getByLabel('Height', { exact: true }).fill('64');
+  await page.getByLabel('Height', { exact: true }).fill(String(height));
   await page.getByLabel('File', { exact: true }).selectOption(format);
   await generate(page, prompt, steps);
   await expectDone(page);
@@ -74,7 +81,7 @@ test('steps and then frames are counted; the clip plays by the keyboard', async 
   });
   const prompt = ownPrompt('a harbour at dawn');
   // Long enough that a busy browser sees some of each.
-  await makeClip(page, prompt, '', 81, 40);
+  await makeClip(page, prompt, { frames: 81, steps: 40 });
   expect(seen.some((text) => /^Step \d+ of 40/.test(text))).toBe(true);
   expect(seen.some((text) => /^Frame \d+ of 81/.test(text))).toBe(true);
   await expect(page.getByRole('heading', { name: 'Video', exact: true })).toBeVisible();
@@ -110,7 +117,7 @@ test('a clip opens with its parameters, is downloaded, and its settings are used
   await openWithModel(page);
   const prompt = ownPrompt();
   await page.getByLabel('Seed', { exact: true }).fill('77');
-  await makeClip(page, prompt, 'webm');
+  await makeClip(page, prompt, { format: 'webm' });
   await page.getByRole('button', { name: `Details of ${prompt}` }).click();
   const dialog = page.getByRole('dialog', { name: prompt });
   await expect(dialog).toContainText('17 at 8 a second, 2.1 s');
@@ -132,7 +139,7 @@ test('a clip opens with its parameters, is downloaded, and its settings are used
 test('an animated WebP runs as a picture, and can be paused', async ({ page }) => {
   await page.emulateMedia({ reducedMotion: 'reduce' });
   await openWithModel(page);
-  await makeClip(page, ownPrompt(), 'webp');
+  await makeClip(page, ownPrompt(), { format: 'webp' });
   const clip = page.getByTestId('result').getByTestId('clip');
   await expect(clip.getByRole('img')).toHaveAttribute('src', /\/poster$/);
   await clip.getByRole('button', { name: 'Play' }).press('Enter');
@@ -150,7 +157,8 @@ test('a clip begins from a first picture and ends with a last', async ({ page })
   await expect(page.getByRole('img', { name: 'Last' })).toBeVisible();
   await expect(page.getByLabel('Change (0 to 1)', { exact: true })).toHaveCount(0);
   const sent = page.waitForRequest((request) => request.method() === 'POST' && request.url().endsWith('/jobs'));
-  await makeClip(page, ownPrompt());
+  // Of the pictures' shape: others are refused, as they would be stretched.
+  await makeClip(page, ownPrompt(), { height: 96 });
   const request = (await sent).postDataJSON() as Record<string, unknown>;
   expect(request).toMatchObject({ image: expect.stringMatching(/^[0-9a-f]{64}$/), last_image: expect.stringMatching(/^[0-9a-f]{64}$/) });
   expect(request).not.toHaveProperty('strength');
