@@ -16,6 +16,7 @@ class Arena {
   Arena& operator=(const Arena&) = delete;
 
   std::byte* at(uint64_t offset) { return base_ + offset; }
+  const std::byte* at(uint64_t offset) const { return base_ + offset; }
   uint64_t bytes() const { return bytes_; }
   // Notes that [offset, offset + bytes) is used; the largest end is the high-water mark.
   void touch(uint64_t offset, uint64_t bytes) {

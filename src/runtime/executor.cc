@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
 #include "base/scoped_timer.h"
@@ -78,7 +79,8 @@ std::byte* Executor::address(const Location& location, RunIndex index) {
                    location.pass_stride * static_cast<uint64_t>(index.pass));
 }
 
-void Executor::begin(const Phase& phase) {
+void Executor::begin(const Phase& phase, size_t first_instruction) {
+  SNUG_CHECK(first_instruction == 0 || phase.runs() == 1, "a phase that runs once is gone on with");
   const ScopedTimer timer("begin phase");
   leave_phase();
   streamer_.reset();
@@ -96,10 +98,11 @@ void Executor::begin(const Phase& phase) {
     for (const Load& load : phase.loads) targets.push_back(address(load.target, {}));
     const WeightStreamer::Packing packing = {&kernels_, address(phase.packing_room, {})};
     streamer_.emplace(phase, *weights->second, std::move(targets), packing, cancellation_, trace_,
-                      kept_[index_of(plan_, phase)]);
+                      kept_[index_of(plan_, phase)], first_instruction);
   }
   phase_ = &phase;
   run_ = 0;
+  next_instruction_ = first_instruction;
 }
 
 bool Executor::reads_weights(const Phase& phase) const {
@@ -196,7 +199,8 @@ void Executor::hand_over(const Phase& phase, const RunKernel& run, RunIndex inde
 }
 
 void Executor::run_instructions(const Phase& phase, RunIndex index, PhaseRecord& record) {
-  for (size_t i = 0; i < phase.instructions.size(); ++i) {
+  const size_t first = std::exchange(next_instruction_, 0);
+  for (size_t i = first; i < phase.instructions.size(); ++i) {
     cancellation_.check();
     const Instruction& instruction = phase.instructions[i];
     double waited_seconds = 0;
@@ -210,11 +214,13 @@ void Executor::run_instructions(const Phase& phase, RunIndex index, PhaseRecord&
     const double seconds = watch.seconds();
     record.kernel_seconds[i] += seconds;
     if (trace_ != nullptr) trace_->instruction(phase, run_, i, waited_seconds, seconds);
+    next_instruction_ = i + 1;
     if (take_ != nullptr) {
       if (const auto* kernel = std::get_if<RunKernel>(&instruction)) hand_over(phase, *kernel, index);
     }
     if (streamer_) streamer_->instruction_done();
   }
+  next_instruction_ = 0;
 }
 
 // Others compute while weights are on their way.

@@ -11,6 +11,10 @@
 // The plan may be executed again and again. Weights that stay in the arena from one time to the next
 // (plan/keep_weights.h) are read the first time only.
 //
+// A streamed phase that runs once may be left between two of its parts and gone on with by another executor,
+// of this plan or of one with the same state_fingerprint (plan/carried_state.h): save_state() hands out what
+// that one takes in with load_state() before it begins the phase there.
+//
 // One thread at a time. The plan, the kernels and the cancellation must outlive the executor.
 #pragma once
 
@@ -69,8 +73,9 @@ class Executor {
   // Where other runs share the machine: this one's place among them, until the next call; null: it is alone.
   void set_turn(ComputeTurn* turn) { turn_ = turn; }
 
-  // Starts reading the phase's weights; does not wait for them. Throws out_of_memory.
-  void begin(const Phase& phase);
+  // Starts reading the phase's weights; does not wait for them. `first_instruction`: where its first run
+  // begins, with the state of what comes before it loaded. Throws out_of_memory.
+  void begin(const Phase& phase, size_t first_instruction = 0);
 
   // F32 inputs in logical order; I32 for token ids. SNUG_CHECK on name, element type and size.
   void set_input(const Phase& phase, std::string_view name, std::span<const float> values, int call = 0,
@@ -83,6 +88,15 @@ class Executor {
   // The same of a phase whose output is streamed: `take` is called between kernels, on this thread, and may
   // throw. The values are gone when it returns. F32 outputs.
   void run_streamed(const Phase& phase, const TakePart& take, int call = 0, int pass = 0);
+  // While `take` runs: the instructions that are done, the one that made its part among them; and what those
+  // behind them need, handed to `write` piece by piece from where it lies. Throws what `write` does,
+  // io_error.
+  size_t instructions_done() const { return next_instruction_; }
+  void save_state(const Phase& phase, const std::function<void(std::span<const std::byte>)>& write) const;
+  // Between phases: takes as many bytes as save_state handed out there, in their order, of which `read` fills
+  // as many as it is asked for. Throws what `read` does, io_error, disk_full.
+  void load_state(const Phase& phase, size_t first_instruction,
+                  const std::function<void(std::span<std::byte>)>& read);
   // F32 outputs in logical order.
   void read_output(const Phase& phase, std::string_view name, std::span<float> values, int call = 0,
                    int pass = 0);
@@ -119,6 +133,7 @@ class Executor {
   const TakePart* take_ = nullptr;     // of a streamed output
   const Phase* phase_ = nullptr;       // that has begun
   int run_ = 0;                        // of it, the next
+  size_t next_instruction_ = 0;        // of the run under way, or that begins
   RunTrace* trace_ = nullptr;
   ComputeTurn* turn_ = nullptr;
   // Last, so that its thread ends before what it writes to goes.

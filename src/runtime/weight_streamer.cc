@@ -10,6 +10,7 @@
 #include "base/pinning.h"
 #include "base/stopwatch.h"
 #include "base/units.h"
+#include "plan/carried_state.h"
 
 namespace snug {
 namespace {
@@ -29,7 +30,8 @@ uint64_t stored_bytes(const WeightEntry& entry, Interval rows) {
 
 WeightStreamer::WeightStreamer(const Phase& phase, const WeightIndex& weights,
                                std::vector<std::byte*> targets, const Packing& packing,
-                               const Cancellation& cancellation, RunTrace* trace, bool resident_there)
+                               const Cancellation& cancellation, RunTrace* trace, bool resident_there,
+                               size_t first_instruction)
     : phase_(phase),
       weights_(weights),
       targets_(std::move(targets)),
@@ -37,8 +39,10 @@ WeightStreamer::WeightStreamer(const Phase& phase, const WeightIndex& weights,
       cancellation_(cancellation),
       trace_(trace),
       resident_there_(resident_there),
+      read_in_first_run_(loads_read_from(phase, first_instruction)),
       update_room_(weights.update_room_bytes()),
-      records_(phase.loads.size()) {
+      records_(phase.loads.size()),
+      instructions_done_(count(first_instruction)) {
   SNUG_CHECK(targets_.size() == phase.loads.size(), "a place for each load");
   start();
 }
@@ -122,7 +126,9 @@ void WeightStreamer::stream() noexcept {
     for (int run = 0; run < phase_.runs(); ++run) {
       for (index = 0; index < phase_.loads.size(); ++index) {
         const Load& load = phase_.loads[index];
-        if (load.every_run || (run == 0 && !resident_there_)) {
+        const bool due =
+            run == 0 ? read_in_first_run_[index] && (load.every_run || !resident_there_) : load.every_run;
+        if (due) {
           if (!wait_until_free(run, load) || !read(run, index)) return;
         }
         publish(run * loads + count(index) + 1);

@@ -46,10 +46,11 @@ class WeightStreamer {
 
   // Starts at once. targets[i] is where phase.loads[i] goes. All but `targets` must outlive the streamer.
   // `trace`: where loads are noted, or null. `resident_there`: of an earlier execution; then only what is
-  // streamed is read. Throws out_of_memory when the system refuses a thread.
+  // streamed is read. `first_instruction`: the phase's first run begins there, and what no instruction behind
+  // it reads is not loaded. Throws out_of_memory when the system refuses a thread.
   WeightStreamer(const Phase& phase, const WeightIndex& weights, std::vector<std::byte*> targets,
                  const Packing& packing, const Cancellation& cancellation, RunTrace* trace = nullptr,
-                 bool resident_there = false);
+                 bool resident_there = false, size_t first_instruction = 0);
   ~WeightStreamer();
   WeightStreamer(const WeightStreamer&) = delete;
   WeightStreamer& operator=(const WeightStreamer&) = delete;
@@ -82,8 +83,9 @@ class WeightStreamer {
   const Cancellation& cancellation_;
   RunTrace* const trace_;
   const bool resident_there_;
-  UpdateRoom update_room_;           // for the factors of LoRAs
-  std::vector<LoadRecord> records_;  // the thread's, until it has ended
+  const std::vector<bool> read_in_first_run_;  // by load
+  UpdateRoom update_room_;                     // for the factors of LoRAs
+  std::vector<LoadRecord> records_;            // the thread's, until it has ended
 
   pthread_t thread_ = {};
   bool joined_ = false;

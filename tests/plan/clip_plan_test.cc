@@ -10,6 +10,7 @@
 #include "base/stopwatch.h"
 #include "graph/passes/passes.h"
 #include "models/autoencoder_wan/autoencoder_wan.h"
+#include "plan/carried_state.h"
 #include "plan/planner.h"
 #include "plan/proof.h"
 #include "runtime/executor.h"
@@ -55,6 +56,16 @@ TEST_P(RealSizeDecoder, PeaksTheSameForNineAndEightyOneFrames) {
     const double seconds = watch.seconds();
     ASSERT_TRUE(outcome.fits);
     peaks.push_back(outcome.plan.arena_bytes);
+    // What a decoding that is interrupted in the middle has to keep.
+    const Phase& phase = outcome.plan.phases.front();
+    const Stopwatch following;
+    uint64_t carried_bytes = 0;
+    for (const CarriedPiece& piece : carried_state(phase, phase.instructions.size() / 2))
+      carried_bytes += piece.bytes;
+    std::printf("%s, %d frames: in the middle %.1f MiB are carried on, found in %.1f ms\n", manifest.c_str(),
+                static_cast<int>(frames), static_cast<double>(carried_bytes) / (1 << 20),
+                1000 * following.seconds());
+    EXPECT_LT(carried_bytes, outcome.plan.arena_bytes);
     std::printf("%s, %d frames: arena %.1f MiB, %zu instructions, planned in %.0f ms\n", manifest.c_str(),
                 static_cast<int>(frames), static_cast<double>(peaks.back()) / (1 << 20),
                 outcome.plan.phases.front().instructions.size(), 1000 * seconds);
