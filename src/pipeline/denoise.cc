@@ -8,6 +8,7 @@
 #include "base/scoped_timer.h"
 #include "base/stopwatch.h"
 #include "pipeline/clip_phases.h"
+#include "pipeline/latents_shape.h"
 #include "pipeline/start_clip.h"
 #include "pipeline/start_latents.h"
 #include "sampling/guidance.h"
@@ -271,7 +272,16 @@ HostTensor denoise(const PlannedRun& run, const Request& request, const Model& m
     if (watch.checkpoint && watch.checkpoint_due(done)) watch.checkpoint(denoiser.checkpoint(done));
     stopwatch = Stopwatch();
   }
-  return std::move(denoiser.finish());
+  HostTensor& latents = denoiser.finish();
+  if (watch.checkpoint && request.is_clip) watch.checkpoint(denoiser.checkpoint(done));
+  return std::move(latents);
+}
+
+HostTensor denoised_latents(const RunCheckpoint& checkpoint, const Request& request, const Model& model) {
+  if (!(checkpoint.latents.shape() == latents_shape(request, model.description))) {
+    throw Error(ErrorCode::kCorruptModel, "the checkpoint is not of this run", "start the run again");
+  }
+  return checkpoint.latents;
 }
 
 }  // namespace snug

@@ -27,7 +27,8 @@ struct DenoiseWatch {
   DenoiseTrace* trace = nullptr;
   // Goes on from there, instead of from noise.
   const RunCheckpoint* resume = nullptr;
-  // After each call but the last: whether a checkpoint is to be made now, and who takes it.
+  // After each call but the last: whether a checkpoint is to be made now, and who takes it. A clip's last one
+  // gives one in any case: decoding may take as long.
   std::function<bool(int done)> checkpoint_due;
   std::function<void(const RunCheckpoint&)> checkpoint;
   // After each call but the last: [batch,C,h,w], the picture that the model saw under the noise in that call,
@@ -44,5 +45,9 @@ BatchNoise noise_of(const Request& request);
 HostTensor denoise(const PlannedRun& run, const Request& request, const Model& model,
                    const Conditioning& conditioning, NoiseSource& noise, Executor& executor,
                    const DenoiseWatch& watch);
+
+// What denoise would return for a clip that goes on from a checkpoint behind its last call. Throws
+// corrupt_model for one that is not of this request.
+HostTensor denoised_latents(const RunCheckpoint& checkpoint, const Request& request, const Model& model);
 
 }  // namespace snug

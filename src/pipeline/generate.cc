@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <new>
 #include <numeric>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -82,19 +83,12 @@ class Run {
     });
     Executor& executor = *kept.executor;
     executor.set_turn(options_.turn);
-    const bool clip = request.is_clip;
-    const Conditioning conditioning = stage("encode", report.encode_seconds, [&] {
-      return (clip ? encode_clip_text : encode_text)(run, request, *model, executor, options_.conditioning);
-    });
-    BatchNoise noise = noise_of(request);
+    resume_ = options_.find_checkpoint ? options_.find_checkpoint(request, *model) : options_.resume;
+    if (resume_ != nullptr) report.resumed_calls = resume_->calls_done;
     DenoiseTrace trace;
-    report.step_seconds.reserve(static_cast<size_t>(run.calls()));
-    const HostTensor latents = stage("denoise", report.denoise_seconds, [&] {
-      return denoise(run, request, *model, conditioning, noise, executor,
-                     watch(request.dump.empty() ? nullptr : &trace));
-    });
-    WrittenMedia written = clip ? clip_file(run, request, *model, latents, executor, trace)
-                                : picture_files(run, request, *model, latents, executor, trace);
+    const HostTensor latents = latents_of(run, request, *model, executor, trace);
+    WrittenMedia written = request.is_clip ? clip_file(run, request, *model, latents, executor, trace)
+                                           : picture_files(run, request, *model, latents, executor, trace);
     note(run, executor, written);
     note_work(*kept.fitted, executor);
     if (options_.executed) options_.executed(run, executor, report);
@@ -102,6 +96,27 @@ class Run {
   }
 
  private:
+  HostTensor latents_of(const PlannedRun& run, const Request& request, const Model& model, Executor& executor,
+                        DenoiseTrace& trace) {
+    // Nothing is left that would need the prompt.
+    if (request.is_clip && resume_ != nullptr && resume_->calls_done == run.calls()) {
+      return stage("denoise", report.denoise_seconds, [&] {
+        tell("denoise", run.calls(), run.calls(), 0);
+        return denoised_latents(*resume_, request, model);
+      });
+    }
+    const Conditioning conditioning = stage("encode", report.encode_seconds, [&] {
+      const auto encode = request.is_clip ? encode_clip_text : encode_text;
+      return encode(run, request, model, executor, options_.conditioning);
+    });
+    BatchNoise noise = noise_of(request);
+    report.step_seconds.reserve(static_cast<size_t>(run.calls()));
+    return stage("denoise", report.denoise_seconds, [&] {
+      return denoise(run, request, model, conditioning, noise, executor,
+                     watch(request.dump.empty() ? nullptr : &trace));
+    });
+  }
+
   WrittenMedia picture_files(const PlannedRun& run, const Request& request, const Model& model,
                              const HostTensor& latents, Executor& executor, const DenoiseTrace& trace) {
     const HostTensor images = stage("decode", report.decode_seconds,
@@ -115,12 +130,22 @@ class Run {
   WrittenMedia clip_file(const PlannedRun& run, const Request& request, const Model& model,
                          const HostTensor& latents, Executor& executor, const DenoiseTrace& trace) {
     ClipFile file(request, fields_, cancellation_);
-    stage("decode", report.decode_seconds, [&] {
-      decode_clip(run, request, model, latents, executor, [&](const Picture& frame, int64_t number) {
-        file.add(frame);
-        tell("decode", static_cast<int>(number + 1), static_cast<int>(request.frames), 0);
-      });
-    });
+    std::optional<DecodeCheckpoint> checkpoint;
+    if (!options_.decode_checkpoint.empty()) checkpoint.emplace(options_.decode_checkpoint);
+    DecodeWatch watch;
+    watch.take = [&](const Picture& frame, int64_t number) {
+      file.add(frame);
+      tell("decode", static_cast<int>(number + 1), static_cast<int>(request.frames), 0);
+    };
+    if (checkpoint.has_value()) watch.checkpoint = &*checkpoint;
+    watch.resumed = [&](int64_t frames) {
+      report.resumed_frames = frames;
+      if (options_.decode_kept) options_.decode_kept(frames);
+    };
+    watch.checkpoint_due = [&] { return options_.checkpoint_due(run.calls()); };
+    watch.checkpoint_kept = options_.decode_kept;
+    stage("decode", report.decode_seconds,
+          [&] { decode_clip(run, request, model, latents, executor, watch); });
     return stage("write", report.write_seconds, [&] {
       if (!request.dump.empty()) write_clip_dump(request, trace, cancellation_);
       return file.finish();
@@ -140,7 +165,9 @@ class Run {
     record_run(report);
     // What was measured beside another run says little.
     const bool alone = options_.turn == nullptr || options_.turn->was_alone();
-    if (error == nullptr && options_.refine_rates && alone &&
+    // What was predicted is of a run that begins at its beginning.
+    const bool whole = resume_ == nullptr && !report.resumed_frames.has_value();
+    if (error == nullptr && options_.refine_rates && alone && whole &&
         report.phase_seconds() >= kLeastRefiningSeconds) {
       refine_rates_of_machine(backend_, precision_, work_);
       keep_past_run(predictions_path(), backend_,
@@ -189,7 +216,7 @@ class Run {
       tell("denoise", done, calls, seconds);
     };
     watch.trace = trace;
-    watch.resume = options_.resume;
+    watch.resume = resume_;
     watch.checkpoint_due = options_.checkpoint_due;
     watch.checkpoint = options_.checkpoint;
     watch.preview = options_.preview;
@@ -346,6 +373,7 @@ class Run {
   const Stopwatch watch_;
   std::string stage_ = "open";
   std::string model_identity_;
+  const RunCheckpoint* resume_ = nullptr;
   bool measured_ = false, loads_anew_ = false;
   uint64_t kept_elsewhere_bytes_ = 0;  // by runs that this process keeps: nothing of this one
   double predicted_step_seconds_ = 0, predicted_after_seconds_ = 0;

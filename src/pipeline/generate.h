@@ -53,10 +53,17 @@ struct GenerateOptions {
   KeptRun* kept = nullptr;
   ConditioningStore* conditioning = nullptr;
   ComputeTurn* turn = nullptr;  // this run's place among those that share the machine; null: it is alone
-  // As DenoiseWatch's (denoise.h).
+  // As DenoiseWatch's (denoise.h). Once a clip is denoised `checkpoint_due` is asked behind each part of a
+  // frame, too, for what is kept in the folder `decode_checkpoint` (decode_checkpoint.h; empty: nothing);
+  // `decode_kept` is told how many there are then, and at first how many there were.
   const RunCheckpoint* resume = nullptr;
   std::function<bool(int done)> checkpoint_due;
   std::function<void(const RunCheckpoint&)> checkpoint;
+  std::string decode_checkpoint;
+  std::function<void(int64_t frames)> decode_kept;
+  // Asked in place of `resume`, when everything about the request is settled and it is planned: where to go
+  // on from, owned by who answers; null: from the beginning. May throw.
+  std::function<const RunCheckpoint*(const Request&, const Model&)> find_checkpoint;
   std::function<void(const HostTensor& latents, int done)> preview;
   // The latents that became the pictures, before these are encoded.
   std::function<void(const HostTensor& latents, const HostTensor& images)> decoded;

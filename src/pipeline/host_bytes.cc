@@ -39,7 +39,9 @@ uint64_t clip_host_bytes(const Request& request, const ModelDescription& model, 
   const int64_t text = halves * video.text_length * video.text.channels;
   const int64_t trace = request.dump.empty() ? 0 : (run.calls() + 1) * elements;
   const int64_t kept = text + elements + beside + trace + (pictured ? elements : 0);
-  const int64_t denoising = (2 + 2 * halves) * elements + halves * beside;
+  // A checkpoint is a copy of the latents and of what the sampler remembers.
+  const int64_t checkpoint = elements + (run.sampler->memory_bytes(elements) + 3) / 4;
+  const int64_t denoising = (2 + 2 * halves) * elements + halves * beside + checkpoint;
   const int64_t frames = 2 * 3 * pixels + elements;  // as floats, and as bytes; normalised latents
   const int64_t floats = kept + std::max({encoding, denoising, frames});
   // Nothing of a clip is kept but its file, which is held where it goes nowhere.

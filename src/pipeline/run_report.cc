@@ -85,6 +85,10 @@ std::string to_json(const RunReport& r) {
   };
   json["time"] = {{"asked_seconds", seconds(r.asked_seconds)},
                   {"promised_seconds", seconds(r.promised_seconds)}};
+  const auto number = [](const std::optional<int64_t>& value) {
+    return value.has_value() ? ordered_json(*value) : ordered_json();
+  };
+  json["resumed"] = {{"calls", number(r.resumed_calls)}, {"frames", number(r.resumed_frames)}};
   json["step_seconds"] = r.step_seconds;
   json["read_bytes"] = r.read_bytes;
   json["written_bytes"] = r.written_bytes;

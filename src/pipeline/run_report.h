@@ -54,6 +54,9 @@ struct RunReport {
          write_seconds = 0, total_seconds = 0;
   bool weights_kept = false;     // by an earlier run of this process: only what is streamed was read
   double turn_wait_seconds = 0;  // of the total, and of no stage: while other runs of this process computed
+  // Of a run that went on from a checkpoint: the calls of the model, and the frames of a clip, that were done
+  // before and not again.
+  std::optional<int64_t> resumed_calls, resumed_frames;
   std::vector<double> step_seconds;
   uint64_t read_bytes = 0;     // of weights
   uint64_t written_bytes = 0;  // of pictures
