@@ -63,7 +63,9 @@ inline constexpr std::string_view kGenerateExamples =
     "snug generate \"a snowy forest at dawn\" --batch 4 --sampler \"Euler a\" --size 192x128\n"
     "snug generate \"a desert at night\" --image day.png --strength 0.6\n"
     "snug generate --from castle.png --seed 8\n"
-    "snug generate \"a red fox\" --model v1-5-pruned.safetensors --tokenizer clip/ --json\n";
+    "snug generate \"a red fox\" --model v1-5-pruned.safetensors --tokenizer clip/ --json\n"
+    "snug generate \"waves on a beach\" --model Wan2.2-TI2V-5B --output waves.mp4 --checkpoint "
+    "waves.checkpoint\n";
 inline constexpr std::string_view kInspectExamples =
     "snug inspect tiny-landscapes\n"
     "snug inspect models/stable-diffusion-v1-5\n"

@@ -46,6 +46,11 @@ std::string describe_report(const RunReport& report) {
   if (!report.precision_reason.empty()) {
     text += fmt::format("precision {} chosen: {}\n", report.precision, report.precision_reason);
   }
+  if (report.resumed_calls.has_value()) {
+    text += fmt::format("went on behind step {}", *report.resumed_calls);
+    if (report.resumed_frames.has_value()) text += fmt::format(" and frame {}", *report.resumed_frames);
+    text += " of a run before: the figures are of what was left\n";
+  }
   text += fmt::format("time {} measured: load {}, encode {}, denoise {}, decode {}, write {}\n",
                       format_seconds(report.total_seconds), format_seconds(report.load_seconds),
                       format_seconds(report.encode_seconds), format_seconds(report.denoise_seconds),

@@ -21,6 +21,8 @@ class RequestOptions {
   void add_options(CLI::App& app);
 
   bool has_prompt() const;                               // of any kind, --from included
+  bool has_seed() const { return seed_.has_value() || !from_.empty(); }
+  bool has_dump() const { return !dump_.empty(); }
   bool has_model() const { return model_.has_value(); }  // by a flag
   // What was asked for. `manifest`: in place of a model (empty: none). Opens the pictures that it names;
   // throws what that throws, and invalid_argument.
