@@ -5,6 +5,7 @@
 #include "jobs/admission.h"
 #include "jobs/blob_store.h"
 #include "jobs/cache_store.h"
+#include "jobs/decode_folders.h"
 #include "jobs/event_hub.h"
 #include "jobs/job_store.h"
 #include "jobs/prepared_job.h"
@@ -24,6 +25,7 @@ struct EngineParts {
   Admission& admission;
   EventHub& events;
   PreviewMaker& previews;
+  DecodeFolders& decodings;
 };
 
 }  // namespace snug

@@ -61,6 +61,8 @@ void Housekeeping::tidy() {
     parts_.caches.evict(cache.kind);
   }
   if (!pause(0)) return;
+  if (const int decodings = parts_.decodings.sweep(parts_.database); decodings > 0)
+    log::event(log::Level::kInfo, "decodings of jobs that are over removed", {{"decodings", decodings}});
   const Swept swept = parts_.blobs.sweep(blobs_in_use(parts_.database), options_.blob_grace_seconds);
   if (swept.blobs > 0) {
     log::event(log::Level::kInfo, "blobs that nothing names removed",

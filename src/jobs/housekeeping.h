@@ -1,5 +1,6 @@
 // Removes what nobody needs any more, while the service runs: jobs that ended long ago, old uploads, cache
-// entries that are too old, and blobs that nothing names. Started by local_service.cc, beside the engine.
+// entries that are too old, blobs that nothing names, and what was kept of decodings whose jobs are over.
+// Started by local_service.cc, beside the engine.
 //
 // A thread of its own does so at once, and then every interval. It is in nobody's way: it takes the database
 // in small transactions with pauses between, during which others come to their turn, and holds no lock while
@@ -15,6 +16,7 @@
 #include "jobs/blob_store.h"
 #include "jobs/cache_store.h"
 #include "jobs/database.h"
+#include "jobs/decode_folders.h"
 #include "jobs/job_store.h"
 #include "jobs/service_options.h"
 #include "jobs/upload_store.h"
@@ -27,6 +29,7 @@ struct HousekeepingParts {
   UploadStore& uploads;
   CacheStore& caches;
   BlobStore& blobs;
+  DecodeFolders& decodings;
 };
 
 class Housekeeping {

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <filesystem>
+#include <fstream>
 #include <span>
 #include <thread>
 
@@ -23,7 +25,8 @@ class HousekeepingTest : public StoreTest {
       : jobs_(database()),
         uploads_(database()),
         caches_(database(), {{"results", {1000, 3600.0}}}),
-        blobs_(folder_.path("blobs")) {
+        blobs_(folder_.path("blobs")),
+        decodings_(folder_.path("decoding")) {
     options_.interval_seconds = 0.01;
     options_.blob_grace_seconds = 3600;
   }
@@ -66,7 +69,8 @@ class HousekeepingTest : public StoreTest {
     return true;
   }
   void start() {
-    housekeeping_.emplace(options_, HousekeepingParts{database(), jobs_, uploads_, caches_, blobs_});
+    housekeeping_.emplace(options_,
+                          HousekeepingParts{database(), jobs_, uploads_, caches_, blobs_, decodings_});
   }
 
   HousekeepingOptions options_;
@@ -74,6 +78,7 @@ class HousekeepingTest : public StoreTest {
   UploadStore uploads_;
   CacheStore caches_;
   BlobStore blobs_;
+  DecodeFolders decodings_;
   std::optional<Housekeeping> housekeeping_;
 };
 
@@ -97,6 +102,20 @@ TEST_P(HousekeepingTest, WhatIsOldGoesAndWhatIsNamedStays) {
   EXPECT_FALSE(found(old_job));
   EXPECT_TRUE(found(new_job));
   EXPECT_TRUE(has_blob(named));
+}
+
+TEST_P(HousekeepingTest, WhatIsKeptOfADecodingGoesWithItsJob) {
+  namespace fs = std::filesystem;
+  const std::string queued = jobs_.add(new_job("o"), 10).job.id, done = done_job("");
+  for (const std::string& id : {queued, done, std::string("of-a-job-that-was-forgotten")}) {
+    fs::create_directory(decodings_.of(id));
+    std::ofstream(decodings_.of(id) + "/frames.rgb") << "frames";
+  }
+  start();
+  EXPECT_TRUE(until([&] {
+    return !fs::exists(decodings_.of(done)) && !fs::exists(decodings_.of("of-a-job-that-was-forgotten"));
+  }));
+  EXPECT_TRUE(fs::exists(decodings_.of(queued) + "/frames.rgb")) << "its job goes on from there";
 }
 
 TEST_P(HousekeepingTest, ByDefaultNoJobGoes) {

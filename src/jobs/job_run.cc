@@ -11,11 +11,6 @@
 #include "jobs/run_observer.h"
 
 namespace snug {
-namespace {
-
-constexpr double kCheckpointShare = 0.01;  // most of a run's time
-
-}  // namespace
 
 JobRun::JobRun(const EngineParts& parts, ReadyRun ready, ComputeTurns& turns, StopSignal& stop,
                Generated generated)
@@ -24,7 +19,8 @@ JobRun::JobRun(const EngineParts& parts, ReadyRun ready, ComputeTurns& turns, St
       pictures_(batch_pictures(ready_.batch)),
       stop_(stop),
       generated_(std::move(generated)),
-      turn_(turns, ready_.order, ready_.kept->cancellation) {}
+      turn_(turns, ready_.order, ready_.kept->cancellation),
+      pace_(parts.options.checkpoint_seconds) {}
 
 bool JobRun::cancel(const std::string& id) {
   std::unique_lock lock(mutex_);
@@ -77,6 +73,19 @@ void JobRun::run() {
   } else {
     settle(*failure, seconds);
   }
+  drop_decodings();
+}
+
+// Of jobs that are over, whoever ended them. What is missed here housekeeping finds.
+void JobRun::drop_decodings() {
+  for (const BatchJob& job : ready_.batch) {
+    if (!job.prepared->request.is_clip) continue;
+    try {
+      if (has_ended(parts_.jobs.get(job.job.id).state)) parts_.decodings.remove(job.job.id);
+    } catch (const Error& error) {
+      log::warn("what was kept of the decoding of job {} stays for now: {}", job.job.id, error.what());
+    }
+  }
 }
 
 std::optional<RunCheckpoint> JobRun::checkpoint_of(const Job& job) {
@@ -103,6 +112,11 @@ GenerateOptions JobRun::options(const std::optional<RunCheckpoint>& resume) {
   options.progress = [this](const Progress& progress) { tell(progress); };
   options.checkpoint_due = [this](int) { return checkpoint_due(); };
   options.checkpoint = [this](const RunCheckpoint& checkpoint) { keep(checkpoint); };
+  const BatchJob& first = ready_.batch.front();
+  if (ready_.batch.size() == 1 && first.prepared->request.is_clip) {
+    options.decode_checkpoint = parts_.decodings.of(first.job.id);
+    options.decode_kept = [this](int64_t) { decode_kept(); };
+  }
   if (std::any_of(ready_.batch.begin(), ready_.batch.end(),
                   [](const BatchJob& job) { return job.job.previews; }))
     options.preview = [this](const HostTensor& latents, int) { preview(latents); };
@@ -146,9 +160,10 @@ void JobRun::preview(const HostTensor& latents) {
 }
 
 // A run that is to stop leaves where it is.
-bool JobRun::checkpoint_due() const {
-  const double due = std::max(parts_.options.checkpoint_seconds, checkpoint_cost_seconds_ / kCheckpointShare);
-  return since_checkpoint_.seconds() >= due || stop_.requested();
+bool JobRun::checkpoint_due() {
+  if (!pace_.due() && !stop_.requested()) return false;
+  since_due_ = Stopwatch();
+  return true;
 }
 
 // A checkpoint that cannot be kept costs time after a crash, nothing now.
@@ -165,8 +180,12 @@ void JobRun::keep(const RunCheckpoint& checkpoint) {
       log::warn("no checkpoint of job {}: {}", job.job.id, error.what());
     }
   }
-  checkpoint_cost_seconds_ = watch.seconds();
-  since_checkpoint_ = Stopwatch();
+  pace_.taken(watch.seconds());
+  if (stop_.requested()) cut_off();
+}
+
+void JobRun::decode_kept() {
+  pace_.taken(since_due_.seconds());
   if (stop_.requested()) cut_off();
 }
 

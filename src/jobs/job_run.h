@@ -16,6 +16,7 @@
 #include "jobs/patience.h"
 #include "jobs/run_figures.h"
 #include "jobs/scheduler.h"
+#include "pipeline/checkpoint_pace.h"
 #include "pipeline/generate.h"
 #include "pipeline/run_checkpoint.h"
 #include "runtime/compute_turns.h"
@@ -44,8 +45,10 @@ class JobRun {
   std::optional<RunCheckpoint> checkpoint_of(const Job& job);
   void tell(const Progress& progress);
   void preview(const HostTensor& latents);
-  bool checkpoint_due() const;
+  bool checkpoint_due();
   void keep(const RunCheckpoint& checkpoint);
+  void decode_kept();
+  void drop_decodings();
   void settle(GenerateResult& result, double seconds);
   void settle(const Error& error, double seconds);
   void cache(const BatchJob& job, const std::vector<JobPicture>& pictures);
@@ -65,8 +68,8 @@ class JobRun {
   std::optional<RunReport> report_;
   std::optional<MachineUse> use_;
   double learning_seconds_ = 0;  // inside the run, in none of its stages
-  Stopwatch since_checkpoint_;
-  double checkpoint_cost_seconds_ = 0;
+  CheckpointPace pace_;
+  Stopwatch since_due_;     // of a checkpoint that is being taken
   std::mutex mutex_;        // of ready_.batch, whose `left` flags change while it runs, and of the next
   bool generating_ = true;  // what is kept is this run's
 };

@@ -34,15 +34,16 @@ class LocalService final : public Service {
         uploads_(database),
         caches_(database, {{"results", options.results}}),
         blobs_((std::filesystem::path(options.data_folder) / "blobs").string()),
+        decodings_((std::filesystem::path(options.data_folder) / "decoding").string()),
         conditioning_(options.conditioning),
         preparer_(options_, blobs_),
         admission_(options_) {
     const Recovered recovered = jobs_.recover();
     if (recovered.queued > 0) log::info("{} jobs that were under way are queued again", recovered.queued);
     engine_.emplace(EngineParts{options_, jobs_, blobs_, caches_, conditioning_, preparer_, admission_,
-                                events_, previews_});
+                                events_, previews_, decodings_});
     housekeeping_.emplace(options_.housekeeping,
-                          HousekeepingParts{database_, jobs_, uploads_, caches_, blobs_});
+                          HousekeepingParts{database_, jobs_, uploads_, caches_, blobs_, decodings_});
   }
 
   Job submit(const Submission& submission) override;
@@ -119,6 +120,7 @@ class LocalService final : public Service {
   UploadStore uploads_;
   CacheStore caches_;
   BlobStore blobs_;
+  DecodeFolders decodings_;
   ConditioningCache conditioning_;
   JobPreparer preparer_;
   Admission admission_;
