@@ -1,21 +1,24 @@
 // A 64-bit checksum by which damage is noticed and contents are told apart where nobody forges them; for
-// everything else there is SHA-256 (jobs/secret.h). Eight bytes at a time: far faster than any disk.
-// Method: FNV-1a's multiply and exclusive or (Fowler, Noll, Vo), over words, with a rotation so that high
-// bits come down, and the finaliser of MurmurHash3 (Appleby).
+// everything else there is SHA-256 (jobs/secret.h). XXH3 by xxHash, as fast as memory: kept files may depend
+// on its values, which its authors promise not to change.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
+// xxHash's own name for it, whose header no one else needs.
+struct XXH3_state_s;
+
 namespace snug {
 
-// Of a sequence of bytes, however it is cut.
+// Of a sequence of bytes, however it is cut. The constructor throws out_of_memory.
 class Checksum {
  public:
+  Checksum();
   void add(std::span<const std::byte> bytes);
   void add(std::string_view text) { add(std::as_bytes(std::span(text))); }
   uint64_t value() const;
@@ -23,11 +26,10 @@ class Checksum {
   std::string text() const;
 
  private:
-  void mix(uint64_t word);
-
-  uint64_t state_ = 0xcbf29ce484222325;
-  uint64_t length_ = 0;
-  std::array<std::byte, 8> rest_ = {};  // length_ % 8 bytes of it
+  struct Free {
+    void operator()(XXH3_state_s* state) const;
+  };
+  std::unique_ptr<XXH3_state_s, Free> state_;
 };
 
 std::string checksum_text(std::span<const std::byte> bytes);
