@@ -1,8 +1,11 @@
 // Whole clips against diffusers' Wan pipelines: every case of the wan-tiny fixtures (their READMEs state the
 // tolerances), from texts and pictures to frames; and what does not change a clip's bits.
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "pipeline/clip_phases.h"
@@ -18,6 +21,7 @@
 #include "plan/proof.h"
 #include "tests/fixtures.h"
 #include "tests/part_values.h"
+#include "tests/temporary_folder.h"
 
 namespace snug {
 namespace {
@@ -208,6 +212,23 @@ TEST(WanPlan, HoldsOneExpertAtATime) {
       EXPECT_GE(buffer.first_use, second.first_instruction);
     }
   }
+}
+
+// As diffusers counts the boundary: a share of the times that the scheduler was trained with.
+TEST(WanPlan, DividesTheStepsBySharesOfTheSchedulersTimes) {
+  const TemporaryFolder place;
+  RequestFields fields = fields_of({"t2v", "t2v"});
+  const std::string folder = place.path("model");
+  std::filesystem::copy(fields.model, folder, std::filesystem::copy_options::recursive);
+  fields.model = folder;
+  const std::string path = folder + "/scheduler/scheduler_config.json";
+  nlohmann::json config = nlohmann::json::parse(std::ifstream(path));
+  config["num_train_timesteps"] = 500;
+  std::ofstream(path) << config;
+  const auto model = open_model(fields);
+  const PlannedRun run = planned(small_request(model, fields), *model, UINT64_MAX);
+  EXPECT_EQ(run.plan.phase("step").calls, 4);
+  EXPECT_EQ(run.plan.phase("step_2").calls, 2);
 }
 
 Error error_of(const RequestFields& fields) {

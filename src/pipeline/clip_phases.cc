@@ -85,11 +85,11 @@ int64_t encoded_frames(const Request& request, const VideoModel& model) {
 }
 
 std::vector<ExpertCalls> expert_calls(const VideoModel& model, const PlannedRun& run) {
-  constexpr double kTrainingTimes = 1000;
+  const double boundary = model.boundary_ratio * run.sampler->config().num_train_timesteps;
   std::vector<ExpertCalls> all;
   for (int call = run.first_call; call < run.end_call; ++call) {
     const double time = run.sampler->timestep(call);
-    const size_t expert = model.experts.size() > 1 && time < model.boundary_ratio * kTrainingTimes ? 1 : 0;
+    const size_t expert = model.experts.size() > 1 && time < boundary ? 1 : 0;
     if (all.empty() || all.back().expert != expert) all.push_back({expert, call - run.first_call, 0});
     ++all.back().count;
   }

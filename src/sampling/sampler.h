@@ -85,6 +85,7 @@ class Sampler {
   void predict_picture(int call, std::span<const float> output, std::span<const float> latents,
                        std::span<float> picture) const;
 
+  const SamplerConfig& config() const { return config_; }
   const SamplerState& state() const { return state_; }
   // Goes on from a saved state; corrupt_model when it cannot be one of this sampler's for this length.
   void restore(SamplerState state, int64_t elements);
@@ -120,7 +121,6 @@ class Sampler {
   void set_init_noise_sigma(double sigma) { init_noise_sigma_ = static_cast<float>(sigma); }
   float sigma(int index) const { return sigmas_[static_cast<size_t>(index)]; }
 
-  const SamplerConfig& config() const { return config_; }
   int steps() const { return steps_; }
 
  private:
