@@ -121,9 +121,10 @@ class FailedJob : public StoreTest {
     Admission admission(options);
     EventHub events;
     PreviewMaker previews{""};
+    DecodeFolders decodings(folder_.path("decoding"));
     StopSignal stop;
-    end_failed({options, jobs, blobs, caches, conditioning, preparer, admission, events, previews}, stop,
-               jobs.get(id), Error(code, "it failed", "try"), 1);
+    end_failed({options, jobs, blobs, caches, conditioning, preparer, admission, events, previews, decodings},
+               stop, jobs.get(id), Error(code, "it failed", "try"), 1);
   }
   // Running, for the `attempt`th time.
   static void begin(JobStore& jobs, const std::string& id) {
