@@ -129,14 +129,18 @@ class ServeCommand final : public Command {
     announce(server);
     signals.wait();
     signals.let_through();
-    readiness.stopping();
-    notify_systemd("STOPPING=1\n" + systemd_status("finishing what runs, or writing it down"));
-    log::info("stopping");
-    server.stop(kStopGrace);
+    wind_down(readiness, server);
     return 0;
   }
 
  private:
+  // From the order to stop to the last answer.
+  static void wind_down(Readiness& readiness, HttpServer& server) {
+    readiness.stopping();
+    notify_systemd("STOPPING=1\n" + systemd_status("finishing what runs, or writing it down"));
+    log::info("stopping");
+    server.stop(kStopGrace);
+  }
   Configuration with_flags(const Configuration& given) const {
     Configuration configuration = given;
     if (!listen_.empty()) configuration.listen = listen_;
