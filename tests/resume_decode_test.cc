@@ -25,7 +25,7 @@
 #include "plan/carried_state.h"
 #include "plan/planner.h"
 #include "tests/fixtures.h"
-#include "tests/temporary_folder.h"
+#include "base/temporary_folder.h"
 
 namespace snug {
 namespace {

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/temporary_folder.h"
 #include "pipeline/clip_phases.h"
 #include "pipeline/decode_clip.h"
 #include "pipeline/denoise.h"
@@ -21,7 +22,6 @@
 #include "plan/proof.h"
 #include "tests/fixtures.h"
 #include "tests/part_values.h"
-#include "tests/temporary_folder.h"
 
 namespace snug {
 namespace {

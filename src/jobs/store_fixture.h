@@ -19,10 +19,10 @@
 #include <soci/postgresql/soci-postgresql.h>
 
 #include "base/error.h"
+#include "base/temporary_folder.h"
 #include "jobs/connection.h"
 #include "jobs/database.h"
 #include "jobs/job_store.h"
-#include "tests/temporary_folder.h"
 
 namespace snug {
 

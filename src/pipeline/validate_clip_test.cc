@@ -10,11 +10,11 @@
 
 #include "backend/backend.h"
 #include "base/error.h"
+#include "base/temporary_folder.h"
 #include "media/encode_picture.h"
 #include "pipeline/open_model.h"
 #include "pipeline/validate_request.h"
 #include "tests/fixtures.h"
-#include "tests/temporary_folder.h"
 
 namespace snug {
 namespace {

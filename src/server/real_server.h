@@ -17,12 +17,12 @@
 #include <spdlog/spdlog.h>
 
 #include "base/error.h"
+#include "base/temporary_folder.h"
 #include "jobs/database.h"
 #include "jobs/local_service.h"
 #include "monitor/performance.h"
 #include "monitor/performance_sources.h"
 #include "server/test_server.h"
-#include "tests/temporary_folder.h"
 
 namespace snug::testing {
 

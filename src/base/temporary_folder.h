@@ -1,4 +1,4 @@
-// A folder of a test's own, gone with everything in it when the test ends.
+// For tests only: a folder of a test's own, gone with everything in it when the test ends.
 #pragma once
 
 #include <cstdlib>
