@@ -39,8 +39,11 @@ Attempt attempt_of(const RequestFields& fields, const Quality& quality, const Mo
   attempt.fields = fields;
   attempt.fields.time_seconds.reset();
   if (!fields.steps.has_value()) attempt.fields.steps = quality.steps;
-  if (!fields.width.has_value() && !fields.height.has_value() && fields.image == nullptr)
-    attempt.fields.width = attempt.fields.height = scaled_edge(model, quality.size);
+  if (!fields.width.has_value() && !fields.height.has_value() && fields.image == nullptr) {
+    const SizePair size = scaled_size(model, quality.size);
+    attempt.fields.height = size[0];
+    attempt.fields.width = size[1];
+  }
   attempt.request = validate_request(attempt.fields, model, backend);
   settle_precision(attempt.request, model, backend, rates);
   attempt.phase_seconds = fit_request(attempt.request, model, backend, rates).run.predicted_seconds();

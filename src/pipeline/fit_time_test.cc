@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "pipeline/presets.h"
 #include "pipeline/rates_file.h"
+#include "tests/fixtures.h"
 
 namespace snug {
 namespace {
@@ -43,6 +44,20 @@ TEST(Presets, BecomeStepsSizeAndSampler) {
   EXPECT_EQ(fields.height, 96);
   EXPECT_EQ(fields.sampler, "dpmpp_2m_karras");
   EXPECT_TRUE(fields.preset.empty());
+}
+
+// A square and a sampler of pictures are nothing that a video model was trained for.
+TEST(Presets, OfAClipHaveItsShapeAndItsModelsSampler) {
+  RequestFields fields;
+  fields.model = testing::fixtures_dir() + "/wan-tiny-t2v";
+  const auto wan = open_model(fields);
+  fields.preset = "draft";
+  settle_preset(fields, *wan);
+  EXPECT_EQ(fields.steps, 8);
+  EXPECT_EQ(fields.width, 624);
+  EXPECT_EQ(fields.height, 368);
+  EXPECT_FALSE(fields.sampler.has_value());
+  EXPECT_EQ(scaled_size(*wan, 1), (SizePair{480, 832}));
 }
 
 TEST(Presets, LeaveWhatIsStated) {

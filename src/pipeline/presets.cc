@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "pipeline/validate_clip.h"
 
 namespace snug {
 namespace {
@@ -25,11 +26,19 @@ constexpr int64_t kEdgeStepLatents = 8;
 
 std::span<const Preset> preset_list() { return kPresets; }
 
-int64_t scaled_edge(const Model& model, double share) {
-  const int64_t step = kEdgeStepLatents * model.description.latent_factor;
-  const auto native = static_cast<double>(model.description.native_size_px);
-  const auto steps = static_cast<int64_t>(std::lround(native * share / static_cast<double>(step)));
-  return std::max<int64_t>(1, steps) * step;
+SizePair scaled_size(const Model& model, double share) {
+  const ModelDescription& description = model.description;
+  const auto scaled = [share](int64_t native_px, int64_t step) {
+    const auto steps = std::lround(static_cast<double>(native_px) * share / static_cast<double>(step));
+    return std::max<int64_t>(1, steps) * step;
+  };
+  if (description.video.has_value()) {
+    const ClipDefaults own = clip_defaults(*description.video);
+    const int64_t step = description.video->size_step_px();
+    return {scaled(own.height, step), scaled(own.width, step)};
+  }
+  const int64_t edge = scaled(description.native_size_px, kEdgeStepLatents * description.latent_factor);
+  return {edge, edge};
 }
 
 void settle_preset(RequestFields& fields, const Model& model) {
@@ -42,10 +51,12 @@ void settle_preset(RequestFields& fields, const Model& model) {
   }
   fields.preset.clear();
   if (!fields.steps.has_value()) fields.steps = preset->steps;
-  if (!fields.sampler.has_value()) fields.sampler = preset->sampler;
+  if (!fields.sampler.has_value() && !model.description.video) fields.sampler = preset->sampler;
   // A picture to begin with has a size of its own.
   if (fields.width.has_value() || fields.height.has_value() || fields.image != nullptr) return;
-  fields.width = fields.height = scaled_edge(model, preset->size);
+  const SizePair size = scaled_size(model, preset->size);
+  fields.height = size[0];
+  fields.width = size[1];
 }
 
 }  // namespace snug

@@ -13,8 +13,8 @@ namespace snug {
 struct Preset {
   std::string_view name;
   int64_t steps;
-  double size;  // of the model's native edge
-  std::string_view sampler;
+  double size;               // of the model's native edges
+  std::string_view sampler;  // of pictures; clips have their model's own
   std::string_view meaning;
 };
 
@@ -24,7 +24,7 @@ std::span<const Preset> preset_list();
 // Settles `fields.preset`, if there is one, and clears it. Throws invalid_argument for a name that is none.
 void settle_preset(RequestFields& fields, const Model& model);
 
-// The edge of a square picture of that share of the model's native size, which the model can do.
-int64_t scaled_edge(const Model& model, double share);
+// Height and width at about that share of the model's native ones, which the model can do.
+SizePair scaled_size(const Model& model, double share);
 
 }  // namespace snug
