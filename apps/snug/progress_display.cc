@@ -32,9 +32,22 @@ std::string_view stage_text(std::string_view stage) {
   return stage;
 }
 
+// " frame 5/17, about 1.4 s left": by the frames that are done, and before the first by the plan.
+std::string frames_text(const Progress& progress, double mean_frame_seconds) {
+  std::string text = fmt::format(" frame {}/{}", progress.done, progress.total);
+  const double frame_seconds =
+      mean_frame_seconds > 0 ? mean_frame_seconds : progress.predicted_after_seconds / progress.total;
+  if (frame_seconds > 0 && progress.done < progress.total) {
+    const double left = frame_seconds * (progress.total - progress.done);
+    text += fmt::format(", about {} left", format_seconds(left));
+  }
+  return text;
+}
+
 // " 8/20, 120 ms a step, about 1.4 s left"; empty for stages without steps.
 std::string steps_text(const Progress& progress, double mean_step_seconds) {
   if (progress.total == 0) return {};
+  if (progress.stage == "decode") return frames_text(progress, mean_step_seconds);
   std::string text = fmt::format(" {}/{}", progress.done, progress.total);
   if (progress.step_seconds > 0) text += fmt::format(", {} a step", format_seconds(progress.step_seconds));
   // Predicted until a step has been measured; what comes after denoising always is.
@@ -90,7 +103,11 @@ void ProgressDisplay::show(const Progress& progress) {
 }
 
 void ProgressDisplay::note_step(const Progress& progress) {
-  if (progress.done == 0) {
+  if (progress.stage == "decode") {
+    if (progress.total == 0) decoding_since_ = Clock::now();
+    const std::chrono::duration<double> since = Clock::now() - decoding_since_;
+    mean_step_seconds_ = progress.done == 0 ? 0 : since.count() / progress.done;
+  } else if (progress.done == 0) {
     mean_step_seconds_ = 0;
   } else if (progress.done <= 2) {
     mean_step_seconds_ = progress.step_seconds;
