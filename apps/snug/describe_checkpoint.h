@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "pipeline/clip_facts.h"
 
 namespace snug::cli {
 
@@ -30,6 +31,7 @@ struct CheckpointFacts {
   std::optional<int64_t> native_size_px, latent_factor, latent_channels;
   std::string prediction_type, scheduler;
   std::optional<int64_t> vocabulary;  // of its tokenizer; nothing when it carries none
+  std::optional<ClipFacts> clip;      // of a model that makes clips
   std::vector<std::string> assumptions;
   std::vector<std::string> unused_tensors;
   std::optional<Error> error;  // why it cannot run

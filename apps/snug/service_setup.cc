@@ -138,6 +138,7 @@ ListedModel list_model(const std::string& path) {
     model.parameters = facts.parameters;
     model.native_size_px = facts.native_size_px;
     model.bytes = facts.bytes;
+    model.video = facts.clip;
     // Without the path: whoever asks need not know where models lie.
     if (facts.error.has_value()) model.problem = facts.error->problem();
   } catch (const Error& error) {

@@ -30,6 +30,15 @@ std::string name_of(const std::shared_ptr<const ByteSource>& source) {
   return source == nullptr ? std::string() : source->name();
 }
 
+// The metadata repeats what was stated, whether or not it is the default.
+void add_clip(std::string& recipe, const Request& request, const RequestFields& fields) {
+  add(recipe, "clip",
+      fmt::format("{} {:a} {:a} {} {} {}", request.frames, request.frames_per_second,
+                  request.guidance_scale_2, fields.frames.has_value(), fields.frames_per_second.has_value(),
+                  fields.guidance_scale_2.has_value()));
+  add(recipe, "last image named", name_of(fields.last_image));
+}
+
 }  // namespace
 
 std::string picture_recipe(const Request& request, const RequestFields& fields, const Model& model,
@@ -59,12 +68,16 @@ std::string picture_recipe(const Request& request, const RequestFields& fields, 
                   request.width, request.height, request.steps, request.guidance_scale, request.clip_skip,
                   dtype_info(request.precision).name, request.strength,
                   request.long_prompt == LongPrompt::kTruncate));
-  add(recipe, "file", fmt::format("{} {}", format_name(request.format), request.quality.value_or(0)));
+  const std::string_view format =
+      request.is_clip ? format_name(request.video_format) : format_name(request.format);
+  add(recipe, "file", fmt::format("{} {}", format, request.quality.value_or(0)));
+  if (request.is_clip) add_clip(recipe, request, fields);
   // The metadata names what the picture was made from.
   add(recipe, "named",
       fmt::format("{}|{}|{}|{}|{}", fields.vae, fmt::join(fields.loras, "|"), name_of(fields.image),
                   name_of(fields.mask), name_of(fields.latents)));
   add(recipe, "image", request.image);
+  add(recipe, "last image", request.last_image);
   add(recipe, "mask", request.mask);
   // Noise that was given is the whole batch's.
   add(recipe, "latents", request.latents);

@@ -12,6 +12,7 @@
 #include "pipeline/choose_precision.h"
 #include "pipeline/request_json.h"
 #include "pipeline/validate_request.h"
+#include "tests/fixtures.h"
 
 namespace snug {
 namespace {
@@ -76,9 +77,13 @@ TEST(PictureRecipe, ChangingAnyOneFieldThatChangesThePictureChangesIt) {
                                                        {"quality", 81},
                                                        {"denoising_end", 0.9},
                                                        {"truncate_prompt", true}};
-  // What changes no bit of the file, what is settled into other fields, what this model refuses, and what is
-  // another model or the whole batch's and has tests of its own.
-  const std::set<std::string> others = {"loras",
+  // Of clips, below; what changes no bit of the file, what is settled into other fields, what this model
+  // refuses, and what is another model or the whole batch's and has tests of its own.
+  const std::set<std::string> others = {"frames",
+                                        "fps",
+                                        "guidance_scale_2",
+                                        "last_image",
+                                        "loras",
                                         "prompt_2",
                                         "negative_prompt_2",
                                         "original_size",
@@ -108,6 +113,44 @@ TEST(PictureRecipe, ChangingAnyOneFieldThatChangesThePictureChangesIt) {
     json[name] = changed.at(name);
     EXPECT_TRUE(seen.insert(recipe(json)).second) << name;
   }
+}
+
+// Of a clip that wan-tiny-MODEL would make.
+std::string clip_recipe(const std::string& model, const ordered_json& more) {
+  ordered_json json = {{"prompt", "a fox"}, {"width", 64}, {"height", 48},  {"steps", 2},     {"frames", 9},
+                       {"fps", 16},         {"seed", 5},   {"image", "10"}, {"format", "mp4"}};
+  if (model == "t2v") {
+    json.erase("image");
+  } else {
+    json["height"] = 64;  // the picture's shape
+  }
+  if (!more.is_null()) json.update(more);
+  RequestFields fields = request_from_json(json, open_input);
+  fields.model = testing::fixtures_dir() + "/wan-tiny-" + model;
+  const auto opened = open_model(fields);
+  return picture_recipe(validate_request(fields, *opened, cpu_backend()), fields, *opened, cpu_backend(), 0);
+}
+
+TEST(PictureRecipe, WhatChangesAClipChangesIt) {
+  std::set<std::string> seen = {clip_recipe("t2v", {})};
+  for (const ordered_json& changed : {ordered_json{{"frames", 5}},
+                                      {{"fps", 15.5}},
+                                      {{"guidance_scale_2", 3}},
+                                      {{"format", "webm"}},
+                                      {{"format", "webp"}},
+                                      {{"quality", 50}},
+                                      {{"width", 80}}})
+    EXPECT_TRUE(seen.insert(clip_recipe("t2v", changed)).second) << changed;
+  const std::set<std::string> begun = {clip_recipe("i2v", {}), clip_recipe("i2v", {{"image", "11"}}),
+                                       clip_recipe("i2v", {{"last_image", "10"}}),
+                                       clip_recipe("i2v", {{"last_image", "11"}})};
+  EXPECT_EQ(begun.size(), 4U);
+}
+
+// The file says what was stated.
+TEST(PictureRecipe, ADefaultThatIsStatedMakesAnotherFile) {
+  ordered_json unstated = {{"fps", nullptr}};
+  EXPECT_NE(clip_recipe("t2v", {{"fps", 16}}), clip_recipe("t2v", unstated));
 }
 
 TEST(PictureRecipe, WhatChangesNoBitDoesNotChangeIt) {

@@ -10,7 +10,8 @@
 
 namespace snug {
 
-// By jobs (inputs, pictures, checkpoints), cache entries and uploads. Errors: those of database.h.
+// By jobs (inputs, pictures and their posters, checkpoints), cache entries and uploads. Errors: those of
+// database.h.
 std::unordered_set<std::string> blobs_in_use(Database& database);
 
 // Those of `blobs` that nothing names in this transaction.

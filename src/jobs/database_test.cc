@@ -187,15 +187,27 @@ void forget_later_versions(Database& database) {
     for (const char* column : {"previews", "begun_ms", "earlier_seconds"}) {
       sql.run(std::string("ALTER TABLE job DROP COLUMN ") + column);
     }
+    sql.run("DROP INDEX picture_by_poster");
+    for (const char* column : {"frames", "fps", "poster", "poster_bytes"}) {
+      sql.run(std::string("ALTER TABLE picture DROP COLUMN ") + column);
+    }
     sql.run("DELETE FROM schema_version WHERE version > 1");
   });
 }
 
 TEST_P(DatabaseTest, JobsOfTheFirstVersionAreThereAfterTheNext) {
   const std::string id = JobStore(database()).add(new_job("o"), 10).job.id;
+  NewJob made = new_job("o");
+  made.job.state = JobState::kDone;
+  made.job.pictures = {picture_of("p")};
+  const std::string done = JobStore(database()).add(made, 10).job.id;
   forget_later_versions(database());
   close();
   EXPECT_FALSE(JobStore(database()).get(id).previews);
+  const Job with_picture = JobStore(database()).get(done);
+  ASSERT_EQ(with_picture.pictures.size(), 1U);
+  EXPECT_EQ(with_picture.pictures[0].blob, "p");
+  EXPECT_FALSE(with_picture.pictures[0].clip.has_value()) << "what was made before is a picture";
   database().read([](Sql& sql) { EXPECT_GE(sql.integer("SELECT MAX(version) FROM schema_version"), 2); });
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "media/picture_format.h"
+#include "media/video_format.h"
 
 namespace snug {
 
@@ -18,13 +19,26 @@ std::string_view job_state_name(JobState state);
 std::optional<JobState> job_state_named(std::string_view name);
 inline bool has_ended(JobState state) { return state >= JobState::kDone; }
 
+// What a clip has that a picture has not.
+struct JobClip {
+  VideoFormat format = VideoFormat::kMp4;
+  int64_t frames = 0;
+  double frames_per_second = 0;
+  std::string poster;        // blob of a WebP that stands for it (clip_poster.h); empty: none could be made
+  int64_t poster_bytes = 0;  // of that blob
+};
+
+// A picture or a clip that a job made.
 struct JobPicture {
   std::string blob;  // name in the BlobStore
   int64_t bytes = 0;
-  PictureFormat format = PictureFormat::kPng;
-  int64_t width = 0, height = 0;  // pixels
+  PictureFormat format = PictureFormat::kPng;  // of a picture
+  int64_t width = 0, height = 0;               // pixels
   uint64_t seed = 0;
+  std::optional<JobClip> clip = {};
 };
+// "image/png", "video/mp4", ...
+std::string_view media_type(const JobPicture& picture);
 
 struct JobFailure {
   std::string code, problem, fix, stage;  // code: a word of base/error.h
@@ -52,6 +66,8 @@ struct Job {
   std::optional<double> planned_seconds;      // predicted
   int64_t reserved_bytes = 0;
   int step = 0, steps = 0;             // measured progress of denoising
+  std::string stage;                   // of a running job: a word of Progress, not kept in the store
+  std::optional<int> frame, frames;    // of a clip that is being decoded: done, of how many; not kept either
   std::optional<double> seconds_left;  // predicted; of a running job, not kept in the store
   std::string checkpoint;              // blob; empty: none
   int checkpoint_step = 0;

@@ -125,6 +125,16 @@ void JobStore::progress(const std::string& id, int step) {
   }
 }
 
+void JobStore::at_stage(const std::string& id, std::string_view stage, std::optional<int> frame,
+                        std::optional<int> frames) {
+  const std::lock_guard lock(mutex_);
+  const auto found = progress_.find(id);
+  if (found == progress_.end()) return;  // it has ended meanwhile
+  found->second.stage = stage;
+  found->second.frame = frame;
+  found->second.frames = frames;
+}
+
 std::optional<std::string> JobStore::checkpoint(const std::string& id, const std::string& blob, int step) {
   SNUG_CHECK(!blob.empty() && step >= 0, "a checkpoint is of a step");
   return database_.write([&](Sql& sql) -> std::optional<std::string> {

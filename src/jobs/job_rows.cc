@@ -114,10 +114,29 @@ Job read_job(SqlRow& row) {
   return job;
 }
 
+// Their names differ from those of pictures: "MP4", "WebM", "WebP animation".
+VideoFormat video_format_of_column(std::string_view name) {
+  for (const VideoFormat format : {VideoFormat::kMp4, VideoFormat::kWebm, VideoFormat::kWebp}) {
+    if (format_name(format) == name) return format;
+  }
+  throw damaged("video format");
+}
+
 uint64_t parse_seed(const std::string& text) {
   uint64_t seed = 0;
   if (std::from_chars(text.data(), text.data() + text.size(), seed).ec != std::errc()) throw damaged("seed");
   return seed;
+}
+
+// Of the columns behind `frames`.
+JobClip read_clip(const std::string& format, int64_t frames, SqlRow& row) {
+  JobClip clip;
+  clip.format = video_format_of_column(format);
+  clip.frames = frames;
+  clip.frames_per_second = row.real();
+  clip.poster = row.text();
+  clip.poster_bytes = row.integer();
+  return clip;
 }
 
 void read_pictures(Sql& sql, std::span<Job> jobs) {
@@ -130,18 +149,24 @@ void read_pictures(Sql& sql, std::span<Job> jobs) {
   }
   if (ids.empty()) return;
   const std::string query = fmt::format(
-      "SELECT job, blob, bytes, format, width, height, seed FROM picture WHERE job IN ({}) ORDER BY job, "
-      "number",
+      "SELECT job, blob, bytes, format, width, height, seed, frames, fps, poster, poster_bytes FROM picture "
+      "WHERE job IN ({}) ORDER BY job, number",
       question_marks(ids.size()));
-  for (SqlRow& row : sql.rows(query, 7, ids)) {
+  for (SqlRow& row : sql.rows(query, 11, ids)) {
     Job& job = *by_id.at(row.text());
     JobPicture picture;
     picture.blob = row.text();
     picture.bytes = row.integer();
-    picture.format = format_of_column(row.text());
+    const std::string format = row.text();
     picture.width = row.integer();
     picture.height = row.integer();
     picture.seed = parse_seed(row.text());
+    const std::optional<int64_t> frames = row.maybe_integer();
+    if (frames.has_value()) {
+      picture.clip = read_clip(format, *frames, row);
+    } else {
+      picture.format = format_of_column(format);
+    }
     job.pictures.push_back(std::move(picture));
   }
 }
@@ -161,11 +186,16 @@ void insert_job(Sql& sql, const Job& job, const std::string& prompt) {
 void insert_pictures(Sql& sql, const std::string& job, const std::vector<JobPicture>& pictures) {
   int64_t number = 0;
   for (const JobPicture& picture : pictures) {
+    const std::optional<JobClip>& clip = picture.clip;
     sql.run(
-        "INSERT INTO picture (job, number, blob, bytes, format, width, height, seed) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        {job, number++, picture.blob, picture.bytes, format_column(picture.format), picture.width,
-         picture.height, std::to_string(picture.seed)});
+        "INSERT INTO picture (job, number, blob, bytes, format, width, height, seed, frames, fps, poster, "
+        "poster_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        {job, number++, picture.blob, picture.bytes,
+         clip ? std::string(format_name(clip->format)) : format_column(picture.format), picture.width,
+         picture.height, std::to_string(picture.seed),
+         sql_value(clip ? std::optional(clip->frames) : std::nullopt),
+         sql_value(clip ? std::optional(clip->frames_per_second) : std::nullopt),
+         clip ? clip->poster : std::string(), clip ? clip->poster_bytes : int64_t{0}});
   }
 }
 

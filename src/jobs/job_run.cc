@@ -6,11 +6,18 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "jobs/clip_poster.h"
 #include "jobs/failed_job.h"
 #include "jobs/result_cache.h"
 #include "jobs/run_observer.h"
 
 namespace snug {
+namespace {
+
+// Frames of a small clip come by the hundred a second, and nobody reads as many messages.
+constexpr double kFrameSeconds = 0.1;
+
+}  // namespace
 
 JobRun::JobRun(const EngineParts& parts, ReadyRun ready, ComputeTurns& turns, StopSignal& stop,
                Generated generated)
@@ -117,13 +124,17 @@ GenerateOptions JobRun::options(const std::optional<RunCheckpoint>& resume) {
     options.decode_checkpoint = parts_.decodings.of(first.job.id);
     options.decode_kept = [this](int64_t) { decode_kept(); };
   }
+  // Latents of clips have no projection.
   if (std::any_of(ready_.batch.begin(), ready_.batch.end(),
-                  [](const BatchJob& job) { return job.job.previews; }))
+                  [](const BatchJob& job) { return job.job.previews && !job.prepared->request.is_clip; }))
     options.preview = [this](const HostTensor& latents, int) { preview(latents); };
   options.decoded = [this](const HostTensor& latents, const HostTensor& images) {
     const Stopwatch watch;
     parts_.previews.learn(*ready_.model, latents, images);
     learning_seconds_ = watch.seconds();
+  };
+  options.frame = [this](const Picture& frame, int64_t number) {
+    if (number == 0) make_poster(frame);
   };
   options.report = [this](const RunReport& report) {
     report_ = report;
@@ -132,19 +143,38 @@ GenerateOptions JobRun::options(const std::optional<RunCheckpoint>& resume) {
   return options;
 }
 
+bool JobRun::is_told(const Progress& progress) {
+  if (progress.stage != "decode" || progress.done == 0) return true;
+  if (progress.done < progress.total && since_frame_.seconds() < kFrameSeconds) return false;
+  since_frame_ = Stopwatch();
+  return true;
+}
+
 void JobRun::tell(const Progress& progress) {
-  if (progress.stage != "denoise") return;
+  if (!is_told(progress)) return;
+  const bool steps = progress.stage == "denoise" && progress.total > 0;
+  const bool frames = progress.stage == "decode" && progress.total > 0;
+  const int left = progress.total - progress.done;
   turn_.give_to_older();
   const std::scoped_lock lock(mutex_);
-  for (BatchJob& job : ready_.batch) {
-    if (job.left) continue;
-    parts_.jobs.progress(job.job.id, progress.done);
-    job.job.step = progress.done;
-    job.job.steps = progress.total;
-    const double step_seconds =
-        progress.step_seconds > 0 ? progress.step_seconds : progress.predicted_step_seconds;
-    job.job.seconds_left = (progress.total - progress.done) * step_seconds + progress.predicted_after_seconds;
-    parts_.events.publish({job.job, nullptr});
+  for (BatchJob& each : ready_.batch) {
+    if (each.left) continue;
+    Job& job = each.job;
+    job.stage = progress.stage;
+    job.frame = frames ? std::optional(progress.done) : std::nullopt;
+    job.frames = frames ? std::optional(progress.total) : std::nullopt;
+    parts_.jobs.at_stage(job.id, job.stage, job.frame, job.frames);
+    if (steps) {
+      parts_.jobs.progress(job.id, progress.done);
+      job.step = progress.done;
+      job.steps = progress.total;
+      const double step_seconds =
+          progress.step_seconds > 0 ? progress.step_seconds : progress.predicted_step_seconds;
+      job.seconds_left = left * step_seconds + progress.predicted_after_seconds;
+    } else if (frames) {
+      job.seconds_left = progress.predicted_after_seconds * left / progress.total;
+    }
+    parts_.events.publish({job, nullptr});
   }
 }
 
@@ -228,7 +258,23 @@ JobPicture JobRun::stored_picture(const BatchJob& job, size_t index, const std::
   picture.width = request.width;
   picture.height = request.height;
   picture.seed = request.pictures[index].seed;
+  if (!request.is_clip) return picture;
+  JobClip& clip = picture.clip.emplace();
+  clip.format = request.video_format;
+  clip.frames = request.frames;
+  clip.frames_per_second = request.frames_per_second;
+  if (!poster_.empty()) clip.poster = parts_.blobs.put(poster_);
+  clip.poster_bytes = static_cast<int64_t>(poster_.size());
   return picture;
+}
+
+// Without one the clip is as good.
+void JobRun::make_poster(const Picture& frame) {
+  try {
+    poster_ = clip_poster(frame);
+  } catch (const Error& error) {
+    log::warn("a clip has no poster: {}", error.what());
+  }
 }
 
 void JobRun::settle(const Error& error, double seconds) {

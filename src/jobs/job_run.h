@@ -44,6 +44,7 @@ class JobRun {
   GenerateOptions options(const std::optional<RunCheckpoint>& resume);
   std::optional<RunCheckpoint> checkpoint_of(const Job& job);
   void tell(const Progress& progress);
+  bool is_told(const Progress& progress);
   void preview(const HostTensor& latents);
   bool checkpoint_due();
   void keep(const RunCheckpoint& checkpoint);
@@ -52,6 +53,7 @@ class JobRun {
   void settle(GenerateResult& result, double seconds);
   void settle(const Error& error, double seconds);
   void cache(const BatchJob& job, const std::vector<JobPicture>& pictures);
+  void make_poster(const Picture& frame);
   JobPicture stored_picture(const BatchJob& job, size_t index, const std::vector<std::byte>& bytes);
   void end(const BatchJob& job, const std::optional<Job>& ended);
   RunRecord figures(const BatchJob& job) const;
@@ -67,7 +69,9 @@ class JobRun {
   // How the run ended; nothing as long as it goes on, or where it never began.
   std::optional<RunReport> report_;
   std::optional<MachineUse> use_;
-  double learning_seconds_ = 0;  // inside the run, in none of its stages
+  double learning_seconds_ = 0;    // inside the run, in none of its stages
+  Stopwatch since_frame_;          // was told
+  std::vector<std::byte> poster_;  // of a clip; empty: not yet, or it could not be made
   CheckpointPace pace_;
   Stopwatch since_due_;     // of a checkpoint that is being taken
   std::mutex mutex_;        // of ready_.batch, whose `left` flags change while it runs, and of the next

@@ -139,7 +139,11 @@ void JobStore::overlay_progress(Job* job) {
   if (job->state != JobState::kRunning) return;
   const std::lock_guard lock(mutex_);
   const auto found = progress_.find(job->id);
-  if (found != progress_.end()) job->step = std::max(job->step, found->second.step);
+  if (found == progress_.end()) return;
+  job->step = std::max(job->step, found->second.step);
+  job->stage = found->second.stage;
+  job->frame = found->second.frame;
+  job->frames = found->second.frames;
 }
 
 void JobStore::drop_progress(const std::string& id) {

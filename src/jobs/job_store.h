@@ -98,6 +98,10 @@ class JobStore {
   // Of a running job. Kept in memory, and written at most once a second for each job. Never throws an Error:
   // a picture is not given up because its progress cannot be written.
   void progress(const std::string& id, int step);
+  // Of a running job: where its run is, and of a clip that is being decoded how many frames are done. Kept in
+  // memory alone.
+  void at_stage(const std::string& id, std::string_view stage, std::optional<int> frame,
+                std::optional<int> frames);
   // Of a running job: the newest checkpoint takes the place of the one before. Returns that one's blob
   // (empty: none) if nothing names it any more, which may be removed at once: no other job puts those bytes.
   // nullopt when the job does not run.
@@ -136,6 +140,8 @@ class JobStore {
   struct Progress {
     int step = 0;
     int64_t written_ms = 0;
+    std::string stage = {};
+    std::optional<int> frame = {}, frames = {};
   };
   void overlay_progress(Job* job);
   void drop_progress(const std::string& id);

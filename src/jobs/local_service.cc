@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "jobs/admission.h"
+#include "jobs/clip_poster.h"
 #include "jobs/engine.h"
 #include "jobs/housekeeping.h"
 #include "jobs/result_cache.h"
@@ -68,13 +69,14 @@ class LocalService final : public Service {
   std::string plan(const Submission& submission) override;
 
   PictureBytes picture(const std::string& job, int number, const std::string& owner) override {
-    const Job found = own(jobs_.get(job), owner);
-    if (number < 0 || static_cast<size_t>(number) >= found.pictures.size()) {
-      throw Error(ErrorCode::kNotFound, fmt::format("the job has no picture {}", number),
-                  fmt::format("it has {}", found.pictures.size()));
-    }
-    const JobPicture& picture = found.pictures[static_cast<size_t>(number)];
-    return {blobs_.get(picture.blob), picture.format};
+    const JobPicture picture = picture_of(job, number, owner);
+    return {blobs_.get(picture.blob), media_type(picture), picture.blob};
+  }
+  PictureBytes poster(const std::string& job, int number, const std::string& owner) override {
+    const JobPicture picture = picture_of(job, number, owner);
+    if (!picture.clip.has_value() || picture.clip->poster.empty())
+      throw Error(ErrorCode::kNotFound, "there is no poster", "see poster_url in the job's images");
+    return {blobs_.get(picture.clip->poster), media_type(kPosterFormat), picture.clip->poster};
   }
 
   std::string upload(std::vector<std::byte> bytes, const std::string& owner) override {
@@ -92,7 +94,7 @@ class LocalService final : public Service {
   }
   PictureBytes uploaded(const std::string& id, const std::string& owner) override {
     const Upload upload = uploads_.get(id, owner);
-    return {blobs_.get(upload.blob), upload.format};
+    return {blobs_.get(upload.blob), media_type(upload.format), upload.blob};
   }
 
   std::vector<CacheFigures> cache_figures() override;
@@ -105,6 +107,15 @@ class LocalService final : public Service {
     if (!owner.empty() && job.owner != owner)
       throw Error(ErrorCode::kNotFound, fmt::format("there is no job {}", job.id), "list the jobs");
     return job;
+  }
+
+  JobPicture picture_of(const std::string& job, int number, const std::string& owner) {
+    const Job found = own(jobs_.get(job), owner);
+    if (number < 0 || static_cast<size_t>(number) >= found.pictures.size()) {
+      throw Error(ErrorCode::kNotFound, fmt::format("the job has no picture {}", number),
+                  fmt::format("it has {}", found.pictures.size()));
+    }
+    return found.pictures[static_cast<size_t>(number)];
   }
 
   static RequestFields fields_of(const Submission& submission) {

@@ -45,10 +45,10 @@ void keep_input(std::shared_ptr<const ByteSource>& input, BlobStore& blobs) {
 }
 
 // What decides whether pictures run in one batch: all that a plan of one picture depends on, and the strength
-// of the guidance. What begins with a picture, or leaves off before the end, runs alone.
+// of the guidance. What begins with a picture or leaves off before the end, and any clip, runs alone.
 std::string batch_key_of(const Request& request, const Model& model, const Rates& rates) {
   if (!request.image.empty() || !request.latents.empty() || request.only_index.has_value()) return {};
-  if (request.denoising_end.has_value()) return {};
+  if (request.denoising_end.has_value() || request.is_clip) return {};
   Request one = request;
   one.batch = 1;
   one.pictures.resize(1);
@@ -80,7 +80,8 @@ std::shared_ptr<PreparedJob> JobPreparer::read(RequestFields fields) {
   auto job = std::make_shared<PreparedJob>();
   fields.output.clear();
   fields.dump.clear();
-  for (std::shared_ptr<const ByteSource>* input : {&fields.image, &fields.mask, &fields.latents}) {
+  for (std::shared_ptr<const ByteSource>* input :
+       {&fields.image, &fields.last_image, &fields.mask, &fields.latents}) {
     keep_input(*input, blobs_);
     if (*input != nullptr) job->inputs.push_back((*input)->name());
   }
@@ -89,9 +90,6 @@ std::shared_ptr<PreparedJob> JobPreparer::read(RequestFields fields) {
   options_.find_model(placed);
   placed.keep_weights = true;
   job->model = open(placed);
-  if (job->model->description.video) {
-    throw Error(ErrorCode::kUnsupported, "the service does not make clips yet", "use `snug generate`");
-  }
   const bool has_time = placed.time_seconds.has_value();
   const TimeChoice choice = settle_quality(placed, *job->model, cpu_backend(), options_.rates);
   if (has_time) job->promise = choice;

@@ -8,9 +8,16 @@ namespace {
 constexpr const char* kKind = "results";
 
 std::string to_text(const JobPicture& picture) {
-  const nlohmann::ordered_json json = {
+  nlohmann::ordered_json json = {
       {"blob", picture.blob},   {"bytes", picture.bytes},   {"format", static_cast<int>(picture.format)},
       {"width", picture.width}, {"height", picture.height}, {"seed", picture.seed}};
+  if (const auto& clip = picture.clip) {
+    json["clip"] = {{"format", video_format_word(clip->format)},
+                    {"frames", clip->frames},
+                    {"fps", clip->frames_per_second},
+                    {"poster", clip->poster},
+                    {"poster_bytes", clip->poster_bytes}};
+  }
   return json.dump();
 }
 
@@ -23,6 +30,14 @@ JobPicture from_text(const std::string& text) {
   picture.width = json.at("width");
   picture.height = json.at("height");
   picture.seed = json.at("seed");
+  if (const auto found = json.find("clip"); found != json.end()) {
+    JobClip& clip = picture.clip.emplace();
+    clip.format = video_format_from_word(found->at("format").get<std::string>());
+    clip.frames = found->at("frames");
+    clip.frames_per_second = found->at("fps");
+    clip.poster = found->at("poster");
+    clip.poster_bytes = found->at("poster_bytes");
+  }
   return picture;
 }
 
@@ -45,6 +60,10 @@ void keep_picture(const std::string& address, const JobPicture& picture, CacheSt
   entry.value = to_text(picture);
   entry.blobs = {picture.blob};
   entry.bytes = picture.bytes;
+  if (picture.clip.has_value() && !picture.clip->poster.empty()) {
+    entry.blobs.push_back(picture.clip->poster);
+    entry.bytes += picture.clip->poster_bytes;
+  }
   for (const std::string& freed : caches.put(kKind, entry)) blobs.remove(freed);
 }
 

@@ -103,14 +103,18 @@ void add_use(RunRecord& record, const MachineUse& use) {
   record.gpu_memory_bytes = whole_number(use.highest_gpu_memory_bytes);
 }
 
+std::string_view kind_of(const Request& request) {
+  if (request.is_clip) return request.image.empty() ? "text_to_video" : "image_to_video";
+  if (!request.mask.empty()) return "inpainting";
+  return request.image.empty() ? "text_to_image" : "image_to_image";
+}
+
 }  // namespace
 
 RunRecord asked_record(const PreparedJob& job) {
   const Request& request = job.request;
   RunRecord record;
-  record.kind = !request.mask.empty()    ? "inpainting"
-                : !request.image.empty() ? "image_to_image"
-                                         : "text_to_image";
+  record.kind = kind_of(request);
   record.model = request.model_name;
   record.architecture = job.model->description.title;
   record.sampler = request.sampler_name;
@@ -118,6 +122,8 @@ RunRecord asked_record(const PreparedJob& job) {
   record.width = request.width;
   record.height = request.height;
   record.steps = request.steps;
+  record.frames = request.frames;
+  if (request.is_clip) record.fps = request.frames_per_second;
   record.guidance_scale = request.guidance_scale;
   record.prompt_length = characters(request.pictures.front().prompt);
   record.machine = machine_name();

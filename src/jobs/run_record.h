@@ -29,7 +29,7 @@ struct RunRecord {
   std::string owner, api, state;
 
   // Asked, every field settled.
-  std::string kind;  // "text_to_image", "image_to_image", "inpainting"
+  std::string kind;  // "text_to_image", "image_to_image", "inpainting", "text_to_video", "image_to_video"
   std::string model, architecture, sampler, precision;
   int64_t width = 0, height = 0, frames = 1, steps = 0, pictures = 1;
   std::optional<double> fps;

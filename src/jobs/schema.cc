@@ -204,6 +204,15 @@ constexpr std::array kVersion5 = {
       FROM run_record r LEFT JOIN job ON job.id = r.id)",
 };
 
+// Clips beside pictures: what a picture has not is NULL, or empty.
+constexpr std::array kVersion6 = {
+    "ALTER TABLE picture ADD COLUMN frames BIGINT",
+    "ALTER TABLE picture ADD COLUMN fps DOUBLE PRECISION",
+    "ALTER TABLE picture ADD COLUMN poster TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE picture ADD COLUMN poster_bytes BIGINT NOT NULL DEFAULT 0",
+    "CREATE INDEX picture_by_poster ON picture (poster) WHERE poster <> ''",
+};
+
 // What a run did to get along with its budget, as one word.
 constexpr std::string_view kMeasuresSql =
     "CASE WHEN spilled_bytes > 0 THEN 'spilled' WHEN streamed_bytes > 0 THEN 'streamed' "
@@ -255,7 +264,7 @@ std::string in_dialect(std::string_view statement, bool postgresql) {
 
 using Migration = std::span<const char* const>;
 const std::array kMigrations = {Migration(kVersion1), Migration(kVersion2), Migration(kVersion3),
-                                Migration(kVersion4), Migration(kVersion5)};
+                                Migration(kVersion4), Migration(kVersion5), Migration(kVersion6)};
 
 }  // namespace
 

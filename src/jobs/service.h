@@ -52,7 +52,8 @@ struct JobQuery {
 
 struct PictureBytes {
   std::vector<std::byte> bytes;
-  PictureFormat format = PictureFormat::kPng;
+  std::string_view media_type = "image/png";  // of a program's lifetime
+  std::string digest = {};                    // SHA-256 of the bytes, where it is known
 };
 
 struct CacheFigures {
@@ -88,7 +89,10 @@ class Service {
   // As `snug plan --json`. Nothing is queued.
   virtual std::string plan(const Submission& submission) = 0;
 
+  // Throws not_found.
   virtual PictureBytes picture(const std::string& job, int number, const std::string& owner) = 0;
+  // The picture that stands for a clip. Throws not_found, also for a picture.
+  virtual PictureBytes poster(const std::string& job, int number, const std::string& owner) = 0;
   // Keeps a picture that later requests begin with; the same bytes have the same id. Throws bad_image,
   // too_large, unsupported_image.
   virtual std::string upload(std::vector<std::byte> bytes, const std::string& owner) = 0;

@@ -1,4 +1,5 @@
-// For tests of the whole service but for HTTP: one with the embedded model, in a temporary folder.
+// For tests of the whole service but for HTTP: one with the embedded model and the fixtures' video models, in
+// a temporary folder.
 #pragma once
 
 #include <chrono>
@@ -29,10 +30,16 @@ class ServiceTest : public ::testing::Test {
     database.place = folder_.path("snug.sqlite");
     database_.emplace(database);
     options_.data_folder = folder_.path("data");
-    options_.find_model = [](RequestFields& fields) {
-      if (!fields.model.empty()) throw Error(ErrorCode::kNotFound, "there is no such model", "leave it out");
-    };
+    options_.find_model = find_model;
     service_ = make_local_service(options_, *database_);
+  }
+  // "wan-tiny-t2v" and its like, the embedded model without a name, or a folder.
+  static void find_model(RequestFields& fields) {
+    if (fields.model.empty() || fields.model.starts_with('/')) return;
+    if (!fields.model.starts_with("wan-tiny-"))
+      throw Error(ErrorCode::kNotFound, "there is no such model", "leave it out");
+    fields.model_alias = fields.model;
+    fields.model = std::string(SNUG_SOURCE_DIR) + "/tests/fixtures/" + fields.model;
   }
   void stop() {
     service_.reset();

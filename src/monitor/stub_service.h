@@ -32,6 +32,7 @@ class StubService final : public Service {
   Job cancel(const std::string&, const std::string&) override { throw unused(); }
   std::string plan(const Submission&) override { throw unused(); }
   PictureBytes picture(const std::string&, int, const std::string&) override { throw unused(); }
+  PictureBytes poster(const std::string&, int, const std::string&) override { throw unused(); }
   std::string upload(std::vector<std::byte>, const std::string&) override { throw unused(); }
   PictureBytes uploaded(const std::string&, const std::string&) override { throw unused(); }
   void clear_cache(const std::string&) override { throw unused(); }

@@ -134,6 +134,7 @@ class Run {
     if (!options_.decode_checkpoint.empty()) checkpoint.emplace(options_.decode_checkpoint);
     DecodeWatch watch;
     watch.take = [&](const Picture& frame, int64_t number) {
+      if (options_.frame) options_.frame(frame, number);
       file.add(frame);
       tell("decode", static_cast<int>(number + 1), static_cast<int>(request.frames), 0);
     };

@@ -17,12 +17,14 @@ class Executor;
 class RunTrace;
 struct KeptRun;
 struct Model;
+struct Picture;
 struct PlannedRun;
 struct RunCheckpoint;
 struct TimeChoice;
 
 // Where a run is. `stage` is one of open, plan, load, encode, denoise, decode, write; `done` of `total` calls
-// while denoising, 0 of 0 elsewhere. Called from the thread that called generate.
+// while denoising, or frames of a clip while decoding; 0 of 0 elsewhere and where a stage begins. Called from
+// the thread that called generate.
 struct Progress {
   std::string_view stage;
   int done = 0, total = 0;
@@ -67,6 +69,8 @@ struct GenerateOptions {
   std::function<void(const HostTensor& latents, int done)> preview;
   // The latents that became the pictures, before these are encoded.
   std::function<void(const HostTensor& latents, const HostTensor& images)> decoded;
+  // Of a clip, each frame in order from 0, before it is encoded.
+  std::function<void(const Picture& frame, int64_t number)> frame;
 };
 
 struct GenerateResult {

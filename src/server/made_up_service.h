@@ -93,8 +93,18 @@ class MadeUpService final : public Service {
   }
   PictureBytes picture(const std::string& id, int number, const std::string& owner) override {
     const std::scoped_lock lock(mutex_);
-    if (static_cast<size_t>(number) >= find(id, owner).pictures.size()) throw missing("picture");
-    return {.bytes = {std::byte{1}, std::byte{2}, std::byte{3}}, .format = PictureFormat::kPng};
+    const std::vector<JobPicture>& pictures = find(id, owner).pictures;
+    if (static_cast<size_t>(number) >= pictures.size()) throw missing("picture");
+    return {.bytes = {std::byte{1}, std::byte{2}, std::byte{3}},
+            .media_type = media_type(pictures[static_cast<size_t>(number)]),
+            .digest = "d1"};
+  }
+  PictureBytes poster(const std::string& id, int number, const std::string& owner) override {
+    const std::scoped_lock lock(mutex_);
+    const std::vector<JobPicture>& pictures = find(id, owner).pictures;
+    if (static_cast<size_t>(number) >= pictures.size() || !pictures[static_cast<size_t>(number)].clip)
+      throw missing("poster");
+    return {.bytes = {std::byte{4}, std::byte{5}}, .media_type = "image/webp", .digest = "d2"};
   }
   std::string upload(std::vector<std::byte> bytes, const std::string& owner) override {
     const std::scoped_lock lock(mutex_);
@@ -107,7 +117,7 @@ class MadeUpService final : public Service {
     const std::scoped_lock lock(mutex_);
     const auto found = uploads_.find(id);
     if (found == uploads_.end() || (!owner.empty() && found->second.first != owner)) throw missing("upload");
-    return {.bytes = found->second.second, .format = PictureFormat::kPng};
+    return {.bytes = found->second.second, .media_type = "image/png", .digest = id};
   }
   std::vector<CacheFigures> cache_figures() override {
     return {{.kind = "results",

@@ -1,6 +1,6 @@
-// A server on a loopback port for tests, with all APIs over the real service: the embedded model, tokens and
-// jobs in a temporary folder, and all that is logged caught. Where no picture need be made, test_server.h is
-// faster.
+// A server on a loopback port for tests, with all APIs over the real service: the embedded model and the
+// fixtures' for clips and LoRAs, tokens and jobs in a temporary folder, and all that is logged caught. Where
+// no picture need be made, test_server.h is faster.
 #pragma once
 
 #include <filesystem>
@@ -84,20 +84,34 @@ class RealServer {
     options.memory_bytes = uint64_t{700} << 20;
     options.most_queued = 8;
     options.find_model = [](RequestFields& fields) {
+      fields.lora_folder = fixtures_folder() + "/lora";
       if (fields.model.empty() || fields.model == "tiny-landscapes") return fields.model.clear();
+      if (fields.model == "wan-tiny-t2v" || fields.model == "sd15-tiny") {
+        fields.model_alias = fields.model;
+        fields.model = fixtures_folder() + "/" + fields.model + (fields.model == "sd15-tiny" ? "/model" : "");
+        return;
+      }
       throw Error(fields.model == "broken" ? ErrorCode::kTruncated : ErrorCode::kNotFound, "it is torn",
                   "copy it again");
     };
     return options;
   }
+  static std::string fixtures_folder() { return std::string(SNUG_SOURCE_DIR) + "/tests/fixtures"; }
+  // And one of pictures on which the fixtures' LoRAs go.
+  static std::vector<ListedModel> listed_models() {
+    std::vector<ListedModel> models = made_up_models();
+    models.emplace_back().name = "sd15-tiny";
+    return models;
+  }
   void start() {
     const NativeParts parts{.service = *service_,
                             .access = access_.get(),
-                            .models = made_up_models,
+                            .models = listed_models,
                             .system_json = [] { return std::string(R"({"cores":2})"); },
                             .metrics_text = [] { return std::string("snug_jobs_queued 3\n"); },
                             .unready = [] { return std::nullopt; },
-                            .performance = &*performance_};
+                            .performance = &*performance_,
+                            .loras = [] { return loras_in(fixtures_folder() + "/lora"); }};
     std::vector<Route> routes = native_routes(parts);
     for (const auto make : {openai_routes, a1111_routes, comfyui_routes}) {
       for (Route& route : make(parts)) routes.push_back(std::move(route));

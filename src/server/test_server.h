@@ -22,6 +22,24 @@
 
 namespace snug::testing {
 
+// As the fixture of that name.
+inline ListedModel made_up_video_model() {
+  ListedModel model;
+  model.name = "wan-tiny-t2v";
+  model.title = "Wan 2.2, text to video";
+  model.architecture = "wan";
+  model.video = ClipFacts{.frames = 81,
+                          .frames_multiple = 4,
+                          .frames_per_second = 16,
+                          .width = 832,
+                          .height = 480,
+                          .size_multiple_px = 16,
+                          .takes_image = false,
+                          .takes_last_image = false,
+                          .experts = 2};
+  return model;
+}
+
 inline std::vector<ListedModel> made_up_models() {
   return {{.name = "tiny-landscapes",
            .title = "Tiny",
@@ -38,7 +56,8 @@ inline std::vector<ListedModel> made_up_models() {
            .parameters = {},
            .native_size_px = {},
            .bytes = {},
-           .problem = "is torn"}};
+           .problem = "is torn"},
+          made_up_video_model()};
 }
 
 class TestServer {

@@ -68,7 +68,7 @@ ordered_json schedulers() {
 ordered_json models(const NativeParts& parts) {
   ordered_json list = ordered_json::array();
   for (const ListedModel& model : parts.models()) {
-    if (!model.problem.empty()) continue;
+    if (!makes_pictures(model)) continue;
     list.push_back({{"title", model.name},
                     {"model_name", model.name},
                     {"hash", nullptr},

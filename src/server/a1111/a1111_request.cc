@@ -190,6 +190,7 @@ Submission a1111_submission(const json& body, bool with_picture, const HttpReque
     chosen = read_a1111_settings(inner, std::move(chosen), parts.models());
   }
   out.model = chosen.model;
+  require_picture_model(out.model, "sd_model_checkpoint", parts.models());
   out.clip_skip = chosen.clip_skip;
   out.format = chosen.format;
   if (with_picture) read_pictures(fields, out);

@@ -129,6 +129,7 @@ TEST(A1111Api, RefusesWhatIsWrongAndStartsNothing) {
       {R"({"override_settings":5})", 422},
       {R"({"override_settings":{"sd_model_checkpoint":"/etc/passwd"}})", 404},
       {R"({"override_settings":{"samples_format":"gif"}})", 422},
+      {R"({"override_settings":{"sd_model_checkpoint":"wan-tiny-t2v"}})", 422},
   };
   for (const auto& [body, status] : text) {
     const RawResponse response = server.post_json("/sdapi/v1/txt2img", body);

@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "base/machine_memory.h"
 #include "base/version.h"
-#include "media/picture_format.h"
 #include "server/comfyui/comfyui_routes.h"
 #include "server/comfyui/object_info.h"
 #include "server/comfyui/prompt_graph.h"
@@ -45,7 +44,7 @@ HttpResponse view(const NativeParts& parts, const HttpRequest& request) {
   PictureBytes picture = type == "input" ? parts.service.uploaded(upload_of_name(name), owner)
                                          : output_named(name, owner, parts.service);
   HttpResponse response = empty_response(200);
-  response.headers.set("Content-Type", std::string(media_type(picture.format)));
+  response.headers.set("Content-Type", std::string(picture.media_type));
   response.bytes = std::make_shared<const std::vector<std::byte>>(std::move(picture.bytes));
   return response;
 }
@@ -59,8 +58,8 @@ HttpResponse upload(const NativeParts& parts, const HttpRequest& request) {
   const auto bytes = std::as_bytes(std::span(image->content));
   const std::string id = parts.service.upload({bytes.begin(), bytes.end()}, request.owner);
   // The client's own name says nothing here: two clients may use the same.
-  const PictureFormat format = parts.service.uploaded(id, request.owner).format;
-  const std::string_view ending = media_type(format).substr(std::string_view("image/").size());
+  const std::string_view ending =
+      parts.service.uploaded(id, request.owner).media_type.substr(std::string_view("image/").size());
   return json_response(
       200, dump_json({{"name", fmt::format("{}.{}", id, ending)}, {"subfolder", ""}, {"type", "input"}}));
 }

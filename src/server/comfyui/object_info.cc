@@ -11,7 +11,7 @@ ordered_json choices(InputKind kind, const std::vector<ListedModel>& models) {
   ordered_json list = ordered_json::array();
   if (kind == InputKind::kModel) {
     for (const ListedModel& model : models) {
-      if (model.problem.empty()) list.push_back(model.name);
+      if (makes_pictures(model)) list.push_back(model.name);
     }
   } else if (kind == InputKind::kSampler) {
     for (const SamplerInfo& sampler : sampler_list()) {

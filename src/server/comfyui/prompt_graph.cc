@@ -240,6 +240,10 @@ class GraphReader {
       blame(user.id, "unsupported_graph", "All parts must come from one checkpoint",
             fmt::format("{} comes from another one than the others", input), input);
     model = name;
+    const auto listed = std::ranges::find(models_, name, &ListedModel::name);
+    if (listed != models_.end() && listed->video.has_value())
+      blame(loader.id, "unsupported_graph", "The model makes clips, and the nodes here make pictures",
+            "ask for clips with POST /api/v1/jobs", "ckpt_name");
   }
 
   std::string read_text(const Node& sampler, std::string_view input) {

@@ -37,7 +37,7 @@ Reply upload(const NativeParts& parts, const HttpRequest& request) {
 Reply download(const NativeParts& parts, const HttpRequest& request) {
   PictureBytes picture = parts.service.uploaded(request.parameter("id"), visible_owner(request));
   HttpResponse response = empty_response(200);
-  response.headers.set("Content-Type", std::string(media_type(picture.format)));
+  response.headers.set("Content-Type", std::string(picture.media_type));
   response.bytes = std::make_shared<const std::vector<std::byte>>(std::move(picture.bytes));
   return response;
 }

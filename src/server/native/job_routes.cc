@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "server/byte_range.h"
 #include "server/http_error.h"
 #include "server/json_body.h"
 #include "server/native/native_json.h"
@@ -65,20 +66,35 @@ Reply cancel_job(const NativeParts& parts, const HttpRequest& request) {
   return json_response(has_ended(job.state) ? 200 : 202, dump_json(job_json(job)));
 }
 
-Reply job_picture(const NativeParts& parts, const HttpRequest& request) {
+int picture_number(const HttpRequest& request) {
   const std::string& text = request.parameter("n");
   int number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size() || number < 0) {
     throw HttpError(404, "not_found", "pictures are numbered from 0", "see the job's images");
   }
-  PictureBytes picture = parts.service.picture(request.parameter("id"), number, visible_owner(request));
+  return number;
+}
+
+HttpResponse whole_picture(PictureBytes picture) {
   HttpResponse response = empty_response(200);
-  response.headers.set("Content-Type", std::string(media_type(picture.format)));
+  response.headers.set("Content-Type", std::string(picture.media_type));
   // A job's pictures never change.
   response.headers.set("Cache-Control", "private, max-age=31536000, immutable");
+  if (!picture.digest.empty()) response.headers.set("ETag", fmt::format("\"{}\"", picture.digest));
   response.bytes = std::make_shared<const std::vector<std::byte>>(std::move(picture.bytes));
   return response;
+}
+
+Reply job_picture(const NativeParts& parts, const HttpRequest& request) {
+  return part_asked_for(request,
+                        whole_picture(parts.service.picture(request.parameter("id"), picture_number(request),
+                                                            visible_owner(request))));
+}
+
+Reply job_poster(const NativeParts& parts, const HttpRequest& request) {
+  return whole_picture(
+      parts.service.poster(request.parameter("id"), picture_number(request), visible_owner(request)));
 }
 
 }  // namespace
@@ -110,6 +126,10 @@ std::vector<Route> job_routes(const NativeParts& parts) {
        .path = "/api/v1/jobs/{id}/images/{n}",
        .scope = Scope::kRead,
        .handle = bound(job_picture)},
+      {.method = "GET",
+       .path = "/api/v1/jobs/{id}/images/{n}/poster",
+       .scope = Scope::kRead,
+       .handle = bound(job_poster)},
   };
 }
 

@@ -25,17 +25,29 @@ ordered_json parsed(const std::string& text) {
 
 ordered_json picture_json(const Job& job, size_t number) {
   const JobPicture& picture = job.pictures[number];
+  const std::string url = fmt::format("/api/v1/jobs/{}/images/{}", job.id, number);
+  const std::optional<JobClip>& clip = picture.clip;
+  const bool has_poster = clip.has_value() && !clip->poster.empty();
   return {{"number", number},
-          {"url", fmt::format("/api/v1/jobs/{}/images/{}", job.id, number)},
-          {"media_type", media_type(picture.format)},
+          {"kind", clip ? "video" : "picture"},
+          {"url", url},
+          {"media_type", media_type(picture)},
           {"bytes", picture.bytes},
           {"width", picture.width},
           {"height", picture.height},
-          {"seed", fmt::format("{}", picture.seed)}};
+          {"seed", fmt::format("{}", picture.seed)},
+          {"frames", clip ? ordered_json(clip->frames) : ordered_json()},
+          {"fps", clip ? ordered_json(clip->frames_per_second) : ordered_json()},
+          {"poster_url", has_poster ? ordered_json(url + "/poster") : ordered_json()}};
 }
 
 ordered_json step_json(const Job& job) {
-  return {{"step", job.step}, {"steps", job.steps}, {"predicted_seconds_left", or_null(job.seconds_left)}};
+  return {{"step", job.step},
+          {"steps", job.steps},
+          {"stage", job.stage.empty() ? ordered_json() : ordered_json(job.stage)},
+          {"frame", or_null(job.frame)},
+          {"frames", or_null(job.frames)},
+          {"predicted_seconds_left", or_null(job.seconds_left)}};
 }
 
 ordered_json failure_json(const Job& job) {

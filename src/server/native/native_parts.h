@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "jobs/service.h"
+#include "pipeline/clip_facts.h"
 #include "pipeline/lora_folder.h"
 #include "server/access_control.h"
 
@@ -22,9 +23,12 @@ struct ListedModel {
   std::string title, architecture;  // empty when it cannot be used
   bool embedded = false;
   std::optional<int64_t> parameters, native_size_px;
-  std::optional<uint64_t> bytes;  // as stored
-  std::string problem;            // why it cannot be used; empty: it can
+  std::optional<uint64_t> bytes;        // as stored
+  std::string problem;                  // why it cannot be used; empty: it can
+  std::optional<ClipFacts> video = {};  // of one that makes clips
 };
+// For lists of APIs that answer with pictures.
+inline bool makes_pictures(const ListedModel& model) { return model.problem.empty() && !model.video; }
 
 // All functions may be called from any thread, must not be null, and must not wait for pictures.
 struct NativeParts {

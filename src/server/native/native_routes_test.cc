@@ -72,6 +72,10 @@ TEST(NativeApi, RefusesBadBodiesByTheNameOfWhatIsWrong) {
       {R"({"image":"data:image/png;base64,!!!"})", "422 invalid_argument image"},
       {R"({"image":"data:image/png,abc"})", "422 invalid_argument image"},
       {R"({"image":5})", "422 invalid_argument image"},
+      {R"({"last_image":"data:image/png;base64,!!!"})", "422 invalid_argument last_image"},
+      {R"({"last_image":5})", "422 invalid_argument last_image"},
+      {R"({"frames":8.5})", "422 invalid_argument frames"},
+      {R"({"fps":"16"})", "422 invalid_argument fps"},
       // Paths of the command line are no fields here.
       {R"({"output":"/tmp/x.png"})", "422 invalid_argument output"},
       {R"({"dump":"/tmp/x"})", "422 invalid_argument dump"},
@@ -199,6 +203,92 @@ TEST(NativeApi, GivesPicturesForGood) {
   for (const std::string bad : {"-1", "x", "0x", "99999999999999999999", "1"}) {
     EXPECT_EQ(server.ask("GET", made.header("Location") + "/images/" + bad).status, 404) << bad;
   }
+}
+
+TEST(NativeApi, TellsClipsFromPictures) {
+  TestServer server;
+  const RawResponse made = server.post_json(
+      "/api/v1/jobs",
+      R"({"model":"wan-tiny-t2v","frames":17,"fps":12.5,"guidance_scale_2":3,"format":"webm"})");
+  ASSERT_EQ(made.status, 202) << made.body;
+  const RequestFields& asked = server.service.last.fields;
+  EXPECT_EQ(asked.frames, 17);
+  EXPECT_EQ(asked.frames_per_second, 12.5);
+  EXPECT_EQ(asked.guidance_scale_2, 3);
+  EXPECT_EQ(asked.format, "webm");
+  const std::string place = made.header("Location");
+  Job job = server.service.job(json::parse(made.body)["id"], "");
+  job.state = JobState::kDone;
+  job.pictures.resize(2);
+  job.pictures[0].clip = {VideoFormat::kWebm, 17, 12.5, "poster", 2};
+  server.service.move(job);
+  const json images = json::parse(server.ask("GET", place).body)["images"];
+  EXPECT_EQ(images[0]["kind"], "video");
+  EXPECT_EQ(images[0]["media_type"], "video/webm");
+  EXPECT_EQ(images[0]["frames"], 17);
+  EXPECT_EQ(images[0]["fps"], 12.5);
+  EXPECT_EQ(images[0]["poster_url"], place + "/images/0/poster");
+  EXPECT_EQ(images[1]["kind"], "picture");
+  for (const char* const of_clips : {"frames", "fps", "poster_url"})
+    EXPECT_TRUE(images[1][of_clips].is_null()) << of_clips;
+  EXPECT_EQ(server.ask("GET", place + "/images/0").header("Content-Type"), "video/webm");
+  const RawResponse poster = server.ask("GET", place + "/images/0/poster");
+  EXPECT_EQ(poster.status, 200);
+  EXPECT_EQ(poster.header("Content-Type"), "image/webp");
+  for (const char* const none : {"/images/1/poster", "/images/2/poster", "/images/x/poster"})
+    EXPECT_EQ(error_of(server.ask("GET", place + none)), "404 not_found -") << none;
+}
+
+TEST(NativeApi, TellsWhatVideoModelsCanDo) {
+  const TestServer server;
+  const json models = json::parse(server.ask("GET", "/api/v1/models").body)["models"];
+  EXPECT_TRUE(models[0]["video"].is_null());
+  EXPECT_EQ(models[2]["video"], json::parse(R"({"frames":81,"frames_multiple":4,"fps":16.0,"width":832,
+      "height":480,"size_multiple":16,"takes_image":false,"takes_last_image":false,"experts":2})"));
+}
+
+TEST(NativeApi, TellsOfFramesWhileAClipIsDecoded) {
+  TestServer server;
+  const RawResponse made = server.post_json("/api/v1/jobs", "{}");
+  Job job = server.service.job(json::parse(made.body)["id"], "");
+  const auto progress = [&] {
+    server.service.move(job);
+    return json::parse(server.ask("GET", made.header("Location")).body)["progress"];
+  };
+  json now = progress();
+  for (const char* const name : {"stage", "frame", "frames"}) EXPECT_TRUE(now[name].is_null()) << name;
+  job.state = JobState::kRunning;
+  job.stage = "decode";
+  job.frame = 5;
+  job.frames = 17;
+  now = progress();
+  EXPECT_EQ(now["stage"], "decode");
+  EXPECT_EQ(now["frame"], 5);
+  EXPECT_EQ(now["frames"], 17);
+}
+
+TEST(NativeApi, GivesPartsOfWhatPlayersSeekIn) {
+  TestServer server;
+  const RawResponse made = server.post_json("/api/v1/jobs", "{}");
+  Job job = server.service.job(json::parse(made.body)["id"], "");
+  job.pictures.resize(1);
+  server.service.move(job);
+  const std::string place = made.header("Location") + "/images/0";
+  const RawResponse whole = server.ask("GET", place);
+  EXPECT_EQ(whole.header("Accept-Ranges"), "bytes");
+  EXPECT_EQ(whole.header("ETag"), "\"d1\"");
+  const RawResponse part = server.ask("GET", place, {}, "Range: bytes=1-1\r\nIf-Range: \"d1\"\r\n");
+  EXPECT_EQ(part.status, 206);
+  EXPECT_EQ(part.body, "\2");
+  EXPECT_EQ(part.header("Content-Range"), "bytes 1-1/3");
+  EXPECT_EQ(part.header("Content-Length"), "1");
+  EXPECT_EQ(part.header("Content-Type"), "image/png");
+  const RawResponse beyond = server.ask("GET", place, {}, "Range: bytes=3-\r\n");
+  EXPECT_EQ(error_of(beyond), "416 range_not_satisfiable -");
+  EXPECT_EQ(beyond.header("Content-Range"), "bytes */3");
+  const RawResponse head = server.ask("HEAD", place, {}, "Range: bytes=0-0\r\n");
+  EXPECT_EQ(head.status, 200);
+  EXPECT_EQ(head.header("Content-Length"), "3");
 }
 
 TEST(NativeApi, CancelsAndCleansUp) {

@@ -63,11 +63,13 @@ RequestFields fields_from_json(const ordered_json& json, const std::string& owne
   std::string_view field = "image";
   const OpenInput open = [&](const std::string& text) { return open_picture(text, field, owner, service); };
   ordered_json rest = json;
+  rest.erase("last_image");
   rest.erase("mask");
   RequestFields fields = request_from_json(rest, open);
-  if (json.contains("mask") && !json["mask"].is_null()) {
-    field = "mask";
-    fields.mask = open(json["mask"].get<std::string>());
+  for (const auto& [name, picture] : {std::pair{"last_image", &fields.last_image}, {"mask", &fields.mask}}) {
+    if (!json.contains(name) || json[name].is_null()) continue;
+    field = name;
+    *picture = open(json[name].get<std::string>());
   }
   return fields;
 }
@@ -119,6 +121,18 @@ void require_listed_model(const std::string& name, std::string_view field,
   throw HttpError(
       404, "not_found", fmt::format("'{}' names no model of this server", field),
       nearest.empty() ? "see /api/v1/models" : fmt::format("did you mean '{}'? See /api/v1/models", nearest))
+      .at(std::string(field));
+}
+
+void require_picture_model(const std::string& name, std::string_view field,
+                           const std::vector<ListedModel>& models) {
+  const auto found = std::ranges::find_if(
+      models, [&](const ListedModel& model) { return name.empty() || model.name == name; });
+  if (found == models.end() || !found->video.has_value()) return;
+  const ErrorInfo& info = error_info(ErrorCode::kUnsupported);
+  throw HttpError(info.http_status, std::string(info.word),
+                  fmt::format("the model '{}' makes clips, and this API answers with pictures", found->name),
+                  "ask for clips with POST /api/v1/jobs")
       .at(std::string(field));
 }
 

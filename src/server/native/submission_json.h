@@ -33,4 +33,9 @@ std::string idempotency_key_of(const HttpRequest& request);
 void require_listed_model(const std::string& name, std::string_view field,
                           const std::vector<ListedModel>& models);
 
+// Of APIs that answer with pictures, before they submit: throws HttpError 422 where the model of that name
+// (empty: the default, which is the first) makes clips, and says where to ask for these.
+void require_picture_model(const std::string& name, std::string_view field,
+                           const std::vector<ListedModel>& models);
+
 }  // namespace snug

@@ -28,6 +28,15 @@ ordered_json or_null(const std::optional<Value>& value) {
 }
 ordered_json or_null(const std::string& text) { return text.empty() ? ordered_json() : ordered_json(text); }
 
+ordered_json video_json(const std::optional<ClipFacts>& clip) {
+  if (!clip.has_value()) return {};
+  return {{"frames", clip->frames},           {"frames_multiple", clip->frames_multiple},
+          {"fps", clip->frames_per_second},   {"width", clip->width},
+          {"height", clip->height},           {"size_multiple", clip->size_multiple_px},
+          {"takes_image", clip->takes_image}, {"takes_last_image", clip->takes_last_image},
+          {"experts", clip->experts}};
+}
+
 HttpResponse models(const NativeParts& parts) {
   ordered_json list = ordered_json::array();
   for (const ListedModel& model : parts.models()) {
@@ -38,6 +47,7 @@ HttpResponse models(const NativeParts& parts) {
                     {"parameters", or_null(model.parameters)},
                     {"bytes", or_null(model.bytes)},
                     {"native_size_px", or_null(model.native_size_px)},
+                    {"video", video_json(model.video)},
                     {"problem", or_null(model.problem)}});
   }
   return json_response(200, dump_json({{"models", std::move(list)}}));

@@ -135,6 +135,7 @@ OpenaiRequest read_fields(const json& body, const HttpRequest& request, const Na
     require_listed_model(model, "model", models);
     submission.fields.model = model;
   }
+  require_picture_model(submission.fields.model, "model", models);
   return out;
 }
 

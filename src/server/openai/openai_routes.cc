@@ -69,7 +69,7 @@ ordered_json model_json(const ListedModel& model) {
 HttpResponse list_models(const NativeParts& parts) {
   ordered_json data = ordered_json::array();
   for (const ListedModel& model : parts.models()) {
-    if (model.problem.empty()) data.push_back(model_json(model));
+    if (makes_pictures(model)) data.push_back(model_json(model));
   }
   return json_response(200, dump_json({{"object", "list"}, {"data", std::move(data)}}));
 }
@@ -77,7 +77,7 @@ HttpResponse list_models(const NativeParts& parts) {
 HttpResponse show_model(const NativeParts& parts, const std::string& name) {
   const std::vector<ListedModel> models = parts.models();
   for (const ListedModel& model : models) {
-    if (model.name == name && model.problem.empty()) return json_response(200, dump_json(model_json(model)));
+    if (model.name == name && makes_pictures(model)) return json_response(200, dump_json(model_json(model)));
   }
   throw HttpError(404, "model_not_found", "there is no model of that name", "see /v1/models").at("model");
 }
