@@ -1,4 +1,4 @@
-// GET /sdapi/v1/samplers, schedulers, sd-models, and the lists that are empty here; POST png-info.
+// GET /sdapi/v1/samplers, schedulers, sd-models, loras, and the lists that are empty here; POST png-info.
 #include <array>
 
 #include <fmt/format.h>
@@ -29,7 +29,6 @@ constexpr std::array kEmptyAnswers = {
     EmptyAnswer{"/sdapi/v1/upscalers", "[]"},
     EmptyAnswer{"/sdapi/v1/latent-upscale-modes", "[]"},
     EmptyAnswer{"/sdapi/v1/sd-vae", "[]"},
-    EmptyAnswer{"/sdapi/v1/loras", "[]"},
     EmptyAnswer{"/sdapi/v1/hypernetworks", "[]"},
     EmptyAnswer{"/sdapi/v1/face-restorers", "[]"},
     EmptyAnswer{"/sdapi/v1/prompt-styles", "[]"},
@@ -79,6 +78,18 @@ ordered_json models(const NativeParts& parts) {
   return list;
 }
 
+// Names as prompts have them, <lora:NAME:1>. No file is opened for a list, so nothing is known of what stands
+// in it.
+ordered_json loras(const NativeParts& parts) {
+  ordered_json list = ordered_json::array();
+  for (const ListedLora& lora : parts.loras())
+    list.push_back({{"name", lora.name},
+                    {"alias", lora.name},
+                    {"path", lora.name},
+                    {"metadata", ordered_json::object()}});
+  return list;
+}
+
 ordered_json parameters_json(const std::string& text) {
   const A1111Parameters parsed = parse_a1111_parameters(text);
   ordered_json json = {{"Prompt", parsed.prompt}, {"Negative prompt", parsed.negative_prompt}};
@@ -113,10 +124,20 @@ std::vector<Route> a1111_list_routes(const NativeParts& parts) {
         .errors = ErrorForm::kA1111,
         .handle = [make](const HttpRequest&) -> Reply { return json_response(200, dump_json(make())); }};
   };
+  // Lists are looked up anew each time.
+  const auto refresh = [](std::string_view path) {
+    return Route{.method = "POST",
+                 .path = std::string(path),
+                 .scope = Scope::kRead,
+                 .errors = ErrorForm::kA1111,
+                 .body = RouteBody::kAnyJson,
+                 .handle = [](const HttpRequest&) -> Reply { return json_response(200, "null"); }};
+  };
   std::vector<Route> routes = {
       get("/sdapi/v1/samplers", samplers),
       get("/sdapi/v1/schedulers", schedulers),
       get("/sdapi/v1/sd-models", [parts] { return models(parts); }),
+      get("/sdapi/v1/loras", [parts] { return loras(parts); }),
       {.method = "POST",
        .path = "/sdapi/v1/png-info",
        .scope = Scope::kRead,
@@ -124,13 +145,8 @@ std::vector<Route> a1111_list_routes(const NativeParts& parts) {
        .body = RouteBody::kJson,
        .needs_body = true,
        .handle = [](const HttpRequest& request) -> Reply { return png_info(request); }},
-      // The list of models is looked up anew each time.
-      {.method = "POST",
-       .path = "/sdapi/v1/refresh-checkpoints",
-       .scope = Scope::kRead,
-       .errors = ErrorForm::kA1111,
-       .body = RouteBody::kAnyJson,
-       .handle = [](const HttpRequest&) -> Reply { return json_response(200, "null"); }},
+      refresh("/sdapi/v1/refresh-checkpoints"),
+      refresh("/sdapi/v1/refresh-loras"),
   };
   for (const EmptyAnswer& answer : kEmptyAnswers)
     routes.push_back(get(answer.path, [json = answer.json] { return ordered_json::parse(json); }));

@@ -213,10 +213,16 @@ TEST(A1111Api, AnswersWhatClientsAskAtStart) {
   const json models = json::parse(server.ask("GET", "/sdapi/v1/sd-models").body);
   ASSERT_EQ(models.size(), 1U);
   EXPECT_EQ(models[0]["title"], "tiny-landscapes");
-  for (const std::string path :
-       {"upscalers", "latent-upscale-modes", "sd-vae", "loras", "cmd-flags", "embeddings"})
+  for (const std::string path : {"upscalers", "latent-upscale-modes", "sd-vae", "cmd-flags", "embeddings"})
     EXPECT_EQ(server.ask("GET", "/sdapi/v1/" + path).status, 200) << path;
-  EXPECT_EQ(server.ask("POST", "/sdapi/v1/refresh-checkpoints").status, 200);
+  const json loras = json::parse(server.ask("GET", "/sdapi/v1/loras").body);
+  ASSERT_EQ(loras.size(), 2U);
+  EXPECT_EQ(loras[1], (json{{"name", "wan/light"},
+                            {"alias", "wan/light"},
+                            {"path", "wan/light"},
+                            {"metadata", json::object()}}));
+  for (const std::string list : {"refresh-checkpoints", "refresh-loras"})
+    EXPECT_EQ(server.ask("POST", "/sdapi/v1/" + list).status, 200);
 }
 
 TEST(A1111Api, ReadsWhatPicturesSayOfThemselves) {

@@ -66,15 +66,17 @@ HttpResponse upload(const NativeParts& parts, const HttpRequest& request) {
 
 HttpResponse all_objects(const NativeParts& parts) {
   const std::vector<ListedModel> models = parts.models();
+  const std::vector<ListedLora> loras = parts.loras();
   ordered_json all = ordered_json::object();
-  for (const NodeClass& node : node_list()) all[std::string(node.name)] = object_info(node, models);
+  for (const NodeClass& node : node_list()) all[std::string(node.name)] = object_info(node, models, loras);
   return json_response(200, dump_json(all));
 }
 
 // {} for a class that there is not, as ComfyUI answers.
 HttpResponse one_object(const NativeParts& parts, const std::string& name) {
   ordered_json one = ordered_json::object();
-  if (const NodeClass* node = find_node_class(name)) one[name] = object_info(*node, parts.models());
+  if (const NodeClass* node = find_node_class(name))
+    one[name] = object_info(*node, parts.models(), parts.loras());
   return json_response(200, dump_json(one));
 }
 

@@ -111,6 +111,44 @@ TEST(ComfyuiApi, MakesPicturesFromText) {
   EXPECT_EQ(picture.header("Content-Type"), "image/png");
 }
 
+json lora_node(const std::string& name, json model, json clip, double strength = 0.8) {
+  return node("LoraLoader", {{"model", std::move(model)},
+                             {"clip", std::move(clip)},
+                             {"lora_name", name},
+                             {"strength_model", strength},
+                             {"strength_clip", strength}});
+}
+
+// As ComfyUI's own LoRA workflow, and one more on the model alone.
+json with_loras() {
+  json graph = text_to_image();
+  graph["11"] = lora_node("style.safetensors", link("4"), link("4", 1));
+  graph["12"] = node("LoraLoaderModelOnly",
+                     {{"model", link("11")}, {"lora_name", "wan/light"}, {"strength_model", -0.25}});
+  graph["3"]["inputs"]["model"] = link("12");
+  graph["6"]["inputs"]["clip"] = graph["7"]["inputs"]["clip"] = link("11", 1);
+  return graph;
+}
+
+TEST(ComfyuiApi, PutsLorasOnTheModelInTheirOrder) {
+  TestServer server;
+  ASSERT_EQ(post_prompt(server, with_loras()).status, 200);
+  EXPECT_EQ(server.service.last.fields.loras,
+            (std::vector<std::string>{"style.safetensors:0.8", "unet=wan/light:-0.25"}));
+  EXPECT_EQ(server.service.last.fields.model, "tiny-landscapes");
+  // Behind the last layer, too; and one that the texts go past is on the model alone.
+  json graph = with_loras();
+  graph["13"] = node("CLIPSetLastLayer", {{"stop_at_clip_layer", -2}, {"clip", link("4", 1)}});
+  graph["6"]["inputs"]["clip"] = graph["7"]["inputs"]["clip"] = link("13");
+  ASSERT_EQ(post_prompt(server, graph).status, 200);
+  EXPECT_EQ(server.service.last.fields.loras,
+            (std::vector<std::string>{"unet=style.safetensors:0.8", "unet=wan/light:-0.25"}));
+  EXPECT_EQ(server.service.last.fields.clip_skip, 2);
+  const json info = json::parse(server.ask("GET", "/object_info/LoraLoader").body)["LoraLoader"];
+  EXPECT_EQ(info["input"]["required"]["lora_name"][0], json({"style.safetensors", "wan/light.safetensors"}));
+  EXPECT_EQ(info["output"], json({"MODEL", "CLIP"}));
+}
+
 TEST(ComfyuiApi, BeginsWithAnUploadedPicture) {
   TestServer server;
   const std::string form = form_part("image", "PICTURE", "; filename=\"../../etc/x.png\"") +
@@ -205,6 +243,34 @@ TEST(ComfyuiApi, BlamesTheNodeThatIsWrong) {
   EXPECT_EQ(server.service.submitted, 0);
 }
 
+TEST(ComfyuiApi, BlamesALoraThatIsNotOnTheWholeWay) {
+  const TestServer server;
+  json unlike = with_loras();
+  unlike["11"]["inputs"]["strength_clip"] = 0.5;
+  EXPECT_EQ(blamed(post_prompt(server, unlike)), "11: unsupported_graph");
+  json unknown = with_loras();
+  unknown["11"]["inputs"]["lora_name"] = "../../etc/passwd";
+  EXPECT_EQ(blamed(post_prompt(server, unknown)), "11: value_not_in_list");
+  json text_alone = with_loras();
+  text_alone["12"]["inputs"]["model"] = link("4");
+  EXPECT_EQ(blamed(post_prompt(server, text_alone)), "11: unsupported_graph");
+  json one_text = with_loras();
+  one_text["7"]["inputs"]["clip"] = link("4", 1);
+  EXPECT_EQ(blamed(post_prompt(server, one_text)), "7: unsupported_graph");
+  json circle = with_loras();
+  circle["11"]["inputs"]["model"] = link("12");
+  EXPECT_NE(blamed(post_prompt(server, circle)).find("unsupported_graph"), std::string::npos);
+  json strong = with_loras();
+  strong["11"]["inputs"]["strength_model"] = 101;
+  EXPECT_EQ(blamed(post_prompt(server, strong)), "11: invalid_input_type");
+  json clips = text_to_image();
+  clips["4"]["inputs"]["ckpt_name"] = "wan-tiny-t2v";
+  const RawResponse refused = post_prompt(server, clips);
+  EXPECT_EQ(blamed(refused), "4: unsupported_graph");
+  EXPECT_NE(refused.body.find("/api/v1/jobs"), std::string::npos);
+  EXPECT_EQ(server.service.submitted, 0);
+}
+
 TEST(ComfyuiApi, CallsPromptsAsTheClientDoes) {
   TestServer server;
   const RawResponse first = post_prompt(server, text_to_image(), {{"prompt_id", "mine"}});
@@ -240,7 +306,7 @@ TEST(ComfyuiApi, ShowsNothingButPictures) {
 TEST(ComfyuiApi, DescribesItsNodes) {
   const TestServer server;
   const json all = json::parse(server.ask("GET", "/object_info").body);
-  EXPECT_EQ(all.size(), 11U);
+  EXPECT_EQ(all.size(), 13U);
   const json one = json::parse(server.ask("GET", "/object_info/KSampler").body)["KSampler"];
   EXPECT_EQ(one, all["KSampler"]);
   EXPECT_EQ(one["input"]["required"]["model"], json({"MODEL"}));

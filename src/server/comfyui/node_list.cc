@@ -16,6 +16,15 @@ constexpr NodeInput kCheckpoint[] = {{"ckpt_name", kModel, {}, 0, 0, 0}};
 constexpr NodeInput kVaeName[] = {{"vae_name", kModel, {}, 0, 0, 0}};
 constexpr NodeInput kLastLayer[] = {{"clip", kLink, "CLIP", 0, 0, 0},
                                     {"stop_at_clip_layer", kInteger, {}, -24, -1, -1}};
+constexpr double kMostStrength = 100;
+constexpr NodeInput kLoraLoader[] = {{"model", kLink, "MODEL", 0, 0, 0},
+                                     {"clip", kLink, "CLIP", 0, 0, 0},
+                                     {"lora_name", kLora, {}, 0, 0, 0},
+                                     {"strength_model", kNumber, {}, -kMostStrength, kMostStrength, 1},
+                                     {"strength_clip", kNumber, {}, -kMostStrength, kMostStrength, 1}};
+constexpr NodeInput kLoraModelOnly[] = {{"model", kLink, "MODEL", 0, 0, 0},
+                                        {"lora_name", kLora, {}, 0, 0, 0},
+                                        {"strength_model", kNumber, {}, -kMostStrength, kMostStrength, 1}};
 constexpr NodeInput kTextEncode[] = {{"text", kText, {}, 0, 0, 0}, {"clip", kLink, "CLIP", 0, 0, 0}};
 constexpr NodeInput kEmptyLatent[] = {{"width", kInteger, {}, 8, kMostEdge, 512},
                                       {"height", kInteger, {}, 8, kMostEdge, 512},
@@ -34,12 +43,15 @@ constexpr NodeInput kSaveImage[] = {{"images", kLink, "IMAGE", 0, 0, 0},
 constexpr NodeInput kPreviewImage[] = {{"images", kLink, "IMAGE", 0, 0, 0}};
 
 constexpr std::string_view kCheckpointOut[] = {"MODEL", "CLIP", "VAE"};
+constexpr std::string_view kModelOut[] = {"MODEL"}, kModelAndClip[] = {"MODEL", "CLIP"};
 constexpr std::string_view kClip[] = {"CLIP"}, kVae[] = {"VAE"}, kConditioning[] = {"CONDITIONING"},
                            kLatent[] = {"LATENT"}, kImage[] = {"IMAGE"}, kImageAndMask[] = {"IMAGE", "MASK"};
 
 constexpr std::array kNodes = {
     NodeClass{"CheckpointLoaderSimple", "Load Checkpoint", "loaders", kCheckpoint, kCheckpointOut},
     NodeClass{"VAELoader", "Load VAE", "loaders", kVaeName, kVae},
+    NodeClass{kLoraLoaderName, "Load LoRA", "loaders", kLoraLoader, kModelAndClip},
+    NodeClass{kLoraModelOnlyName, "LoraLoaderModelOnly", "loaders", kLoraModelOnly, kModelOut},
     NodeClass{"CLIPSetLastLayer", "CLIP Set Last Layer", "conditioning", kLastLayer, kClip},
     NodeClass{"CLIPTextEncode", "CLIP Text Encode (Prompt)", "conditioning", kTextEncode, kConditioning},
     NodeClass{"EmptyLatentImage", "Empty Latent Image", "latent", kEmptyLatent, kLatent},

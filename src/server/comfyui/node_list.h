@@ -17,6 +17,7 @@ enum class InputKind {
   kSampler,
   kScheduler,
   kPicture,  // a name that POST /upload/image gave
+  kLora,     // a name of the list of LoRAs, with or without its extension
 };
 
 struct NodeInput {
@@ -32,6 +33,9 @@ struct NodeClass {
   std::span<const std::string_view> outputs;
   bool is_output = false;  // where graphs end
 };
+
+// A LoRA on model and text encoder, and on the model alone.
+inline constexpr std::string_view kLoraLoaderName = "LoraLoader", kLoraModelOnlyName = "LoraLoaderModelOnly";
 
 std::span<const NodeClass> node_list();
 // Null for a class that is not in the list.

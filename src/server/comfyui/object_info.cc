@@ -7,7 +7,8 @@ namespace {
 
 using nlohmann::ordered_json;
 
-ordered_json choices(InputKind kind, const std::vector<ListedModel>& models) {
+ordered_json choices(InputKind kind, const std::vector<ListedModel>& models,
+                     const std::vector<ListedLora>& loras) {
   ordered_json list = ordered_json::array();
   if (kind == InputKind::kModel) {
     for (const ListedModel& model : models) {
@@ -19,13 +20,17 @@ ordered_json choices(InputKind kind, const std::vector<ListedModel>& models) {
       const bool own = sampler.alias.empty() || sampler.alias.starts_with("k_");
       list.push_back(own ? sampler.name : sampler.alias);
     }
+  } else if (kind == InputKind::kLora) {
+    // With the extension, as ComfyUI lists files and its workflows name them.
+    for (const ListedLora& lora : loras) list.push_back(lora.name + ".safetensors");
   } else if (kind == InputKind::kScheduler) {
     for (const ScheduleInfo& schedule : schedule_list()) list.push_back(schedule.name);
   }
   return list;  // of kPicture: what was uploaded is not listed
 }
 
-ordered_json input_json(const NodeInput& input, const std::vector<ListedModel>& models) {
+ordered_json input_json(const NodeInput& input, const std::vector<ListedModel>& models,
+                        const std::vector<ListedLora>& loras) {
   switch (input.kind) {
     case InputKind::kLink: return {input.type};
     case InputKind::kText: return {"STRING", {{"multiline", input.name == "text"}}};
@@ -39,17 +44,18 @@ ordered_json input_json(const NodeInput& input, const std::vector<ListedModel>& 
       return {"FLOAT", {{"default", input.usual}, {"min", input.least}, {"max", input.most}, {"step", 0.01}}};
     default: break;
   }
-  ordered_json combo = ordered_json::array({choices(input.kind, models)});
+  ordered_json combo = ordered_json::array({choices(input.kind, models, loras)});
   if (input.kind == InputKind::kPicture) combo.push_back({{"image_upload", true}});
   return combo;
 }
 
 }  // namespace
 
-ordered_json object_info(const NodeClass& node, const std::vector<ListedModel>& models) {
+ordered_json object_info(const NodeClass& node, const std::vector<ListedModel>& models,
+                         const std::vector<ListedLora>& loras) {
   ordered_json required = ordered_json::object(), order = ordered_json::array();
   for (const NodeInput& input : node.inputs) {
-    required[std::string(input.name)] = input_json(input, models);
+    required[std::string(input.name)] = input_json(input, models, loras);
     order.push_back(input.name);
   }
   const ordered_json outputs(std::vector<std::string_view>(node.outputs.begin(), node.outputs.end()));

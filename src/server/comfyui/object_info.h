@@ -10,6 +10,7 @@
 
 namespace snug {
 
-nlohmann::ordered_json object_info(const NodeClass& node, const std::vector<ListedModel>& models);
+nlohmann::ordered_json object_info(const NodeClass& node, const std::vector<ListedModel>& models,
+                                   const std::vector<ListedLora>& loras);
 
 }  // namespace snug

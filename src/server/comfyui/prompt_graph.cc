@@ -1,10 +1,12 @@
 #include "server/comfyui/prompt_graph.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "pipeline/model_loras.h"
 #include "sampling/sampler_list.h"
 #include "server/comfyui/node_list.h"
 #include "server/http_error.h"
@@ -32,7 +34,7 @@ struct Node {
 class GraphReader {
  public:
   GraphReader(const json& graph, const HttpRequest& request, const NativeParts& parts)
-      : graph_(graph), request_(request), parts_(parts), models_(parts.models()) {}
+      : graph_(graph), request_(request), parts_(parts), models_(parts.models()), loras_(parts.loras()) {}
 
   PromptGraph read() {
     if (!graph_.is_object() || graph_.empty() || graph_.size() > kMostNodes) {
@@ -162,6 +164,10 @@ class GraphReader {
 
   bool is_listed(InputKind kind, const std::string& name) const {
     switch (kind) {
+      case InputKind::kLora:
+        return std::ranges::any_of(loras_, [&](const ListedLora& lora) {
+          return name == lora.name || name == lora.name + ".safetensors";
+        });
       case InputKind::kModel:
         return std::ranges::any_of(models_, [&](const ListedModel& model) { return model.name == name; });
       case InputKind::kScheduler:
@@ -228,9 +234,54 @@ class GraphReader {
     fields.guidance_scale = value<double>(node, "cfg");
     fields.sampler =
         scheduled_sampler(value<std::string>(node, "sampler_name"), value<std::string>(node, "scheduler"));
-    take_model(source(node, "model"), node, "model");
-    fields.prompt = read_text(node, "positive");
-    fields.negative_prompt = read_text(node, "negative");
+    Node model = source(node, "model");
+    std::vector<Node> loras;  // the one nearest to the sampler first
+    while (is_lora(model) && goes_on(loras, model, "model")) model = source(model, "model");
+    if (!errors_.empty()) return;
+    take_model(model, node, "model");
+    fields.prompt = read_text(node, "positive", loras);
+    fields.negative_prompt = read_text(node, "negative", loras);
+    for (auto lora = loras.rbegin(); lora != loras.rend(); ++lora) take_lora(*lora);
+  }
+
+  static bool is_lora(const Node& node) {
+    return node.type->name == kLoraLoaderName || node.type->name == kLoraModelOnlyName;
+  }
+  // Adds the node to what was passed; false, and blames it, where that goes on for ever.
+  bool goes_on(std::vector<Node>& passed, const Node& node, std::string_view input) {
+    passed.push_back(node);
+    if (passed.size() <= kMostNodes) return true;
+    blame(node.id, "unsupported_graph", "The graph goes in a circle", std::string(input), input);
+    return false;
+  }
+
+  // A LoRA that stands on the texts' ways too is on the whole model, another on the UNet alone.
+  void take_lora(const Node& node) {
+    const bool whole = node.type->name == kLoraLoaderName && loras_of_texts_.contains(node.id);
+    const auto strength = value<double>(node, "strength_model");
+    if (whole && value<double>(node, "strength_clip") != strength) {
+      blame(
+          node.id, "unsupported_graph", "A LoRA has one strength here",
+          "strength_clip must be what strength_model is; a LoraLoaderModelOnly leaves the text encoder alone",
+          "strength_clip");
+    }
+    out_.submission.fields.loras.push_back((whole ? "" : "unet=") +
+                                           lora_text(value<std::string>(node, "lora_name"), strength));
+  }
+
+  // Those that a text passes must all be on the model's way, and the same for both texts.
+  void take_loras_of_text(const Node& encode, const std::vector<Node>& passed, bool first,
+                          const std::vector<Node>& of_model) {
+    std::set<std::string> ids;
+    for (const Node& lora : passed) {
+      ids.insert(lora.id);
+      if (std::ranges::find(of_model, lora.id, &Node::id) == of_model.end())
+        blame(lora.id, "unsupported_graph", "A LoRA on the text encoder must be on the model as well",
+              "model must lead to the sampler", "model");
+    }
+    if (!first && ids != loras_of_texts_)
+      blame(encode.id, "unsupported_graph", "Both prompts must go through the same LoRAs", "clip", "clip");
+    loras_of_texts_ = std::move(ids);
   }
 
   void take_model(const Node& loader, const Node& user, std::string_view input) {
@@ -246,22 +297,25 @@ class GraphReader {
             "ask for clips with POST /api/v1/jobs", "ckpt_name");
   }
 
-  std::string read_text(const Node& sampler, std::string_view input) {
+  std::string read_text(const Node& sampler, std::string_view input, const std::vector<Node>& of_model) {
     const Node encode = source(sampler, input);
     Node clip = source(encode, "clip");
     std::optional<int64_t> skip;
-    for (size_t i = 0; clip.type->name == "CLIPSetLastLayer"; ++i) {
-      if (i == kMostNodes) {
-        blame(clip.id, "unsupported_graph", "The graph goes in a circle", "clip", "clip");
-        return {};
+    std::vector<Node> passed, loras;
+    while (clip.type->name == "CLIPSetLastLayer" || is_lora(clip)) {
+      if (!goes_on(passed, clip, "clip")) return {};
+      if (is_lora(clip)) {
+        loras.push_back(clip);
+      } else if (!skip.has_value()) {  // the one nearest to the encoder counts
+        skip = -value<int64_t>(clip, "stop_at_clip_layer");
       }
-      // The one nearest to the encoder counts.
-      if (!skip.has_value()) skip = -value<int64_t>(clip, "stop_at_clip_layer");
       clip = source(clip, "clip");
     }
     take_model(clip, encode, "clip");
+    const bool first = input == "positive";
+    take_loras_of_text(encode, loras, first, of_model);
     std::optional<int64_t>& clip_skip = out_.submission.fields.clip_skip;
-    if (input == "negative" && clip_skip.value_or(1) != skip.value_or(1))
+    if (!first && clip_skip.value_or(1) != skip.value_or(1))
       blame(encode.id, "unsupported_graph", "Both prompts must stop at the same layer", "clip", "clip");
     clip_skip = skip;
     return value<std::string>(encode, "text");
@@ -312,8 +366,10 @@ class GraphReader {
   const HttpRequest& request_;
   const NativeParts& parts_;
   const std::vector<ListedModel> models_;
+  const std::vector<ListedLora> loras_;
   PromptGraph out_;
   ordered_json errors_ = ordered_json::object();
+  std::set<std::string> loras_of_texts_;  // their nodes' ids
   bool vae_read_ = false;
 };
 

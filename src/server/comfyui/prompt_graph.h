@@ -2,7 +2,8 @@
 // back from where pictures come out. Called by the handler of POST /prompt.
 //
 // What it takes is one way through one KSampler: text to image from EmptyLatentImage, image to image from
-// LoadImage and VAEEncode. All output nodes must show the same pictures.
+// LoadImage and VAEEncode, with LoRAs between the checkpoint and the sampler. All output nodes must show the
+// same pictures.
 #pragma once
 
 #include <string>
