@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kills the service with SIGKILL at random moments under load, starts it again each time, and checks that
-nothing was lost: every job that was accepted is there and done, and its picture has, byte for byte, what the
-command line makes of the same request. Runs go on from checkpoints, which here are written after every step.
+nothing was lost: every job that was accepted is there and done, and its picture or clip has, byte for byte, what
+the command line makes of the same request. Runs go on from checkpoints, which here are written after every step.
 
 usage: crash_test.py SNUG [--kills N] [--seed N]
 """
@@ -23,6 +23,10 @@ from pathlib import Path
 PROMPTS = ["a red sailboat on the sea", "a castle on a hill", "a snowy forest at dawn"]
 STEPS = 12
 SIZE = 64
+# In it: the tiny model that makes clips.
+FIXTURES = Path(__file__).resolve().parent / "fixtures"
+CLIPS = {"model": "wan-tiny-t2v", "frames": 9, "fps": 12, "format": "mp4"}
+EVERY_CLIP = 6  # one in so many requests
 
 
 class Server:
@@ -33,6 +37,7 @@ class Server:
 
     def start(self) -> None:
         env = dict(os.environ, SNUG_CHECKPOINT_SECONDS="0", SNUG_MOST_QUEUED="100000", SNUG_LOG="error",
+                   SNUG_MODEL_FOLDERS=str(FIXTURES),
                    XDG_CONFIG_HOME=str(self.folder / "none"))
         self.process = subprocess.Popen(
             [self.snug, "serve", "--data-folder", str(self.folder / "data"), "--listen", "127.0.0.1:0", "--json"],
@@ -67,8 +72,9 @@ class Server:
 def request_of(number: int, chance: random.Random) -> dict:
     # Some come twice, so that results are asked of the cache as well.
     seed = number if chance.random() < 0.8 else chance.randrange(max(1, number))
-    return {"prompt": PROMPTS[seed % len(PROMPTS)], "negative_prompt": "blurry", "seed": seed, "steps": STEPS,
-            "width": SIZE, "height": SIZE}
+    request = {"prompt": PROMPTS[seed % len(PROMPTS)], "negative_prompt": "blurry", "seed": seed, "steps": STEPS,
+               "width": SIZE, "height": SIZE}
+    return {**request, **CLIPS} if seed % EVERY_CLIP == 0 else request
 
 
 def load(server: Server, accepted: dict, stop: threading.Event, chance: random.Random) -> None:
@@ -92,10 +98,14 @@ def load(server: Server, accepted: dict, stop: threading.Event, chance: random.R
 
 
 def expected_picture(snug: str, request: dict, folder: Path) -> bytes:
-    path = folder / "expected.png"
-    subprocess.run([snug, "generate", request["prompt"], "--negative", request["negative_prompt"], "--seed",
-                    str(request["seed"]), "--steps", str(STEPS), "--size", f"{SIZE}x{SIZE}", "--output", str(path),
-                    "--quiet"], check=True, stdout=subprocess.DEVNULL)
+    path = folder / ("expected." + request.get("format", "png"))
+    command = [snug, "generate", request["prompt"], "--negative", request["negative_prompt"], "--seed",
+               str(request["seed"]), "--steps", str(STEPS), "--size", f"{SIZE}x{SIZE}", "--output", str(path),
+               "--quiet"]
+    if "frames" in request:
+        command += ["--model", request["model"], "--frames", str(request["frames"]), "--fps", str(request["fps"])]
+    # There, the model has the name by which the service knows it; a file names its model.
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=FIXTURES)
     return path.read_bytes()
 
 
@@ -123,6 +133,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
+    arguments.snug = str(Path(arguments.snug).resolve())
     chance = random.Random(arguments.seed)
     folder = Path(tempfile.mkdtemp(prefix="snug-crash-"))
     try:
@@ -148,6 +159,7 @@ def run(arguments, chance: random.Random, folder: Path) -> None:
     resumed = sum(job["attempts"] > 1 for job in jobs.values())
     sample = chance.sample(sorted(jobs), min(40, len(jobs)))
     again = [key for key in sorted(jobs) if jobs[key]["attempts"] > 1][:40]
+    clips = [key for key in sample + again if jobs[key]["images"][0]["kind"] == "video"]
     for key in dict.fromkeys(sample + again):
         _, request = accepted[key]
         status, picture = server.call("GET", jobs[key]["images"][0]["url"])
@@ -156,7 +168,8 @@ def run(arguments, chance: random.Random, folder: Path) -> None:
     if server.stop() != 0:
         raise SystemExit("the service did not end well")
     print(f"{arguments.kills} kills, {len(jobs)} jobs accepted, all done; {resumed} took several attempts; "
-          f"{len(set(sample + again))} pictures compared with the command line's, all equal")
+          f"{len(set(sample + again))} files compared with the command line's, all equal, "
+          f"{len(set(clips))} of them clips")
 
 
 if __name__ == "__main__":
