@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "models/umt5/umt5.h"
+#include "models/video_pictures.h"
 
 namespace snug {
 namespace {
@@ -100,6 +101,14 @@ Graph video_encoder_graph(const VideoModel& model, const ClipSize& clip) {
   Graph graph("vae_encoder");
   GraphBuilder b(graph);
   build_wan_encoder(b, model.vae, WeightScope(*model.vae_weights), clip);
+  return graph;
+}
+
+Graph video_picture_encoder_graph(const VideoModel& model, const ClipSize& clip, GivenFrames given) {
+  if (clip.frames == 1) return video_encoder_graph(model, clip);
+  Graph graph("vae_encoder");
+  GraphBuilder b(graph);
+  build_wan_picture_encoder(b, model.vae, WeightScope(*model.vae_weights), clip, given);
   return graph;
 }
 

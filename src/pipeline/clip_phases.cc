@@ -2,10 +2,11 @@
 
 #include <utility>
 
-#include "graph/passes/hoist.h"
 #include "graph/passes/passes.h"
 #include "graph/passes/precision.h"
+#include "models/video_pictures.h"
 #include "pipeline/phase_names.h"
+#include "pipeline/step_way.h"
 
 namespace snug {
 namespace {
@@ -56,13 +57,7 @@ void add_denoising(const Request& request, const VideoModel& model, const Planne
       Graph graph = ready(video_transformer_graph(model, calls.expert, wanted), request.precision);
       HoistedGraphs parts = hoist(graph, calls.count);
       has_timesteps = !parts.timesteps.nodes().empty();
-      PhaseWay way{static_cast<int>(passes), std::move(parts.step), {}};
-      for (const HoistedInput& hoisted : parts.hoisted) {
-        way.links.push_back({hoisted.step_input,
-                             timesteps_at + (hoisted.from_timesteps || !has_timesteps ? 0 : 1),
-                             hoisted.output_index, hoisted.from_timesteps});
-      }
-      own.step.ways.push_back(std::move(way));
+      own.step.ways.push_back(step_way(parts, static_cast<int>(passes), timesteps_at));
       if (own.timesteps.ways.empty() && has_timesteps)
         own.timesteps.ways.push_back({1, std::move(parts.timesteps), {}});
       // What the first frame's time gives is one row for all samples, in any number of passes.
@@ -107,8 +102,10 @@ std::vector<PhaseRequest> clip_phase_requests(const Request& request, const Vide
   }
   if (!request.image.empty()) {
     const ClipSize clip{encoded_frames(request, model), request.height, request.width};
-    add_phase(phase::kEncodeImage, "encode", "vae",
-              ready(video_encoder_graph(model, clip), request.precision), phases);
+    const GivenFrames given = request.last_image.empty() ? GivenFrames::kFirst : GivenFrames::kFirstAndLast;
+    Graph encoder = ready(video_picture_encoder_graph(model, clip, given), request.precision);
+    encoder.set_streamed(true);
+    add_phase(phase::kEncodeImage, "encode", "vae", std::move(encoder), phases);
   }
   add_denoising(request, model, run, phases);
   const ClipSize latents{model.latent_frames(request.frames), request.height / model.vae.factor(),

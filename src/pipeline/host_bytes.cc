@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "media/video_writer.h"
-#include "pipeline/clip_phases.h"
 #include "pipeline/latents_shape.h"
 
 namespace snug {
@@ -34,8 +33,8 @@ uint64_t clip_host_bytes(const Request& request, const ModelDescription& model, 
   const int64_t beside =
       elements / video.vae.latent_channels * (video.transformer.in_channels - video.transformer.out_channels);
   const bool pictured = !request.image.empty();
-  // The clip of nothing behind a given picture, and the moments that the encoder makes of it.
-  const int64_t encoding = pictured ? 3 * pixels * encoded_frames(request, video) + 2 * elements : 0;
+  // A given picture with as many zeros, and a part of the moments that the encoder makes of it.
+  const int64_t encoding = pictured ? 2 * 3 * pixels + 2 * elements : 0;
   const int64_t text = halves * video.text_length * video.text.channels;
   const int64_t trace = request.dump.empty() ? 0 : (run.calls() + 1) * elements;
   const int64_t kept = text + elements + beside + trace + (pictured ? elements : 0);

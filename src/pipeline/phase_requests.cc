@@ -2,11 +2,11 @@
 
 #include <utility>
 
-#include "graph/passes/hoist.h"
 #include "graph/passes/passes.h"
 #include "graph/passes/precision.h"
 #include "models/model_graphs.h"
 #include "pipeline/clip_phases.h"
+#include "pipeline/step_way.h"
 
 namespace snug {
 namespace {
@@ -44,14 +44,7 @@ void add_denoising(const Request& request, const ModelDescription& model, const 
     unet.batch = request.model_batch() / passes;
     HoistedGraphs parts = hoist(ready(unet_graph(model, unet), request.precision), run.calls());
     const bool has_timesteps = !parts.timesteps.nodes().empty();
-    const int timesteps_at = static_cast<int>(phases.size());
-    const int prepare_at = timesteps_at + (has_timesteps ? 1 : 0);
-    PhaseWay way{passes, std::move(parts.step), {}};
-    for (const HoistedInput& hoisted : parts.hoisted) {
-      way.links.push_back({hoisted.step_input, hoisted.from_timesteps ? timesteps_at : prepare_at,
-                           hoisted.output_index, hoisted.from_timesteps});
-    }
-    step.ways.push_back(std::move(way));
+    step.ways.push_back(step_way(parts, passes, static_cast<int>(phases.size())));
     if (has_timesteps) timesteps.ways.push_back({1, std::move(parts.timesteps), {}});
     if (!parts.request.nodes().empty()) prepare.ways.push_back({passes, std::move(parts.request), {}});
   }

@@ -1,6 +1,7 @@
 #include "pipeline/start_clip.h"
 
 #include <algorithm>
+#include <span>
 
 #include "pipeline/clip_phases.h"
 #include "pipeline/latents_shape.h"
@@ -8,13 +9,15 @@
 namespace snug {
 namespace {
 
-// Copies a picture [1,3,H,W] to a frame of a clip [1,3,T,H,W].
-void put_frame(const HostTensor& picture, int64_t frame, HostTensor& clip) {
-  const int64_t pixels = clip.shape()[3] * clip.shape()[4];
-  for (int64_t c = 0; c < clip.shape()[1]; ++c) {
-    std::copy_n(picture.floats().begin() + c * pixels, pixels,
-                clip.floats().begin() + (c * clip.shape()[2] + frame) * pixels);
+// A picture's channels, each with one of zeros behind it (models/autoencoder_wan/given_pictures.h).
+std::vector<float> with_zeros(const HostTensor& picture) {
+  const auto pixels = static_cast<size_t>(picture.shape()[2] * picture.shape()[3]);
+  std::vector<float> pairs(2 * picture.floats().size(), 0.0F);
+  for (size_t c = 0; c < picture.floats().size() / pixels; ++c) {
+    std::copy_n(picture.floats().begin() + static_cast<ptrdiff_t>(c * pixels), pixels,
+                pairs.begin() + static_cast<ptrdiff_t>(2 * c * pixels));
   }
+  return pairs;
 }
 
 // The means of what the encoder makes of the given pictures with nothing between and behind them, normalised:
@@ -25,21 +28,27 @@ HostTensor encode_pictures(const PlannedRun& run, const Request& request, const 
   latents.set(2, video.latent_frames(frames));
   const Phase& encode = run.plan.phase(phase::kEncodeImage);
   executor.begin(encode);
-  {
-    HostTensor clip(DType::kF32, Shape{1, 3, frames, request.height, request.width});
-    put_frame(request.image, 0, clip);
-    if (!request.last_image.empty()) put_frame(request.last_image, frames - 1, clip);
-    executor.set_input(encode, "clip", clip.floats());
+  if (frames == 1) {
+    executor.set_input(encode, "clip", request.image.floats());
+  } else {
+    executor.set_input(encode, "picture_and_zeros", with_zeros(request.image));
+    if (!request.last_image.empty()) executor.set_input(encode, "last", request.last_image.floats());
   }
-  executor.run(encode);
   HostTensor means(DType::kF32, latents);
-  std::vector<float> moments(2 * means.floats().size());
-  executor.read_output(encode, "moments", moments);
-  const auto of_channel = static_cast<size_t>(means.elements() / video.vae.latent_channels);
-  for (size_t i = 0; i < means.floats().size(); ++i) {
-    const size_t channel = i / of_channel;
-    means.floats()[i] = (moments[i] - video.vae.latents_mean[channel]) / video.vae.latents_std[channel];
-  }
+  const std::vector<float>& mean = video.vae.latents_mean;
+  const std::vector<float>& std = video.vae.latents_std;
+  const auto channels = static_cast<size_t>(video.vae.latent_channels);
+  const size_t of_channel = means.floats().size() / channels;
+  executor.run_streamed(encode, [&](const OutputPart& part) {
+    // Of each pixel the means, then as many variances.
+    for (int64_t p = part.pixels.begin; p < part.pixels.end; ++p) {
+      const std::span<const float> moments =
+          part.values.subspan(static_cast<size_t>(p - part.pixels.begin) * 2 * channels, channels);
+      for (size_t c = 0; c < channels; ++c) {
+        means.floats()[c * of_channel + static_cast<size_t>(p)] = (moments[c] - mean[c]) / std[c];
+      }
+    }
+  });
   return means;
 }
 

@@ -1,5 +1,6 @@
 #include "models/autoencoder_wan/autoencoder_wan.h"
 #include "models/autoencoder_wan/blocks.h"
+#include "models/autoencoder_wan/given_pictures.h"
 #include "models/autoencoder_wan/patches.h"
 
 namespace snug {
@@ -45,13 +46,9 @@ ValueId levels(GraphBuilder& b, ValueId x, const AutoencoderWanConfig& config, c
   return x;
 }
 
-}  // namespace
-
-void build_wan_encoder(GraphBuilder& b, const AutoencoderWanConfig& config, const WeightScope& w,
-                       const ClipSize& clip) {
+// clip [1,3,T,H,W] → the output.
+void encode(GraphBuilder& b, ValueId x, const AutoencoderWanConfig& config, const WeightScope& w) {
   const WeightScope encoder = w.sub("encoder");
-  ValueId x =
-      b.input("clip", DType::kF32, {1, 3, clip.frames, clip.height, clip.width}, Variability::kRequest);
   if (config.patch > 1) x = b.space_to_depth(x, wan_vae::pixel_patches(config.patch));
   x = wan_vae::causal_conv(b, x, encoder.sub("conv_in"), config.encoder_channels * config.multiples.front(),
                            3);
@@ -61,6 +58,40 @@ void build_wan_encoder(GraphBuilder& b, const AutoencoderWanConfig& config, cons
   x = wan_vae::causal_conv(b, x, encoder.sub("conv_out"), 2 * config.latent_channels, 3);
   x = wan_vae::causal_conv(b, x, w.sub("quant_conv"), 2 * config.latent_channels, 1);
   b.output(x, "moments");
+}
+
+// Of pairs of channels the first becomes frame 0, the second all later ones.
+BlockAttrs first_then_others(int64_t frames) {
+  BlockAttrs block;
+  block.group = frames - 1;
+  block.frames = 2 * block.group;
+  block.channel = block.frames;
+  block.time = 1;
+  block.front = frames - 2;
+  return block;
+}
+
+}  // namespace
+
+void build_wan_encoder(GraphBuilder& b, const AutoencoderWanConfig& config, const WeightScope& w,
+                       const ClipSize& clip) {
+  const Shape shape{1, 3, clip.frames, clip.height, clip.width};
+  encode(b, b.input("clip", DType::kF32, shape, Variability::kRequest), config, w);
+}
+
+void build_wan_picture_encoder(GraphBuilder& b, const AutoencoderWanConfig& config, const WeightScope& w,
+                               const ClipSize& clip, GivenFrames given) {
+  const ValueId pair =
+      b.input("picture_and_zeros", DType::kF32, {1, 6, 1, clip.height, clip.width}, Variability::kRequest);
+  ValueId x = b.depth_to_space(pair, first_then_others(clip.frames));
+  if (given == GivenFrames::kFirstAndLast) {
+    BlockAttrs zeros_before;
+    zeros_before.front = clip.frames - 1;
+    const ValueId last =
+        b.input("last", DType::kF32, {1, 3, 1, clip.height, clip.width}, Variability::kRequest);
+    x = b.add(x, b.space_to_depth(last, zeros_before));
+  }
+  encode(b, x, config, w);
 }
 
 }  // namespace snug
