@@ -21,6 +21,53 @@ uint64_t lowest_gap(std::vector<Span>& taken, uint64_t bytes) {
   return offset;
 }
 
+// Buffers that are placed, by the time that they live: a plan has thousands, and most meet few others. Time
+// is cut into buckets; a buffer is in all those that it lives in, and one that lives in many stands apart.
+class PlacedBuffers {
+ public:
+  explicit PlacedBuffers(const std::vector<Buffer>& buffers) : buffers_(buffers), buckets_(kBuckets) {
+    int end = 0;
+    for (const Buffer& buffer : buffers) end = std::max(end, buffer.last_use);
+    bucket_time_ = end / kBuckets + 1;
+  }
+
+  void add(size_t index) {
+    all_.push_back(index);
+    const auto [first, last] = buckets_of(buffers_[index]);
+    if (last - first >= kMany) return long_lived_.push_back(index);
+    for (size_t at = first; at <= last; ++at) buckets_[at].push_back(index);
+  }
+
+  // Calls for each that lives at some time when `buffer` does; for some more than once.
+  template <typename Take>
+  void for_each_beside(const Buffer& buffer, Take take) const {
+    const auto look = [&](const std::vector<size_t>& indices) {
+      for (const size_t index : indices) {
+        const Buffer& other = buffers_[index];
+        if (other.first_use <= buffer.last_use && buffer.first_use <= other.last_use) take(other);
+      }
+    };
+    const auto [first, last] = buckets_of(buffer);
+    if (last - first >= kMany) return look(all_);
+    look(long_lived_);
+    for (size_t at = first; at <= last; ++at) look(buckets_[at]);
+  }
+
+ private:
+  static constexpr int kBuckets = 512;
+  static constexpr size_t kMany = 32;
+
+  std::pair<size_t, size_t> buckets_of(const Buffer& buffer) const {
+    const auto at = [&](int time) { return static_cast<size_t>(std::max(time, 0) / bucket_time_); };
+    return {at(buffer.first_use), at(std::max(buffer.first_use, buffer.last_use))};
+  }
+
+  const std::vector<Buffer>& buffers_;
+  int bucket_time_ = 1;
+  std::vector<size_t> all_, long_lived_;
+  std::vector<std::vector<size_t>> buckets_;
+};
+
 }  // namespace
 
 uint64_t place_buffers(std::vector<Buffer>& buffers, uint64_t alignment) {
@@ -35,21 +82,18 @@ uint64_t place_buffers(std::vector<Buffer>& buffers, uint64_t alignment) {
     const int y_life = y.last_use - y.first_use;
     return x_life != y_life ? x_life > y_life : x.first_use < y.first_use;
   });
-  std::vector<size_t> placed;
+  PlacedBuffers placed(buffers);
   std::vector<Span> taken;
   uint64_t arena_bytes = 0;
   for (const size_t index : order) {
     Buffer& buffer = buffers[index];
     taken.clear();
-    for (const size_t other : placed) {
-      const Buffer& b = buffers[other];
-      if (b.first_use <= buffer.last_use && buffer.first_use <= b.last_use) {
-        taken.push_back({b.offset, b.offset + aligned(b.bytes)});
-      }
-    }
+    placed.for_each_beside(buffer, [&](const Buffer& b) {
+      taken.push_back({b.offset, b.offset + aligned(b.bytes)});
+    });
     buffer.offset = lowest_gap(taken, aligned(buffer.bytes));
     arena_bytes = std::max(arena_bytes, buffer.offset + buffer.bytes);
-    placed.push_back(index);
+    placed.add(index);
   }
   return arena_bytes;
 }

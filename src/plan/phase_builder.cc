@@ -6,57 +6,65 @@
 #include <tuple>
 
 #include "base/check.h"
+#include "plan/cost_model.h"
 
 namespace snug {
 namespace {
 
 class PhaseBuilder {
  public:
-  PhaseBuilder(Plan& plan, const PhaseFacts& facts, const PhaseChoice& choice)
-      : plan_(plan), facts_(facts), choice_(choice), homes_(facts.values.size()) {}
+  PhaseBuilder(Plan& plan, const PhaseDesign& design, PlanDetail detail)
+      : plan_(plan),
+        design_(design),
+        facts_(design.facts),
+        choice_(design.choice),
+        detail_(detail),
+        homes_(design.facts.values.size()) {}
 
-  PhaseOutputs build(const PhaseRequest& request, const PhaseWay& way,
-                     const std::vector<PhaseOutputs>& earlier, const std::vector<bool>& linked_later) {
+  PhaseOutputs build(int& next_instruction, const std::vector<PhaseOutputs>& earlier,
+                     const std::vector<bool>& linked_later) {
     plan_.phases.emplace_back();
     Phase& phase = plan_.phases.back();
     phase_ = &phase;
-    phase.name = request.name;
-    phase.stage = request.stage;
-    phase.part = request.part;
-    phase.graph = way.graph;
-    phase.links = way.links;
-    phase.calls = request.calls;
-    phase.passes = way.passes;
-    phase.first_instruction = start_ = next_instruction();
-    last_ = start_ + static_cast<int>(choice_.sequence.steps.size()) - 1;
-    if (choice_.sequence.steps.empty()) last_ = start_;
+    phase.name = design_.request.name;
+    phase.stage = design_.request.stage;
+    phase.part = design_.request.part;
+    phase.calls = design_.request.calls;
+    phase.passes = design_.way.passes;
+    phase.first_instruction = start_ = next_instruction;
+    int instructions = 0;
+    for (const SequenceStep& step : choice_.sequence().steps) {
+      first_instruction_.push_back(instructions);
+      instructions += step.instructions;
+    }
+    first_instruction_.push_back(instructions);
+    // A phase without instructions still has an instant of its own, for its inputs and outputs.
+    next_instruction = start_ + std::max(1, instructions);
+    last_ = next_instruction - 1;
     describe();
-    place_inputs(way, earlier);
+    if (detail_ == PlanDetail::kSteps) describe_graph();
+    place_inputs(design_.way, earlier);
     mark_outputs(linked_later);
     place_weights();
-    add_instructions();
+    add_steps();
     return finish_outputs();
   }
 
  private:
-  int next_instruction() const {
-    int next = 0;
-    for (const Phase& phase : plan_.phases) {
-      if (&phase == phase_) continue;
-      // A phase without instructions still has an instant of its own, for its inputs and outputs.
-      next =
-          std::max(next, phase.first_instruction + std::max(1, static_cast<int>(phase.instructions.size())));
-    }
-    return next;
-  }
-
-  void describe() {
+  void describe_graph() {
+    phase_->graph = design_.way.graph;
+    phase_->links = design_.way.links;
     const size_t nodes = phase_->graph.nodes().size();
     phase_->kernel_names.assign(nodes, {});
     phase_->declined.assign(nodes, {});
     for (const NodeFacts& node : facts_.nodes) {
       phase_->kernel_names[static_cast<size_t>(node.id)] = node.kernel->name;
       phase_->declined[static_cast<size_t>(node.id)] = node.kernel->declined;
+    }
+  }
+
+  void describe() {
+    for (const NodeFacts& node : facts_.nodes) {
       phase_->flops_per_run += node.flops;
       phase_->bytes_per_run += node.bytes;
     }
@@ -67,13 +75,14 @@ class PhaseBuilder {
     measures.resident_bytes = choice_.loads.resident_bytes;
     measures.streamed_bytes = phase_->runs() > 1 ? choice_.loads.streamed_bytes : 0;
     measures.ring_bytes = choice_.ring_bytes;
-    measures.spilled_bytes = choice_.sequence.spilled_bytes;
+    measures.spilled_bytes = choice_.sequence().spilled_bytes;
     std::vector<bool> sliced(facts_.nodes.size(), false);
-    for (const auto& plan : choice_.plans) {
-      if (plan->bands > 1) measures.banded_nodes += static_cast<int>(plan->values.size());
-      measures.most_bands = std::max(measures.most_bands, plan->bands);
-      for (const SegmentStep& step : plan->steps) {
-        if (step.slices > 1) sliced[static_cast<size_t>(step.node)] = true;
+    for (size_t s = 0; s < choice_.plans.size(); ++s) {
+      const SegmentPlan& plan = *choice_.plans[s];
+      if (plan.bands() > 1) measures.banded_nodes += static_cast<int>(plan.values.size());
+      measures.most_bands = std::max(measures.most_bands, plan.bands());
+      for (const SegmentStretch& stretch : plan.course->stretches) {
+        if (stretch.slices > 1) sliced[static_cast<size_t>(design_.segments[s].first + stretch.node)] = true;
       }
     }
     measures.sliced_nodes = static_cast<int>(std::count(sliced.begin(), sliced.end(), true));
@@ -124,7 +133,7 @@ class PhaseBuilder {
   }
 
   void place_weights() {
-    phase_->loads = choice_.loads.loads;
+    std::vector<Load> loads = choice_.loads.loads;
     int ring = -1;
     if (choice_.ring_bytes > 0) {
       ring =
@@ -140,97 +149,117 @@ class PhaseBuilder {
       phase_->packing_room = {add_buffer(phase_->name + " packing room", BufferKind::kStaging,
                                          facts_.packing_bytes, start_, last_)};
     }
+    if (detail_ == PlanDetail::kBrief) return;
     uint64_t offset = 0;
-    for (Load& load : phase_->loads) {
+    for (size_t i = 0; i < loads.size(); ++i) {
+      Load& load = loads[i];
       load.target.buffer = load.every_run ? ring : resident;
       if (!load.every_run) {
         load.target.offset = offset;
         offset += (load.bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
       }
-      weights_[{load.value, load.dtype, load.rows.begin, load.rows.end, load.packing}] = load.target;
+      load.after = first_instruction_[static_cast<size_t>(load.after)];
+      weights_[{load.value, load.dtype, load.rows.begin, load.rows.end, load.packing,
+                choice_.loads.turns[i]}] = load.target;
     }
+    phase_->loads = std::move(loads);
   }
 
-  void add_instructions() {
-    for (size_t i = 0; i < choice_.sequence.steps.size(); ++i) {
-      const SequenceStep& step = choice_.sequence.steps[i];
-      time_ = start_ + static_cast<int>(i);
+  void add_steps() {
+    int begun = -1;  // segment
+    for (size_t i = 0; i < choice_.sequence().steps.size(); ++i) {
+      const SequenceStep& step = choice_.sequence().steps[i];
+      time_ = start_ + first_instruction_[i];
       switch (step.kind) {
-        case SequenceStep::Kind::kRun: add_run(i, step); break;
-        case SequenceStep::Kind::kMove: add_move(step); break;
+        case SequenceStep::Kind::kStretch:
+          if (step.segment != begun) begin_segment(begun = step.segment);
+          if (detail_ == PlanDetail::kSteps) add_stretch(i, step);
+          break;
         case SequenceStep::Kind::kSpill: add_spill(step.value); break;
         case SequenceStep::Kind::kRestore: add_restore(step.value); break;
       }
     }
   }
 
-  const SegmentPlan& segment(const SequenceStep& step) const {
-    return *choice_.plans[static_cast<size_t>(step.segment)];
+  // Places all that the segment makes, and holds what it reads, from `time_` on.
+  void begin_segment(int number) {
+    const SegmentPlan& plan = *choice_.plans[static_cast<size_t>(number)];
+    for (const auto& [id, last_step] : plan.read) extend(home(id), time_ + last_step);
+    for (const SegmentValue& made : plan.values) {
+      // What is kept of each pass needs a place for each.
+      const bool takes_place = made.overwrites != kNoValue && !kept_of_each_pass_.contains(made.id);
+      home(made.id) = takes_place ? home(made.overwrites) : new_home(made);
+      extend(home(made.id), time_ + made.last_step);
+    }
+    place_scratch(number, plan);
+    if (detail_ == PlanDetail::kBrief) return;
+    steps_ = plan_segment(facts_, design_.segments[static_cast<size_t>(number)], plan.way, design_.rates,
+                          PlanDetail::kSteps);
+    SNUG_CHECK(static_cast<int>(steps_.steps.size()) == plan.course->steps, "alike segments run alike");
   }
 
-  void add_run(size_t index, const SequenceStep& at) {
-    const SegmentPlan& plan = segment(at);
-    const SegmentStep& step = plan.steps[static_cast<size_t>(at.step)];
+  // Of its own for a node that runs whole; in bands, one for all of the segment.
+  void place_scratch(int number, const SegmentPlan& plan) {
+    const NodeFacts& first =
+        facts_.nodes[static_cast<size_t>(design_.segments[static_cast<size_t>(number)].first)];
+    const std::string name = facts_.graph->value(first.output).name + " scratch";
+    const std::vector<uint64_t>& own = plan.course->step_scratch_bytes;
+    step_scratch_.assign(own.size(), {});
+    for (size_t i = 0; i < own.size(); ++i) {
+      const int at = time_ + static_cast<int>(i);
+      if (own[i] > 0) step_scratch_[i] = {add_buffer(name, BufferKind::kScratch, own[i], at, at)};
+    }
+    shared_scratch_ = {};
+    if (plan.bands() > 1 && plan.course->shared_scratch_bytes > 0) {
+      shared_scratch_ = {add_buffer(name, BufferKind::kScratch, plan.course->shared_scratch_bytes,
+                                    time_ + plan.course->first_scratch_step,
+                                    time_ + plan.course->last_scratch_step)};
+    }
+  }
+
+  void add_stretch(size_t index, const SequenceStep& stretch) {
+    for (int i = 0; i < stretch.instructions; ++i) {
+      const SegmentStep& step = steps_.steps[static_cast<size_t>(stretch.first_step + i)];
+      if (step.node < 0) {
+        add_move(step);
+      } else {
+        add_run(index, step, stretch.first_step + i);
+      }
+    }
+  }
+
+  void add_run(size_t index, const SegmentStep& step, int number) {
     const NodeFacts& node = facts_.nodes[static_cast<size_t>(step.node)];
     RunKernel run;
     run.node = node.id;
     run.kernel = node.kernel->kernel;
     run.part = step.part;
-    run.predicted_seconds = choice_.sequence.seconds[index];
+    run.predicted_seconds = predict_seconds(node, step.part, design_.rates);
     run.loads_needed = choice_.loads.loads_needed[index];
     run.inputs.resize(node.inputs.size());
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       if (facts_.is_activation(node, i)) run.inputs[i] = input_place(node.inputs[i], step, i);
     }
-    for (const WeightUse& use : choice_.sequence.uses[index]) {
-      const Location place = weights_.at({use.value, use.dtype, use.rows.begin, use.rows.end, use.packing});
+    for (const WeightUse& use : weight_uses(facts_, node, step.part, step.slices, step.turn)) {
+      const Location place =
+          weights_.at({use.value, use.dtype, use.rows.begin, use.rows.end, use.packing, use.turn});
       run.inputs[use.input] = {place, {{0, 1}, {0, 1}, use.rows}};
-      extend(place, time_);
     }
-    run.output = output_place(plan, step, node);
+    run.output = {home(node.output), step.output_held.elements() > 0 ? step.output_held : node.whole};
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       const bool there = facts_.is_activation(node, i) && node.kernel->may_overwrite[i];
       if (there && run.inputs[i].location == run.output.location) run.overwrites = static_cast<int>(i);
     }
     run.scratch_bytes = node.kernel->scratch_bytes;
-    if (run.scratch_bytes > 0) run.scratch = scratch_place(plan, at.segment, node);
+    if (run.scratch_bytes > 0) {
+      run.scratch = step_scratch_.empty() ? shared_scratch_ : step_scratch_[static_cast<size_t>(number)];
+    }
     phase_->instructions.emplace_back(std::move(run));
-  }
-
-  // Of its own for a node that runs whole; in bands, one for all of the segment.
-  Location scratch_place(const SegmentPlan& plan, int segment, const NodeFacts& node) {
-    const std::string name = facts_.graph->value(node.output).name + " scratch";
-    if (plan.bands == 1) {
-      return {add_buffer(name, BufferKind::kScratch, node.kernel->scratch_bytes, time_, time_)};
-    }
-    if (shared_scratch_segment_ != segment) {
-      shared_scratch_segment_ = segment;
-      shared_scratch_ = {
-          add_buffer(name, BufferKind::kScratch, shared_scratch_bytes(facts_, plan), time_, time_)};
-    }
-    extend(shared_scratch_, time_);
-    return shared_scratch_;
   }
 
   Place input_place(ValueId id, const SegmentStep& step, size_t input) {
     Place place{home(id), whole_region(facts_.graph->value(id).shape)};
     if (step.input_held[input].elements() > 0) place.held = step.input_held[input];
-    extend(place.location, time_);
-    return place;
-  }
-
-  Place output_place(const SegmentPlan& plan, const SegmentStep& step, const NodeFacts& node) {
-    Location& own = home(node.output);
-    if (own.buffer < 0) {
-      const auto made = std::find_if(plan.values.begin(), plan.values.end(),
-                                     [&](const SegmentValue& value) { return value.id == node.output; });
-      // What is kept of each pass needs a place for each.
-      const bool takes_place = made->overwrites != kNoValue && !kept_of_each_pass_.contains(made->id);
-      own = takes_place ? home(made->overwrites) : new_home(*made);
-    }
-    extend(own, time_);
-    Place place{own, node.whole};
-    if (step.output_held.elements() > 0) place.held = step.output_held;
     return place;
   }
 
@@ -238,7 +267,8 @@ class PhaseBuilder {
     const std::string& name = facts_.graph->value(made.id).name;
     const bool each_pass = kept_of_each_pass_.contains(made.id);
     const auto passes = static_cast<uint64_t>(each_pass ? phase_->passes : 1);
-    Location place{add_buffer(name, BufferKind::kActivation, made.bytes * passes, time_, time_)};
+    const int first = time_ + made.first_step;
+    Location place{add_buffer(name, BufferKind::kActivation, made.bytes * passes, first, first)};
     if (each_pass) {
       place.pass_stride = made.bytes;
       // What an earlier pass left must not be overwritten by what comes first in a later one.
@@ -247,12 +277,10 @@ class PhaseBuilder {
     return place;
   }
 
-  void add_move(const SequenceStep& at) {
-    const SegmentStep& step = segment(at).steps[static_cast<size_t>(at.step)];
+  void add_move(const SegmentStep& step) {
     Location from = home(step.moved);
     const Location to = from;
     from.offset += step.move_from;
-    extend(from, time_);
     phase_->instructions.emplace_back(Move{from, to, step.move_bytes});
   }
 
@@ -265,6 +293,7 @@ class PhaseBuilder {
 
   void add_spill(ValueId id) {
     extend(home(id), time_);
+    if (detail_ == PlanDetail::kBrief) return;
     phase_->instructions.emplace_back(Spill{home(id), file_offset(id), facts_.value_of(id).bytes});
   }
 
@@ -272,6 +301,7 @@ class PhaseBuilder {
     const uint64_t bytes = facts_.value_of(id).bytes;
     home(id) = {
         add_buffer(facts_.graph->value(id).name + " restored", BufferKind::kActivation, bytes, time_, time_)};
+    if (detail_ == PlanDetail::kBrief) return;
     phase_->instructions.emplace_back(Restore{home(id), file_offset(id), bytes});
   }
 
@@ -288,14 +318,19 @@ class PhaseBuilder {
   }
 
   Plan& plan_;
+  const PhaseDesign& design_;
   const PhaseFacts& facts_;
   const PhaseChoice& choice_;
+  PlanDetail detail_;
   Phase* phase_ = nullptr;
   int start_ = 0, last_ = 0, time_ = 0;
-  std::vector<Location> homes_;  // by root value
+  std::vector<int> first_instruction_;  // of the run, by step of the sequence, and of their end
+  std::vector<Location> homes_;         // by root value
   std::set<ValueId> kept_of_each_pass_;
-  std::map<std::tuple<ValueId, DType, int64_t, int64_t, uint64_t>, Location> weights_;
-  int shared_scratch_segment_ = -1;
+  std::map<std::tuple<ValueId, DType, int64_t, int64_t, uint64_t, int>, Location> weights_;
+  // Of the segment that is being added.
+  SegmentPlan steps_;
+  std::vector<Location> step_scratch_;
   Location shared_scratch_;
   std::map<ValueId, uint64_t> file_offsets_;
   uint64_t file_bytes_ = 0;
@@ -303,10 +338,9 @@ class PhaseBuilder {
 
 }  // namespace
 
-PhaseOutputs build_phase(Plan& plan, const PhaseRequest& request, const PhaseWay& way,
-                         const PhaseFacts& facts, const PhaseChoice& choice,
+PhaseOutputs build_phase(Plan& plan, const PhaseDesign& design, PlanDetail detail, int& next_instruction,
                          const std::vector<PhaseOutputs>& earlier, const std::vector<bool>& linked_later) {
-  return PhaseBuilder(plan, facts, choice).build(request, way, earlier, linked_later);
+  return PhaseBuilder(plan, design, detail).build(next_instruction, earlier, linked_later);
 }
 
 }  // namespace snug

@@ -7,47 +7,28 @@
 namespace snug {
 namespace {
 
-// The rows of each weight that a run reads.
-std::vector<WeightUse> weight_uses(const PhaseFacts& facts, const NodeFacts& node, const SegmentStep& step) {
-  std::vector<WeightUse> uses;
-  for (size_t i = 0; i < node.inputs.size(); ++i) {
-    if (node.inputs[i] == kNoValue || !facts.is_weight(node.inputs[i])) continue;
-    Interval rows = whole_rows(facts.graph->value(node.inputs[i]).shape).channels;
-    // Vectors come whole: they are small, and slicing them would only make more pieces.
-    if (step.slices > 1 && node.spec.operands[i].shape.rank() > 1) {
-      rows = input_region(node.spec.op, node.spec.attrs, node.spec.operands, node.spec.output, i, step.part)
-                 .channels;
-    }
-    uses.push_back({i, node.inputs[i], node.kernel->weight_dtypes[i], rows, node.kernel->weight_packings[i],
-                    node.kernel->kernel});
-  }
-  return uses;
-}
+// What is smaller stays where it is between turns.
+constexpr int64_t kRereadBytes = 64 * 1024;
 
 class Sequencer {
  public:
   Sequencer(const PhaseFacts& facts, const SegmentPlans& plans, const Rates& rates)
       : facts_(facts), plans_(plans), rates_(rates) {}
 
-  void add_segment(int number) {
+  void add_segment(int number, int first_node) {
     const SegmentPlan& plan = *plans_[static_cast<size_t>(number)];
-    for (size_t i = 0; i < plan.steps.size(); ++i) {
-      const SegmentStep& step = plan.steps[i];
-      if (step.node < 0) {
-        add({SequenceStep::Kind::kMove, number, static_cast<int>(i), kNoValue},
-            2 * static_cast<double>(step.move_bytes) / rates_.memory_bytes);
-        continue;
-      }
-      const NodeFacts& node = facts_.nodes[static_cast<size_t>(step.node)];
-      add({SequenceStep::Kind::kRun, number, static_cast<int>(i), kNoValue},
-          predict_seconds(node, step.part, rates_));
-      sequence.uses.back() = weight_uses(facts_, node, step);
+    for (const SegmentStretch& stretch : plan.course->stretches) {
+      add({SequenceStep::Kind::kStretch, number, stretch.first_step, stretch.steps, kNoValue},
+          stretch.seconds);
+      if (stretch.node < 0) continue;
+      const NodeFacts& node = facts_.nodes[static_cast<size_t>(first_node + stretch.node)];
+      sequence.uses.back() = weight_uses(facts_, node, stretch.part, stretch.slices, stretch.turn);
     }
   }
 
   void add_transfer(SequenceStep::Kind kind, int segment, ValueId value) {
     const auto bytes = static_cast<double>(facts_.value_of(value).bytes);
-    add({kind, segment, 0, value}, bytes / rates_.spill_bytes);
+    add({kind, segment, 0, 1, value}, bytes / rates_.spill_bytes);
     if (kind == SequenceStep::Kind::kSpill) sequence.spilled_bytes += facts_.value_of(value).bytes;
   }
 
@@ -71,6 +52,25 @@ struct Transfer {
 };
 
 }  // namespace
+
+std::vector<WeightUse> weight_uses(const PhaseFacts& facts, const NodeFacts& node, const Region& part,
+                                   int slices, int turn) {
+  std::vector<WeightUse> uses;
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    if (node.inputs[i] == kNoValue || !facts.is_weight(node.inputs[i])) continue;
+    Interval rows = whole_rows(facts.graph->value(node.inputs[i]).shape).channels;
+    const Operand& weight = node.spec.operands[i];
+    // Vectors come whole: they are small, and slicing them would only make more pieces.
+    if (slices > 1 && weight.shape.rank() > 1) {
+      rows =
+          input_region(node.spec.op, node.spec.attrs, node.spec.operands, node.spec.output, i, part).channels;
+    }
+    const bool small = bytes_of(weight.dtype, weight.shape.elements()) <= kRereadBytes;
+    uses.push_back({i, node.inputs[i], node.kernel->weight_dtypes[i], rows, node.kernel->weight_packings[i],
+                    node.kernel->kernel, small ? 0 : turn});
+  }
+  return uses;
+}
 
 std::vector<int> segment_of_nodes(const PhaseFacts& facts, const std::vector<Segment>& segments) {
   std::vector<int> of(facts.nodes.size(), 0);
@@ -167,10 +167,9 @@ PhaseSequence make_sequence(const PhaseFacts& facts, const std::vector<Segment>&
   for (size_t s = 0; s < segments.size(); ++s) {
     const auto at = static_cast<int>(s);
     for (const Transfer& transfer : before[s]) sequencer.add_transfer(transfer.kind, at, transfer.value);
-    sequencer.add_segment(at);
+    sequencer.add_segment(at, segments[s].first);
     for (const Transfer& transfer : after[s]) sequencer.add_transfer(transfer.kind, at, transfer.value);
-    const std::vector<uint64_t> live = live_bytes(facts, segments[s], *plans[s], home_bytes);
-    const uint64_t own = live.empty() ? 0 : *std::max_element(live.begin(), live.end());
+    const uint64_t own = most_live_bytes(facts, segments[s], *plans[s], home_bytes);
     uint64_t& peak = sequencer.sequence.values_peak_bytes;
     peak = std::max(peak, passing[s] + own);
   }

@@ -1,6 +1,7 @@
-// A whole phase in order, for given decisions on its segments: the runs, moves, spills and restores of one
-// run, what weights each reads, how long each should take, and the most memory that values need. Built many
-// times while searching, so it has no offsets and no buffers; planner.cc makes those from the one that won.
+// A whole phase in order, for given decisions on its segments: the stretches, spills and restores of one run,
+// what weights each reads, how long each should take, and the most memory that values need. Built many times
+// while searching, so it has no single steps, no offsets and no buffers; planner.cc makes those from the one
+// that won.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +15,12 @@
 
 namespace snug {
 
+// Some steps of a segment in a row (segment_plan.h: a stretch), or a value that is spilled or restored.
 struct SequenceStep {
-  enum class Kind : uint8_t { kRun, kMove, kSpill, kRestore } kind = Kind::kRun;
+  enum class Kind : uint8_t { kStretch, kSpill, kRestore } kind = Kind::kStretch;
   int segment = 0;
-  int step = 0;              // of the segment's plan: runs and moves
+  int first_step = 0;        // of the segment's plan
+  int instructions = 1;      // that it becomes
   ValueId value = kNoValue;  // spilled or restored
 };
 
@@ -35,7 +38,12 @@ struct PhaseSequence {
   uint64_t spilled_bytes = 0;
 };
 
+// In brief.
 using SegmentPlans = std::vector<std::shared_ptr<const SegmentPlan>>;
+
+// The rows of each weight that a run of the node reads which computes `part`, one of so many slices.
+std::vector<WeightUse> weight_uses(const PhaseFacts& facts, const NodeFacts& node, const Region& part,
+                                   int slices, int turn);
 
 // Segment of each node position.
 std::vector<int> segment_of_nodes(const PhaseFacts& facts, const std::vector<Segment>& segments);

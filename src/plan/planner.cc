@@ -26,11 +26,13 @@ struct Candidate {
   std::unique_ptr<PhaseSearch> search;
 };
 
-class Planner {
+}  // namespace
+
+class RequestPlanner::Work {
  public:
-  Planner(const std::vector<PhaseRequest>& requests, KernelSource& kernels, const Budget& budget,
-          const Rates& rates)
-      : requests_(requests), budget_(budget), candidates_(requests.size()) {
+  Work(const std::vector<PhaseRequest>& requests, KernelSource& kernels, const Rates& rates,
+       bool keep_weights)
+      : requests_(requests), rates_(rates), candidates_(requests.size()) {
     for (const PhaseRequest& request : requests) {
       SNUG_CHECK(!request.ways.empty(), "a phase has a way");
       ways_ = std::max(ways_, request.ways.size());
@@ -45,25 +47,42 @@ class Planner {
         candidate.facts = gather_facts(candidate.way->graph, kernels);
         candidate.search =
             std::make_unique<PhaseSearch>(candidate.facts, linked_inputs(candidate),
-                                          request.calls * candidate.way->passes, rates, budget.keep_weights);
+                                          request.calls * candidate.way->passes, rates, keep_weights);
       }
     }
   }
 
-  PlanOutcome plan() {
-    uint64_t limit = budget_.arena_bytes;
-    for (int i = 0; i < kTightenings; ++i) {
+  PlanOutcome plan(const Budget& budget, PlanDetail detail) {
+    budget_ = budget;
+    // The buffers of what is chosen within a limit may need a little more than it, or much.
+    uint64_t limit = budget_.arena_bytes, too_little = 0, too_much = limit;
+    for (int i = 1; i <= kTightenings && limit > too_little; ++i) {
       const auto choices = fastest(limit);
-      if (!choices) break;
-      Plan made = assemble(*choices);
-      if (made.arena_bytes <= budget_.arena_bytes) return {std::move(made), true};
-      const uint64_t over = made.arena_bytes - budget_.arena_bytes;
-      if (over >= limit) break;
-      limit -= over;
+      if (!choices) {
+        if (limit == budget_.arena_bytes) break;
+        too_little = limit;
+        limit += (too_much - limit) / 2;
+        continue;
+      }
+      Plan made = assemble(*choices, PlanDetail::kBrief);
+      if (made.arena_bytes <= budget_.arena_bytes) return {detailed(std::move(made), *choices, detail), true};
+      too_much = limit;
+      // The same choice again would need as much again.
+      const uint64_t over = (made.arena_bytes - budget_.arena_bytes) * static_cast<uint64_t>(i);
+      limit = std::max(limit - std::min(limit, over), too_little + (limit - too_little) / 2);
     }
-    Plan least = assemble(smallest());
+    const Choices choices = smallest();
+    Plan least = assemble(choices, PlanDetail::kBrief);
     const bool fits = least.arena_bytes <= budget_.arena_bytes;
-    return {std::move(least), fits};
+    return {detailed(std::move(least), choices, detail), fits};
+  }
+
+  size_t segment_plans() const {
+    size_t plans = 0;
+    for (const auto& ways : candidates_) {
+      for (const Candidate& way : ways) plans += way.search->plans_made();
+    }
+    return plans;
   }
 
  private:
@@ -187,18 +206,28 @@ class Planner {
     return std::move(*best);
   }
 
-  Plan assemble(const Choices& choices) {
-    const ScopedTimer timer("lay out");
+  Plan assemble(const Choices& choices, PlanDetail detail) {
+    const ScopedTimer timer(detail == PlanDetail::kBrief ? "sketch" : "lay out");
     Plan plan;
     plan.phases.reserve(requests_.size());
     std::vector<PhaseOutputs> outputs;
+    int next_instruction = 0;
     for (size_t p = 0; p < requests_.size(); ++p) {
       const Candidate& own = candidate(p, choices.way);
-      outputs.push_back(build_phase(plan, requests_[p], *own.way, own.facts, choices.phases[p], outputs,
-                                    linked_later(p, choices.way)));
+      const PhaseDesign design{requests_[p],           *own.way,          own.facts,
+                               own.search->segments(), choices.phases[p], rates_};
+      outputs.push_back(
+          build_phase(plan, design, detail, next_instruction, outputs, linked_later(p, choices.way)));
     }
     const ScopedTimer places("offsets");
     plan.arena_bytes = place_buffers(plan.buffers, kBufferAlignment);
+    return plan;
+  }
+
+  Plan detailed(Plan brief, const Choices& choices, PlanDetail detail) {
+    if (detail == PlanDetail::kBrief) return brief;
+    Plan plan = assemble(choices, detail);
+    SNUG_CHECK(plan.arena_bytes == brief.arena_bytes, "a plan in brief has the buffers of the whole");
 #ifndef NDEBUG
     SNUG_CHECK(prove(plan).fault.empty(), "a plan holds its proof");
 #endif
@@ -206,18 +235,30 @@ class Planner {
   }
 
   const std::vector<PhaseRequest>& requests_;
-  const Budget& budget_;
+  const Rates& rates_;
+  Budget budget_;
   size_t ways_ = 1;
   std::vector<std::vector<Candidate>> candidates_;  // by phase and way
 };
 
-}  // namespace
+RequestPlanner::RequestPlanner(const std::vector<PhaseRequest>& requests, KernelSource& kernels,
+                               const Rates& rates, bool keep_weights)
+    : work_(std::make_unique<Work>(requests, kernels, rates, keep_weights)) {}
+RequestPlanner::~RequestPlanner() = default;
+
+PlanOutcome RequestPlanner::plan(const Budget& budget) {
+  PlanOutcome outcome = work_->plan(budget, PlanDetail::kSteps);
+  if (budget.keep_weights && outcome.fits) keep_weights(outcome.plan, budget.arena_bytes);
+  return outcome;
+}
+
+PlanOutcome RequestPlanner::sketch(const Budget& budget) { return work_->plan(budget, PlanDetail::kBrief); }
+
+size_t RequestPlanner::segment_plans() const { return work_->segment_plans(); }
 
 PlanOutcome make_plan(const std::vector<PhaseRequest>& requests, KernelSource& kernels, const Budget& budget,
                       const Rates& rates) {
-  PlanOutcome outcome = Planner(requests, kernels, budget, rates).plan();
-  if (budget.keep_weights && outcome.fits) keep_weights(outcome.plan, budget.arena_bytes);
-  return outcome;
+  return RequestPlanner(requests, kernels, rates, budget.keep_weights).plan(budget);
 }
 
 }  // namespace snug

@@ -17,8 +17,6 @@ constexpr double kNoStall = 0.002, kNoGain = 0.001;
 
 uint64_t held_bytes(const WeightPiece& piece) { return piece.bytes + kBufferAlignment; }
 
-// Pieces in the order in which they should stay: first those whose kernels give the streamer the least time
-// to read others in, byte for byte.
 std::vector<size_t> by_work(const PhaseSequence& sequence, const std::vector<WeightPiece>& pieces) {
   std::vector<double> density(pieces.size());
   for (size_t i = 0; i < pieces.size(); ++i) {
@@ -38,7 +36,7 @@ std::vector<size_t> by_work(const PhaseSequence& sequence, const std::vector<Wei
 void fill(const std::vector<WeightPiece>& pieces, const std::vector<size_t>& order, uint64_t room,
           std::vector<bool>& resident) {
   for (const size_t i : order) {
-    if (resident[i] || held_bytes(pieces[i]) > room) continue;
+    if (resident[i] || pieces[i].turn > 0 || held_bytes(pieces[i]) > room) continue;
     resident[i] = true;
     room -= held_bytes(pieces[i]);
   }
@@ -58,8 +56,18 @@ std::vector<uint64_t> ring_sizes(uint64_t smallest, uint64_t streamed, uint64_t 
 
 }  // namespace
 
-Residency ResidencyChooser::with(const PhaseSequence& sequence, const std::vector<WeightPiece>& pieces,
-                                 const std::vector<bool>& resident, uint64_t ring_bytes) const {
+WeighedSequence weigh(const PhaseFacts& facts, PhaseSequence sequence) {
+  WeighedSequence weighed{std::move(sequence), {}, {}, 0};
+  weighed.pieces = gather_pieces(facts, weighed.sequence.uses);
+  weighed.by_work = by_work(weighed.sequence, weighed.pieces);
+  for (const double seconds : weighed.sequence.seconds) weighed.kernel_seconds += seconds;
+  return weighed;
+}
+
+Residency ResidencyChooser::with(const WeighedSequence& weighed, const std::vector<bool>& resident,
+                                 uint64_t ring_bytes) const {
+  const PhaseSequence& sequence = weighed.sequence;
+  const std::vector<WeightPiece>& pieces = weighed.pieces;
   Residency residency;
   residency.ring_bytes = ring_bytes;
   residency.loads = plan_loads(pieces, resident, ring_bytes, static_cast<int>(sequence.steps.size()));
@@ -71,7 +79,7 @@ Residency ResidencyChooser::with(const PhaseSequence& sequence, const std::vecto
   for (const WeightPiece& piece : pieces) {
     work.load_seconds.push_back(static_cast<double>(piece.file_bytes) / rates_.read_bytes);
   }
-  residency.times = simulate(work, runs_);
+  residency.times = simulate(work, runs_, true);
   // What reading takes away from the kernels.
   const double taken = static_cast<double>(residency.loads.streamed_bytes) * rates_.read_core_seconds /
                        std::max(1, rates_.threads);
@@ -80,31 +88,33 @@ Residency ResidencyChooser::with(const PhaseSequence& sequence, const std::vecto
   return residency;
 }
 
-std::optional<Residency> ResidencyChooser::fastest(const PhaseSequence& sequence, uint64_t bytes,
+std::optional<Residency> ResidencyChooser::fastest(const WeighedSequence& weighed, uint64_t bytes,
                                                    uint64_t small_bytes) const {
-  const std::vector<WeightPiece> pieces = gather_pieces(facts_, sequence.uses);
+  const std::vector<WeightPiece>& pieces = weighed.pieces;
+  const auto instructions = static_cast<int>(weighed.sequence.steps.size());
   std::vector<bool> small(pieces.size());
   uint64_t stay = 0, streamed = 0;
+  bool rereads = false;
   for (size_t i = 0; i < pieces.size(); ++i) {
-    small[i] = pieces[i].bytes <= small_bytes;
+    rereads = rereads || pieces[i].turn > 0;
+    small[i] = pieces[i].turn == 0 && pieces[i].bytes <= small_bytes;
     (small[i] ? stay : streamed) += held_bytes(pieces[i]);
   }
-  if ((runs_ > 1 || keep_) && stay + streamed <= bytes) {
-    return with(sequence, pieces, std::vector<bool>(pieces.size(), true), 0);
+  if (!rereads && (runs_ > 1 || keep_) && stay + streamed <= bytes) {
+    return with(weighed, std::vector<bool>(pieces.size(), true), 0);
   }
-  const uint64_t ring_floor = smallest_ring(pieces, small, static_cast<int>(sequence.steps.size()));
+  const uint64_t ring_floor = smallest_ring(pieces, small, instructions);
   if (stay + ring_floor > bytes) return std::nullopt;
-  if (ring_floor == 0) return with(sequence, pieces, small, 0);
+  if (ring_floor == 0) return with(weighed, small, 0);
 
   const uint64_t room = bytes - stay;
   const std::vector<uint64_t> rings = ring_sizes(ring_floor, streamed, room);
-  const std::vector<size_t> order = by_work(sequence, pieces);
   std::optional<Residency> best;
   for (const uint64_t ring : rings) {
     std::vector<bool> resident = small;
     // What runs once is read once, whether it stays or not.
-    if (runs_ > 1) fill(pieces, order, room - ring, resident);
-    Residency residency = with(sequence, pieces, resident, ring);
+    if (runs_ > 1) fill(pieces, weighed.by_work, room - ring, resident);
+    Residency residency = with(weighed, resident, ring);
     if (!residency.loads.feasible) continue;
     residency.memory_bound = runs_ > 1 || rings.back() == room / kBufferAlignment * kBufferAlignment;
     const double seconds = residency.times.later_run_seconds;
@@ -115,12 +125,13 @@ std::optional<Residency> ResidencyChooser::fastest(const PhaseSequence& sequence
   return best;
 }
 
-Residency ResidencyChooser::smallest(const PhaseSequence& sequence) const {
-  const std::vector<WeightPiece> pieces = gather_pieces(facts_, sequence.uses);
+Residency ResidencyChooser::smallest(const WeighedSequence& weighed) const {
+  const std::vector<WeightPiece>& pieces = weighed.pieces;
   std::vector<bool> small(pieces.size());
-  for (size_t i = 0; i < pieces.size(); ++i) small[i] = pieces[i].bytes <= kVectorBytes;
-  const uint64_t ring = smallest_ring(pieces, small, static_cast<int>(sequence.steps.size()));
-  return with(sequence, pieces, small, ring);
+  for (size_t i = 0; i < pieces.size(); ++i)
+    small[i] = pieces[i].turn == 0 && pieces[i].bytes <= kVectorBytes;
+  const uint64_t ring = smallest_ring(pieces, small, static_cast<int>(weighed.sequence.steps.size()));
+  return with(weighed, small, ring);
 }
 
 }  // namespace snug

@@ -21,24 +21,34 @@ struct Residency {
 // Vectors stay: they are not worth a turn of the ring.
 inline constexpr uint64_t kVectorBytes = 8 * 1024;
 
+// A sequence with the weights that it reads, ready to be asked about for one limit after another.
+struct WeighedSequence {
+  PhaseSequence sequence;
+  std::vector<WeightPiece> pieces;
+  // Pieces in the order in which they should stay: first those whose kernels give the streamer the least time
+  // to read others in, byte for byte.
+  std::vector<size_t> by_work;
+  double kernel_seconds = 0;
+};
+WeighedSequence weigh(const PhaseFacts& facts, PhaseSequence sequence);
+
 class ResidencyChooser {
  public:
   // Everything must outlive the chooser. `keep`: weights are to stay where there is room for all, also when
   // they are used once, because the plan will be executed again.
-  ResidencyChooser(const PhaseFacts& facts, int runs, const Rates& rates, bool keep)
-      : facts_(facts), runs_(runs), rates_(rates), keep_(keep) {}
+  ResidencyChooser(int runs, const Rates& rates, bool keep) : runs_(runs), rates_(rates), keep_(keep) {}
 
   // The fastest with at most `bytes`; nothing when even the smallest ring does not fit. Weights up to
   // `small_bytes` always stay.
-  std::optional<Residency> fastest(const PhaseSequence& sequence, uint64_t bytes, uint64_t small_bytes) const;
+  std::optional<Residency> fastest(const WeighedSequence& weighed, uint64_t bytes,
+                                   uint64_t small_bytes) const;
   // With the smallest ring, and only vectors staying.
-  Residency smallest(const PhaseSequence& sequence) const;
+  Residency smallest(const WeighedSequence& weighed) const;
 
  private:
-  Residency with(const PhaseSequence& sequence, const std::vector<WeightPiece>& pieces,
-                 const std::vector<bool>& resident, uint64_t ring_bytes) const;
+  Residency with(const WeighedSequence& weighed, const std::vector<bool>& resident,
+                 uint64_t ring_bytes) const;
 
-  const PhaseFacts& facts_;
   int runs_;
   const Rates& rates_;
   bool keep_;

@@ -9,15 +9,28 @@
 namespace snug {
 namespace {
 
-// Sizes above which a node's weights are taken by output channels, in turn: never; pieces that a disk still
+// Sizes above which a node's weights are taken by output channels, in turn: none; pieces that a disk still
 // reads at its full rate; and the least that is worth a read.
-constexpr std::array<uint64_t, 4> kSliceBytes = {UINT64_MAX, 16 * kMiB, 2 * kMiB, 128 * kKiB};
+constexpr uint64_t kNoSlices = UINT64_MAX, kUsefulSliceBytes = 16 * kMiB, kSmallSliceBytes = 2 * kMiB;
+constexpr uint64_t kLeastSliceBytes = 128 * kKiB;
+struct Measures {
+  uint64_t slice_bytes;
+  bool rereads;
+};
+constexpr std::array<Measures, 6> kMeasures = {{{kNoSlices, false},
+                                                {kUsefulSliceBytes, false},
+                                                {kSmallSliceBytes, false},
+                                                {kSmallSliceBytes, true},
+                                                {kLeastSliceBytes, false},
+                                                {kLeastSliceBytes, true}}};
+// Smaller slices than this share of what values need at least would save nothing that matters, and a model of
+// many gigabytes would come in a million pieces.
+constexpr uint64_t kLeastSliceShare = 1024;
+// Less is not worth reading again and again.
+constexpr uint64_t kRereadSegmentBytes = 8 * kMiB;
 // Vectors and other weights up to this size stay: they are not worth a turn of the ring. With the smallest
 // slices, memory is so short that only vectors do.
 constexpr uint64_t kSmallWeightBytes = 64 * kKiB;
-uint64_t small_weight_bytes(uint64_t slice_bytes) {
-  return slice_bytes <= kSliceBytes.back() ? kVectorBytes : kSmallWeightBytes;
-}
 // Of the most that values would take, what they are allowed in turn.
 constexpr std::array<double, 6> kShares = {1, 0.6, 0.35, 0.2, 0.08, 0};
 
@@ -32,7 +45,10 @@ bool saves(uint64_t bytes, uint64_t of_bytes) {
   return static_cast<double>(bytes) < static_cast<double>(of_bytes) * (1 - kWorthwhileShare);
 }
 
-int next_bands(int bands) { return bands < 4 ? bands + 1 : bands + bands / 2; }
+int next_bands(int bands) {
+  if (bands >= 64) return 2 * bands;  // what lives but for a band is little by then
+  return bands < 4 ? bands + 1 : bands + bands / 2;
+}
 
 }  // namespace
 
@@ -42,52 +58,80 @@ PhaseSearch::PhaseSearch(const PhaseFacts& facts, std::vector<bool> linked, int 
       linked_(std::move(linked)),
       runs_(runs),
       rates_(rates),
-      residency_(facts, runs, rates, keep_weights),
+      residency_(runs, rates, keep_weights),
       segments_(find_segments(facts)) {
   own_bytes_ = home_bytes_of(facts, {});
-  std::map<std::string, int> signatures;
-  for (const Segment& segment : segments_) {
-    const auto number = static_cast<int>(signatures.size());
-    likeness_.push_back(signatures.try_emplace(signature_of(facts, segment), number).first->second);
+  std::map<std::string, size_t> signatures;
+  for (size_t s = 0; s < segments_.size(); ++s) {
+    likeness_.push_back(signatures.try_emplace(signature_of(facts, segments_[s]), s).first->second);
+    uint64_t bytes = 0;
+    for (int i = segments_[s].first; i <= segments_[s].last; ++i) {
+      bytes += weight_bytes(facts, facts.nodes[static_cast<size_t>(i)]);
+    }
+    weight_bytes_.push_back(bytes);
   }
 }
 
-std::shared_ptr<const SegmentPlan> PhaseSearch::plan_of(size_t segment, int bands, uint64_t slice_bytes) {
-  auto& known = known_plans_[{segment, bands, bands == 1 ? slice_bytes : 0}];
+uint64_t PhaseSearch::least_slice_bytes() {
+  if (least_slice_bytes_ == 0) {
+    const std::vector<bool> nothing(facts_.values.size(), false);
+    const std::vector<uint64_t> passing = passing_bytes(facts_, segments_, whole_plans({}), nothing, linked_);
+    const uint64_t floor = fullest(choose_bands(0, {}, passing), passing).second;
+    least_slice_bytes_ = std::clamp(floor / kLeastSliceShare, kLeastSliceBytes, kSmallSliceBytes);
+  }
+  return least_slice_bytes_;
+}
+
+// Ways that lead to the same are equal.
+SegmentWay PhaseSearch::way_of(size_t segment, int bands, const WeightMeasures& measures) const {
+  if (bands == 1)
+    return {1, measures.slice_bytes < weight_bytes_[segment] ? measures.slice_bytes : UINT64_MAX};
+  const bool rereads =
+      measures.rereads && !segments_[segment].by_heads && weight_bytes_[segment] > kRereadSegmentBytes;
+  return {bands, UINT64_MAX, rereads};
+}
+
+std::shared_ptr<const SegmentPlan> PhaseSearch::plan_of(size_t segment, const SegmentWay& way) {
+  const size_t first = likeness_[segment];
+  auto& known = known_plans_[{first, way}];
   if (known == nullptr) {
-    known = std::make_shared<SegmentPlan>(plan_segment(facts_, segments_[segment], bands, slice_bytes));
+    known = std::make_shared<SegmentPlan>(
+        plan_segment(facts_, segments_[first], way, rates_, PlanDetail::kBrief));
   }
-  return known;
+  if (segment == first) return known;
+  auto& alike = alike_plans_[{segment, way}];
+  if (alike == nullptr) {
+    alike = std::make_shared<SegmentPlan>(plan_alike(facts_, segments_[segment], segments_[first], *known));
+  }
+  return alike;
 }
 
-uint64_t PhaseSearch::own_peak(size_t segment, int bands, uint64_t slice_bytes) {
-  const auto [known, fresh] =
-      known_peaks_.try_emplace({likeness_[segment], bands, bands == 1 ? slice_bytes : 0}, 0);
-  if (fresh) {
-    const auto plan = plan_of(segment, bands, slice_bytes);
-    const std::vector<uint64_t> live = live_bytes(facts_, segments_[segment], *plan, own_bytes_);
-    known->second = live.empty() ? 0 : *std::max_element(live.begin(), live.end());
-  }
+uint64_t PhaseSearch::own_peak(size_t segment, const SegmentWay& way) {
+  const size_t first = likeness_[segment];
+  const auto [known, fresh] = known_peaks_.try_emplace({first, way}, 0);
+  if (fresh) known->second = most_live_bytes(facts_, segments_[first], *plan_of(first, way), own_bytes_);
   return known->second;
 }
 
-SegmentPlans PhaseSearch::whole_plans(uint64_t slice_bytes) {
+SegmentPlans PhaseSearch::whole_plans(const WeightMeasures& measures) {
   SegmentPlans plans;
   for (size_t s = 0; s < segments_.size(); ++s) {
-    plans.push_back(plan_of(s, segments_[s].least_bands, slice_bytes));
+    plans.push_back(plan_of(s, way_of(s, segments_[s].least_bands, measures)));
   }
   return plans;
 }
 
-SegmentPlans PhaseSearch::choose_bands(uint64_t bytes, uint64_t slice_bytes,
+SegmentPlans PhaseSearch::choose_bands(uint64_t bytes, const WeightMeasures& measures,
                                        const std::vector<uint64_t>& passing) {
   SegmentPlans plans;
   for (size_t s = 0; s < segments_.size(); ++s) {
     int best = segments_[s].least_bands, vain = 0;
-    uint64_t best_bytes = own_peak(s, best, slice_bytes), last_bytes = UINT64_MAX;
+    // What weights do makes no difference to the values of what runs in bands.
+    const auto peak_in = [&](int bands) { return own_peak(s, way_of(s, bands, {measures.slice_bytes})); };
+    uint64_t best_bytes = peak_in(best), last_bytes = UINT64_MAX;
     for (int bands = next_bands(best); bands <= segments_[s].most_bands && passing[s] + best_bytes > bytes;
          bands = next_bands(bands)) {
-      const uint64_t peak = own_peak(s, bands, slice_bytes);
+      const uint64_t peak = peak_in(bands);
       if (saves(peak, best_bytes)) {
         best = bands;
         best_bytes = peak;
@@ -97,17 +141,17 @@ SegmentPlans PhaseSearch::choose_bands(uint64_t bytes, uint64_t slice_bytes,
       }
       last_bytes = peak;
     }
-    plans.push_back(plan_of(s, best, slice_bytes));
+    plans.push_back(plan_of(s, way_of(s, best, measures)));
   }
   return plans;
 }
 
 // The segment that needs most, and how much.
-std::pair<int, uint64_t> PhaseSearch::fullest(const SegmentPlans& plans, const std::vector<uint64_t>& passing,
-                                              uint64_t slice_bytes) {
+std::pair<int, uint64_t> PhaseSearch::fullest(const SegmentPlans& plans,
+                                              const std::vector<uint64_t>& passing) {
   std::pair<int, uint64_t> worst = {0, 0};
   for (size_t s = 0; s < segments_.size(); ++s) {
-    const uint64_t peak = passing[s] + own_peak(s, plans[s]->bands, slice_bytes);
+    const uint64_t peak = passing[s] + own_peak(s, plans[s]->way);
     if (peak > worst.second) worst = {static_cast<int>(s), peak};
   }
   return worst;
@@ -134,14 +178,13 @@ ValueId PhaseSearch::passing_value(int segment, const std::vector<bool>& spilled
 }
 
 // Values are spilled, largest first, from the segments that are too large, until these fit.
-std::vector<bool> PhaseSearch::choose_spilled(uint64_t bytes, uint64_t slice_bytes,
+std::vector<bool> PhaseSearch::choose_spilled(uint64_t bytes, const WeightMeasures& measures,
                                               uint64_t most_spill_bytes) {
   std::vector<bool> spilled(facts_.values.size(), false);
   for (uint64_t left = most_spill_bytes;;) {
     const std::vector<uint64_t> passing =
-        passing_bytes(facts_, segments_, whole_plans(slice_bytes), spilled, linked_);
-    const auto [worst, worst_bytes] =
-        fullest(choose_bands(bytes, slice_bytes, passing), passing, slice_bytes);
+        passing_bytes(facts_, segments_, whole_plans(measures), spilled, linked_);
+    const auto [worst, worst_bytes] = fullest(choose_bands(bytes, measures, passing), passing);
     if (worst_bytes <= bytes) return spilled;
     const ValueId next = passing_value(worst, spilled, left);
     if (next == kNoValue) return spilled;
@@ -153,37 +196,51 @@ std::vector<bool> PhaseSearch::choose_spilled(uint64_t bytes, uint64_t slice_byt
 PhaseChoice PhaseSearch::choice_of(SegmentPlans plans, std::vector<bool> spilled) {
   PhaseChoice choice;
   choice.runs = runs_;
-  choice.sequence = make_sequence(facts_, segments_, plans, spilled, linked_, rates_);
+  choice.weighed = std::make_shared<WeighedSequence>(
+      weigh(facts_, make_sequence(facts_, segments_, plans, spilled, linked_, rates_)));
   choice.plans = std::move(plans);
   choice.spilled = std::move(spilled);
+  return choice;
+}
+
+PhaseChoice PhaseSearch::choice_of(SegmentPlans plans) {
+  auto& known = known_sequences_[plans];
+  PhaseChoice choice;
+  if (known == nullptr) {
+    choice = choice_of(std::move(plans), std::vector<bool>(facts_.values.size(), false));
+    known = choice.weighed;
+    return choice;
+  }
+  choice.runs = runs_;
+  choice.weighed = known;
+  choice.plans = std::move(plans);
+  choice.spilled.assign(facts_.values.size(), false);
   return choice;
 }
 
 // Everything whole, and no kernel ever waiting for more than the disk.
 double PhaseSearch::ideal_seconds() {
   if (ideal_seconds_ > 0) return ideal_seconds_;
-  const std::vector<bool> nothing(facts_.values.size(), false);
-  const PhaseSequence sequence = choice_of(whole_plans(kSliceBytes.front()), nothing).sequence;
-  const double kernels = std::accumulate(sequence.seconds.begin(), sequence.seconds.end(), 0.0);
+  const PhaseChoice whole = choice_of(whole_plans({}));
+  const double kernels = whole.weighed->kernel_seconds;
   double bytes = 0;
-  for (const WeightPiece& piece : gather_pieces(facts_, sequence.uses)) {
-    bytes += static_cast<double>(piece.file_bytes);
-  }
+  for (const WeightPiece& piece : whole.weighed->pieces) bytes += static_cast<double>(piece.file_bytes);
   ideal_seconds_ = std::max(kernels, bytes / rates_.read_bytes) + (runs_ - 1) * kernels;
   return ideal_seconds_;
 }
 
 // Takes a choice's weights into account, and keeps it when it is the fastest so far. What it found out stays
 // for the next question: whether it fitted, and whether more memory could help it.
-void PhaseSearch::consider(PhaseChoice choice, uint64_t limit_bytes, uint64_t slice_bytes,
+void PhaseSearch::consider(PhaseChoice choice, uint64_t limit_bytes, const WeightMeasures& measures,
                            Found& found) const {
   found.memory_bound = true;
-  if (choice.sequence.values_peak_bytes > limit_bytes) return;
-  const auto& seconds = choice.sequence.seconds;
-  const double kernels = std::accumulate(seconds.begin(), seconds.end(), 0.0) * runs_;
-  if (found.best && kernels >= found.best->seconds()) return;
-  auto weights = residency_.fastest(choice.sequence, limit_bytes - choice.sequence.values_peak_bytes,
-                                    small_weight_bytes(slice_bytes));
+  const uint64_t values_bytes = choice.sequence().values_peak_bytes;
+  if (values_bytes > limit_bytes) return;
+  if (found.best && choice.weighed->kernel_seconds * runs_ >= found.best->seconds()) return;
+  const uint64_t small_bytes = measures.least ? kVectorBytes : kSmallWeightBytes;
+  // Other slices make no difference to what runs in bands.
+  if (!found.considered.emplace(choice.weighed.get(), small_bytes).second) return;
+  auto weights = residency_.fastest(*choice.weighed, limit_bytes - values_bytes, small_bytes);
   if (!weights) return;
   found.memory_bound = weights->memory_bound;
   choice.take(std::move(*weights));
@@ -196,20 +253,22 @@ std::optional<PhaseChoice> PhaseSearch::fastest(const PhaseLimit& limit) {
   const auto good_enough = [&] {
     return found.best && found.best->seconds() <= ideal_seconds() * (1 + kWorthwhile) + kWorthwhileSeconds;
   };
-  for (const uint64_t slice_bytes : kSliceBytes) {
+  for (const auto [slice_bytes, rereads] : kMeasures) {
+    const bool least = slice_bytes == kLeastSliceBytes;
     // The smallest slices are for when nothing else fits.
-    if (found.best && slice_bytes == kSliceBytes.back()) break;
-    const SegmentPlans whole = whole_plans(slice_bytes);
+    if (found.best && least) break;
+    if (rereads && !may_reread()) continue;
+    const WeightMeasures measures{least ? least_slice_bytes() : slice_bytes, rereads, least};
+    const SegmentPlans whole = whole_plans(measures);
     const std::vector<uint64_t> passing = passing_bytes(facts_, segments_, whole, nothing, linked_);
-    PhaseChoice natural = choice_of(whole, nothing);
-    const auto most = static_cast<double>(natural.sequence.values_peak_bytes);
-    consider(std::move(natural), limit.bytes, slice_bytes, found);
+    PhaseChoice natural = choice_of(whole);
+    const auto most = static_cast<double>(natural.sequence().values_peak_bytes);
+    consider(std::move(natural), limit.bytes, measures, found);
     // What runs whole and is not short of memory gets no faster by needing less.
     if (!found.memory_bound || good_enough()) return std::move(found.best);
     for (const double share : kShares) {
       const auto bytes = std::min<uint64_t>(static_cast<uint64_t>(most * share), limit.bytes);
-      consider(choice_of(choose_bands(bytes, slice_bytes, passing), nothing), limit.bytes, slice_bytes,
-               found);
+      consider(choice_of(choose_bands(bytes, measures, passing)), limit.bytes, measures, found);
       if (good_enough()) return std::move(found.best);
     }
   }
@@ -219,14 +278,15 @@ std::optional<PhaseChoice> PhaseSearch::fastest(const PhaseLimit& limit) {
 
 // With as little spilled as fits.
 std::optional<PhaseChoice> PhaseSearch::fastest_spilling(const PhaseLimit& limit) {
-  const uint64_t slice_bytes = kSliceBytes.back();
   Found found;
+  const WeightMeasures least{least_slice_bytes(), may_reread(), true};
   for (const double share : kShares) {
     const auto bytes = static_cast<uint64_t>(static_cast<double>(limit.bytes) * share);
-    const std::vector<bool> spilled = choose_spilled(bytes, slice_bytes, limit.spill_bytes);
+    const std::vector<bool> spilled = choose_spilled(bytes, least, limit.spill_bytes);
+    found.considered.clear();  // sequences with spilling are not kept
     const std::vector<uint64_t> passing =
-        passing_bytes(facts_, segments_, whole_plans(slice_bytes), spilled, linked_);
-    consider(choice_of(choose_bands(bytes, slice_bytes, passing), spilled), limit.bytes, slice_bytes, found);
+        passing_bytes(facts_, segments_, whole_plans(least), spilled, linked_);
+    consider(choice_of(choose_bands(bytes, least, passing), spilled), limit.bytes, least, found);
     if (found.best) break;
   }
   return std::move(found.best);
@@ -239,8 +299,7 @@ const PhaseChoice& PhaseSearch::smallest(uint64_t spill_bytes) {
 }
 
 bool PhaseSearch::cannot_fit(const PhaseLimit& limit) {
-  const std::vector<bool> nothing(facts_.values.size(), false);
-  if (choice_of(whole_plans(kSliceBytes.front()), nothing).sequence.values_peak_bytes <= limit.bytes) {
+  if (choice_of(whole_plans({})).sequence().values_peak_bytes <= limit.bytes) {
     return false;  // whether there is room for a ring, the search will tell
   }
   return smallest(limit.spill_bytes).peak_bytes() > limit.bytes;
@@ -248,19 +307,24 @@ bool PhaseSearch::cannot_fit(const PhaseLimit& limit) {
 
 PhaseChoice PhaseSearch::find_smallest(uint64_t spill_bytes) {
   std::optional<PhaseChoice> best;
+  WeightMeasures least{least_slice_bytes(), false, true};
   for (const uint64_t spill : {uint64_t{0}, spill_bytes}) {
     std::vector<bool> spilled(facts_.values.size(), false);
-    if (spill > 0) spilled = choose_spilled(0, kSliceBytes.back(), spill);
+    if (spill > 0) spilled = choose_spilled(0, least, spill);
     const std::vector<uint64_t> passing =
-        passing_bytes(facts_, segments_, whole_plans(kSliceBytes.back()), spilled, linked_);
+        passing_bytes(facts_, segments_, whole_plans(least), spilled, linked_);
     // Fewest bands that keep every segment under the one that cannot be made smaller; or fewer, or none: all
-    // weights of what runs in bands are in the ring at once.
-    const uint64_t floor =
-        fullest(choose_bands(0, kSliceBytes.back(), passing), passing, kSliceBytes.back()).second;
-    for (const uint64_t bytes : {floor, 2 * floor, UINT64_MAX}) {
-      PhaseChoice choice = choice_of(choose_bands(bytes, kSliceBytes.back(), passing), spilled);
-      choice.take(residency_.smallest(choice.sequence));
-      if (!best || choice.peak_bytes() < best->peak_bytes()) best = std::move(choice);
+    // weights of what runs in bands are in the ring at once, unless they are read again for each.
+    const uint64_t floor = fullest(choose_bands(0, least, passing), passing).second;
+    for (const bool rereads : {false, true}) {
+      if (rereads && !may_reread()) continue;
+      least.rereads = rereads;
+      for (const uint64_t bytes : {floor, 2 * floor, UINT64_MAX}) {
+        if (rereads && bytes == UINT64_MAX) continue;  // few bands, few weights at once
+        PhaseChoice choice = choice_of(choose_bands(bytes, least, passing), spilled);
+        choice.take(residency_.smallest(*choice.weighed));
+        if (!best || choice.peak_bytes() < best->peak_bytes()) best = std::move(choice);
+      }
     }
     if (spill_bytes == 0) break;
   }

@@ -11,6 +11,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "plan/phase_sequence.h"
@@ -22,7 +24,7 @@ namespace snug {
 struct PhaseChoice {
   SegmentPlans plans;
   std::vector<bool> spilled;  // by value
-  PhaseSequence sequence;
+  std::shared_ptr<const WeighedSequence> weighed;
   LoadPlan loads;
   uint64_t ring_bytes = 0;
   RunTimes times;
@@ -33,14 +35,23 @@ struct PhaseChoice {
     ring_bytes = residency.ring_bytes;
     times = std::move(residency.times);
   }
+  const PhaseSequence& sequence() const { return weighed->sequence; }
   // Of the arena, without linked inputs.
-  uint64_t peak_bytes() const { return sequence.values_peak_bytes + loads.resident_bytes + ring_bytes; }
+  uint64_t peak_bytes() const { return sequence().values_peak_bytes + loads.resident_bytes + ring_bytes; }
   double seconds() const { return times.first_run_seconds + (runs - 1) * times.later_run_seconds; }
 };
 
 struct PhaseLimit {
   uint64_t bytes = UINT64_MAX;
   uint64_t spill_bytes = 0;  // of the scratch file
+};
+
+// What is done so that weights take less memory while they are used: those of a node that are larger than
+// this come slice by slice, and those of a stretch in bands are read again for each band.
+struct WeightMeasures {
+  uint64_t slice_bytes = UINT64_MAX;
+  bool rereads = false;
+  bool least = false;  // only vectors are worth to stay
 };
 
 class PhaseSearch {
@@ -58,27 +69,40 @@ class PhaseSearch {
   // Quickly: nothing that fastest() could find would fit.
   bool cannot_fit(const PhaseLimit& limit);
 
+  const std::vector<Segment>& segments() const { return segments_; }
+  // How many plans of segments were made, in brief: segments that are alike, and questions that ask for the
+  // same again, share them.
+  size_t plans_made() const { return known_plans_.size(); }
+
  private:
   // The best so far, and whether the last that was considered could use more memory.
   struct Found {
     std::optional<PhaseChoice> best;
     bool memory_bound = true;
+    std::set<std::pair<const WeighedSequence*, uint64_t>>
+        considered;  // with the size up to which weights stay
   };
 
   PhaseChoice find_smallest(uint64_t spill_bytes);
-  std::shared_ptr<const SegmentPlan> plan_of(size_t segment, int bands, uint64_t slice_bytes);
-  uint64_t own_peak(size_t segment, int bands, uint64_t slice_bytes);
+  uint64_t least_slice_bytes();
+  // For what runs once: elsewhere, what is read again is read in each run, and the ring is a small part of
+  // what the phase needs.
+  bool may_reread() const { return runs_ == 1; }
+  SegmentWay way_of(size_t segment, int bands, const WeightMeasures& measures) const;
+  std::shared_ptr<const SegmentPlan> plan_of(size_t segment, const SegmentWay& way);
+  uint64_t own_peak(size_t segment, const SegmentWay& way);
   // Fewest bands for each segment so that it stays under `bytes`, or as small as it gets.
-  SegmentPlans choose_bands(uint64_t bytes, uint64_t slice_bytes, const std::vector<uint64_t>& passing);
+  SegmentPlans choose_bands(uint64_t bytes, const WeightMeasures& measures,
+                            const std::vector<uint64_t>& passing);
   // In as few bands as there may be: whole, but for streamed outputs.
-  SegmentPlans whole_plans(uint64_t slice_bytes);
-  std::vector<bool> choose_spilled(uint64_t bytes, uint64_t slice_bytes, uint64_t most_spill_bytes);
-  std::pair<int, uint64_t> fullest(const SegmentPlans& plans, const std::vector<uint64_t>& passing,
-                                   uint64_t slice_bytes);
+  SegmentPlans whole_plans(const WeightMeasures& measures);
+  std::vector<bool> choose_spilled(uint64_t bytes, const WeightMeasures& measures, uint64_t most_spill_bytes);
+  std::pair<int, uint64_t> fullest(const SegmentPlans& plans, const std::vector<uint64_t>& passing);
   ValueId passing_value(int segment, const std::vector<bool>& spilled, uint64_t most_bytes) const;
-  void consider(PhaseChoice choice, uint64_t limit_bytes, uint64_t slice_bytes, Found& found) const;
+  void consider(PhaseChoice choice, uint64_t limit_bytes, const WeightMeasures& measures, Found& found) const;
   std::optional<PhaseChoice> fastest_spilling(const PhaseLimit& limit);
   PhaseChoice choice_of(SegmentPlans plans, std::vector<bool> spilled);
+  PhaseChoice choice_of(SegmentPlans plans);  // nothing is spilled
 
   const PhaseFacts& facts_;
   std::vector<bool> linked_;
@@ -87,12 +111,15 @@ class PhaseSearch {
   ResidencyChooser residency_;
   std::vector<Segment> segments_;
   double ideal_seconds_ = 0;                  // once it is known
+  uint64_t least_slice_bytes_ = 0;            // likewise
   std::vector<uint64_t> own_bytes_;           // of values
   std::map<uint64_t, PhaseChoice> smallest_;  // by what may be spilled
-  std::vector<int> likeness_;                 // by segment: equal for those that are alike
-  // By segment, or by likeness, and bands and slice size.
-  std::map<std::tuple<size_t, int, uint64_t>, std::shared_ptr<const SegmentPlan>> known_plans_;
-  std::map<std::tuple<int, int, uint64_t>, uint64_t> known_peaks_;
+  std::vector<size_t> likeness_;              // by segment: the first one that is like it
+  std::vector<uint64_t> weight_bytes_;        // by segment
+  std::map<std::pair<size_t, SegmentWay>, std::shared_ptr<const SegmentPlan>> known_plans_;  // of the first
+  std::map<std::pair<size_t, SegmentWay>, std::shared_ptr<const SegmentPlan>> alike_plans_;  // of the others
+  std::map<std::pair<size_t, SegmentWay>, uint64_t> known_peaks_;
+  std::map<SegmentPlans, std::shared_ptr<const WeighedSequence>> known_sequences_;  // without spilling
 };
 
 }  // namespace snug

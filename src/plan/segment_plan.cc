@@ -4,6 +4,8 @@
 #include <map>
 
 #include "base/check.h"
+#include "plan/cost_model.h"
+#include "plan/segment_course.h"
 
 namespace snug {
 namespace {
@@ -15,26 +17,37 @@ Region need_of(const NodeFacts& node, size_t input, const Region& part) {
 // The walk of one segment; holds the plan under construction.
 class Walk {
  public:
-  Walk(const PhaseFacts& facts, const Segment& segment, int bands, uint64_t slice_bytes)
-      : facts_(facts), segment_(segment), slice_bytes_(slice_bytes) {
-    plan_.bands = bands;
-    for (int i = segment.first; i <= segment.last; ++i) add_value(i);
+  Walk(const PhaseFacts& facts, const Segment& segment, const SegmentWay& way, PlanDetail detail)
+      : facts_(facts), segment_(segment), detail_(detail) {
+    plan_.way = way;
+    for (int i = segment.first; i <= segment.last; ++i) {
+      add_value(i);
+      add_inputs(i);
+    }
   }
 
+  // What ran when, one for each step.
+  const std::vector<BriefStep>& course() const { return course_; }
+
   SegmentPlan run() {
-    if (plan_.bands == 1) {
+    if (plan_.way.bands == 1) {
       for (int i = segment_.first; i <= segment_.last; ++i) run_whole(i);
     } else if (segment_.by_heads) {
-      for (int band = 0; band < plan_.bands; ++band) run_heads(band);
+      for (int band = 0; band < plan_.way.bands; ++band) {
+        begin_turn(band);
+        run_heads(band);
+      }
     } else {
       const Interval images = node(segment_.first).whole.images;
       for (int64_t image = images.begin; image < images.end; ++image) {
         for (State& state : states_) state.base = state.done = 0;
-        for (int band = 0; band < plan_.bands; ++band) run_band(image, band);
+        for (int band = 0; band < plan_.way.bands; ++band) {
+          begin_turn(static_cast<int>(image - images.begin) * plan_.way.bands + band);
+          run_band(image, band);
+        }
       }
     }
-    for (const auto& [id, step] : last_read_) plan_.read.emplace_back(id, step);
-    if (plan_.bands > 1) {
+    if (plan_.way.bands > 1) {
       for (SegmentValue& value : plan_.values) {
         if (!value.rolling && value.overwrites == kNoValue) value.overwrites = followed(value.id);
       }
@@ -55,12 +68,37 @@ class Walk {
   int producer(ValueId id) const { return facts_.value_of(id).producer; }
   ValueId root(ValueId id) const { return facts_.root[static_cast<size_t>(id)]; }
 
+  struct LocalInput {
+    size_t input;
+    int made_at;
+  };
+
+  void begin_turn(int turn) { turn_ = plan_.way.rereads ? turn + 1 : 0; }
+
+  void add_inputs(int position) {
+    const NodeFacts& at = node(position);
+    std::vector<LocalInput>& own = local_inputs_.emplace_back();
+    std::vector<size_t>& reads = outside_reads_.emplace_back();
+    for (size_t i = 0; i < at.inputs.size(); ++i) {
+      if (!facts_.is_activation(at, i)) continue;
+      if (inside(producer(at.inputs[i]))) {
+        own.push_back({i, producer(at.inputs[i])});
+        continue;
+      }
+      const ValueId id = root(at.inputs[i]);
+      const auto known = std::find_if(plan_.read.begin(), plan_.read.end(),
+                                      [&](const auto& read) { return read.first == id; });
+      reads.push_back(static_cast<size_t>(known - plan_.read.begin()));
+      if (known == plan_.read.end()) plan_.read.emplace_back(id, -1);
+    }
+  }
+
   void add_value(int position) {
     const ValueId id = node(position).output;
     const ValueFacts& value = facts_.value_of(id);
     SegmentValue made{id, value.bytes};
     const bool leaves = value.is_output || value.readers.empty() || !inside(value.last_reader());
-    made.rolling = plan_.bands > 1 && (!leaves || value.is_streamed);
+    made.rolling = plan_.way.bands > 1 && (!leaves || value.is_streamed);
     made.first_step = -1;
     if (!made.rolling) made.overwrites = overwritten(position);
     if (made.rolling) made.bytes = 0;
@@ -85,7 +123,7 @@ class Walk {
       // In bands, others of the segment come back to it after this node has written.
       const auto here = std::count_if(value.readers.begin(), value.readers.end(),
                                       [&](int reader) { return inside(reader); });
-      const bool banded_clash = plan_.bands > 1 && (here > 1 || inside(value.producer));
+      const bool banded_clash = plan_.way.bands > 1 && (here > 1 || inside(value.producer));
       if (!other && !banded_clash) return id;
     }
     return kNoValue;
@@ -95,7 +133,7 @@ class Walk {
   // always lies beyond what is already written.
   ValueId followed(ValueId id) const {
     ValueId best = kNoValue;
-    for (const auto& [candidate, last] : last_read_) {
+    for (const auto& [candidate, last] : plan_.read) {
       const ValueFacts& value = facts_.value_of(candidate);
       if (value.producer < 0 || value.is_output || !inside(value.last_reader())) continue;
       // A small value would keep a large buffer from others.
@@ -115,9 +153,9 @@ class Walk {
       return (image * value.whole.pixels.size() + pixel) * static_cast<int64_t>(value.pixel_bytes);
     };
     int64_t written_end = 0;
-    for (const SegmentStep& step : plan_.steps) {
+    for (const BriefStep& step : course_) {
       if (step.node < 0) continue;
-      const NodeFacts& at = node(step.node);
+      const NodeFacts& at = node(segment_.first + step.node);
       const int64_t image = step.part.images.begin;
       for (size_t i = 0; i < at.inputs.size(); ++i) {
         if (!facts_.is_activation(at, i) || root(at.inputs[i]) != read) continue;
@@ -131,22 +169,21 @@ class Walk {
 
   void run_whole(int position) {
     const NodeFacts& at = node(position);
-    SegmentStep step;
-    step.node = position;
-    step.part = at.whole;
     const uint64_t bytes = weight_bytes(facts_, at);
+    const uint64_t slice_bytes = plan_.way.slice_bytes;
     const int64_t channels = at.whole.channels.size();
     int64_t slice_channels = channels;
-    if (bytes > slice_bytes_ && at.kernel->splits_channels) {
+    if (bytes > slice_bytes && at.kernel->splits_channels) {
       const int64_t multiple = std::max<int64_t>(1, at.kernel->channel_step);
-      const auto slices = static_cast<int64_t>((bytes + slice_bytes_ - 1) / slice_bytes_);
+      const auto slices = static_cast<int64_t>((bytes + slice_bytes - 1) / slice_bytes);
       slice_channels = std::min(channels, std::max<int64_t>(1, channels / slices / multiple) * multiple);
     }
-    step.slices = static_cast<int>((channels + slice_channels - 1) / slice_channels);
-    for (step.slice = 0; step.slice < step.slices; ++step.slice) {
-      const int64_t begin = step.slice * slice_channels;
-      step.part.channels = {begin, std::min(channels, begin + slice_channels)};
-      add_step(step);
+    const auto slices = static_cast<int>((channels + slice_channels - 1) / slice_channels);
+    Region part = at.whole;
+    for (int slice = 0; slice < slices; ++slice) {
+      const int64_t begin = slice * slice_channels;
+      part.channels = {begin, std::min(channels, begin + slice_channels)};
+      add_step(position, part, slice, slices);
     }
   }
 
@@ -164,13 +201,13 @@ class Walk {
     State& state = states_[local(position)];
     const int64_t pixels = at.whole.pixels.size();
     if (!plan_.values[local(position)].rolling || facts_.value_of(at.output).is_streamed) {
-      state.wanted = std::max(state.wanted, pixels * (band + 1) / plan_.bands);
+      state.wanted = std::max(state.wanted, pixels * (band + 1) / plan_.way.bands);
     }
     state.wanted = std::min(pixels, (state.wanted + at.pixel_step - 1) / at.pixel_step * at.pixel_step);
     state.wanted = std::max(state.wanted, state.done);
     if (state.wanted == state.done) return;
     const Region part{{image, image + 1}, {state.done, state.wanted}, at.whole.channels};
-    for_each_local_input(at, [&](size_t input, int made_at) {
+    for_each_local_input(position, [&](size_t input, int made_at) {
       State& made = states_[local(made_at)];
       made.wanted = std::max(made.wanted, need_of(at, input, part).pixels.end);
     });
@@ -185,20 +222,18 @@ class Walk {
       const auto held = static_cast<uint64_t>(wanted - state.base);
       value.bytes = std::max(value.bytes, held * facts_.value_of(at.output).pixel_bytes);
     }
-    SegmentStep step;
-    step.node = position;
-    step.part = {{image, image + 1}, {state.done, wanted}, at.whole.channels};
+    add_step(position, {{image, image + 1}, {state.done, wanted}, at.whole.channels});
     state.done = wanted;
+    if (detail_ == PlanDetail::kBrief) return;
+    SegmentStep& step = plan_.steps.back();
     if (value.rolling) step.output_held = {step.part.images, {state.base, state.done}, at.whole.channels};
-    step.input_held.resize(at.inputs.size());
-    for_each_local_input(at, [&](size_t input, int made_at) {
+    for_each_local_input(position, [&](size_t input, int made_at) {
       const State& made = states_[local(made_at)];
       const Interval channels = node(made_at).whole.channels;
       if (plan_.values[local(made_at)].rolling) {
         step.input_held[input] = {step.part.images, {made.base, made.done}, channels};
       }
     });
-    add_step(step);
   }
 
   // One group of heads through all nodes: the same channels of each.
@@ -206,29 +241,26 @@ class Walk {
     const int64_t groups = segment_.most_bands;
     const Interval all = node(segment_.last).whole.channels;
     const auto channel = [&](int64_t at) {
-      return std::min(all.end, at * groups / plan_.bands * segment_.group_channels);
+      return std::min(all.end, at * groups / plan_.way.bands * segment_.group_channels);
     };
     const Interval channels{channel(band), channel(band + 1)};
     for (int i = segment_.first; i <= segment_.last; ++i) {
       const NodeFacts& at = node(i);
       SegmentValue& value = plan_.values[local(i)];
-      SegmentStep step;
-      step.node = i;
-      step.part = {at.whole.images, at.whole.pixels, channels};
-      step.slice = band;
-      step.slices = plan_.bands;
-      step.input_held.resize(at.inputs.size());
+      const Region part{at.whole.images, at.whole.pixels, channels};
+      add_step(i, part, band, plan_.way.bands);
       if (value.rolling) {
-        step.output_held = step.part;
         const int64_t pixels = at.whole.images.size() * at.whole.pixels.size();
         const int64_t pixel_bytes = bytes_of(at.spec.output.dtype, channels.size());
         value.bytes = std::max(value.bytes, static_cast<uint64_t>(pixels * pixel_bytes));
       }
-      for_each_local_input(at, [&](size_t input, int made_at) {
+      if (detail_ == PlanDetail::kBrief) continue;
+      SegmentStep& step = plan_.steps.back();
+      if (value.rolling) step.output_held = part;
+      for_each_local_input(i, [&](size_t input, int made_at) {
         const Region whole = node(made_at).whole;
         step.input_held[input] = {whole.images, whole.pixels, channels};
       });
-      add_step(step);
     }
   }
 
@@ -243,7 +275,7 @@ class Walk {
       if (done >= pixels) continue;
       const Region next{
           {image, image + 1}, {done, std::min(pixels, done + reading.pixel_step)}, reading.whole.channels};
-      for_each_local_input(reading, [&](size_t input, int made_at) {
+      for_each_local_input(reader, [&](size_t input, int made_at) {
         if (made_at == position) keep = std::min(keep, need_of(reading, input, next).pixels.begin);
       });
     }
@@ -254,70 +286,91 @@ class Walk {
       move.moved = at.output;
       move.move_from = static_cast<uint64_t>(keep - state.base) * pixel_bytes;
       move.move_bytes = static_cast<uint64_t>(state.done - keep) * pixel_bytes;
-      plan_.steps.push_back(move);
+      course_.push_back({-1, 1, 0, turn_, move.move_bytes, {}});
+      if (detail_ == PlanDetail::kSteps) plan_.steps.push_back(std::move(move));
     }
     state.base = keep;
   }
 
   template <typename Use>
-  void for_each_local_input(const NodeFacts& at, Use use) {
-    for (size_t i = 0; i < at.inputs.size(); ++i) {
-      if (facts_.is_activation(at, i) && inside(producer(at.inputs[i]))) use(i, producer(at.inputs[i]));
-    }
+  void for_each_local_input(int position, Use use) {
+    for (const LocalInput& own : local_inputs_[local(position)]) use(own.input, own.made_at);
   }
 
-  void add_step(const SegmentStep& step) {
-    const NodeFacts& at = node(step.node);
-    const int number = static_cast<int>(plan_.steps.size());
-    SegmentValue& made = plan_.values[local(step.node)];
+  // A run of a kernel; for a plan in steps, with what is held of its operands.
+  void add_step(int position, const Region& part, int slice = 0, int slices = 1) {
+    const auto number = static_cast<int>(course_.size());
+    course_.push_back({position - segment_.first, slices, slice, turn_, 0, part});
+    SegmentValue& made = plan_.values[local(position)];
     if (made.first_step < 0) made.first_step = number;
     made.last_step = number;
-    for (size_t i = 0; i < at.inputs.size(); ++i) {
-      if (!facts_.is_activation(at, i)) continue;
-      const int from = producer(at.inputs[i]);
-      if (inside(from)) {
-        plan_.values[local(from)].last_step = number;
-      } else {
-        last_read_[root(at.inputs[i])] = number;
-      }
+    for_each_local_input(position,
+                         [&](size_t, int made_at) { plan_.values[local(made_at)].last_step = number; });
+    for (const size_t read : outside_reads_[local(position)]) plan_.read[read].second = number;
+    if (detail_ == PlanDetail::kSteps) {
+      plan_.steps.push_back({position, part, slice, slices, turn_, {}, {}, kNoValue, 0, 0});
+      plan_.steps.back().input_held.resize(node(position).inputs.size());
     }
-    plan_.steps.push_back(step);
-    if (plan_.steps.back().input_held.empty()) plan_.steps.back().input_held.resize(at.inputs.size());
   }
 
   const PhaseFacts& facts_;
   const Segment& segment_;
-  uint64_t slice_bytes_;
+  PlanDetail detail_;
   SegmentPlan plan_;
+  std::vector<BriefStep> course_;
+  int turn_ = 0;
   std::vector<State> states_;
-  std::map<ValueId, int> last_read_;
+  // By node of the segment: what it reads that was made here, and which of the plan's values from before.
+  std::vector<std::vector<LocalInput>> local_inputs_;
+  std::vector<std::vector<size_t>> outside_reads_;
 };
 
 }  // namespace
 
-SegmentPlan plan_segment(const PhaseFacts& facts, const Segment& segment, int bands, uint64_t slice_bytes) {
-  SNUG_CHECK(bands >= 1 && bands <= segment.most_bands, "no more bands than the segment has");
-  return Walk(facts, segment, bands, slice_bytes).run();
+SegmentPlan plan_segment(const PhaseFacts& facts, const Segment& segment, const SegmentWay& way,
+                         const Rates& rates, PlanDetail detail) {
+  SNUG_CHECK(way.bands >= 1 && way.bands <= segment.most_bands, "no more bands than the segment has");
+  Walk walk(facts, segment, way, detail);
+  SegmentPlan plan = walk.run();
+  plan.course =
+      std::make_shared<SegmentPlan::Course>(course_of(facts, segment, way.bands, walk.course(), rates));
+  return plan;
 }
 
-uint64_t scratch_bytes(const PhaseFacts& facts, const SegmentStep& step) {
-  return step.node < 0 ? 0 : facts.nodes[static_cast<size_t>(step.node)].kernel->scratch_bytes;
+SegmentPlan plan_alike(const PhaseFacts& facts, const Segment& segment, const Segment& other,
+                       const SegmentPlan& plan) {
+  std::map<ValueId, ValueId> own;  // by the other's
+  const auto root = [&](ValueId id) { return facts.root[static_cast<size_t>(id)]; };
+  for (int i = 0; i <= segment.last - segment.first; ++i) {
+    const NodeFacts& from = facts.nodes[static_cast<size_t>(other.first + i)];
+    const NodeFacts& to = facts.nodes[static_cast<size_t>(segment.first + i)];
+    own[from.output] = to.output;
+    for (size_t input = 0; input < from.inputs.size(); ++input) {
+      if (facts.is_activation(from, input)) own[root(from.inputs[input])] = root(to.inputs[input]);
+    }
+  }
+  SegmentPlan alike;
+  alike.way = plan.way;
+  alike.course = plan.course;
+  alike.values = plan.values;
+  alike.read = plan.read;
+  for (SegmentValue& value : alike.values) {
+    value.id = own.at(value.id);
+    if (value.overwrites != kNoValue) value.overwrites = own.at(value.overwrites);
+  }
+  for (auto& [id, step] : alike.read) id = own.at(id);
+  return alike;
 }
 
-uint64_t shared_scratch_bytes(const PhaseFacts& facts, const SegmentPlan& plan) {
-  uint64_t bytes = 0;
-  for (const SegmentStep& step : plan.steps) bytes = std::max(bytes, scratch_bytes(facts, step));
-  return bytes;
-}
-
-std::vector<uint64_t> live_bytes(const PhaseFacts& facts, const Segment& segment, const SegmentPlan& plan,
-                                 const std::vector<uint64_t>& home_bytes) {
-  std::vector<int64_t> change(plan.steps.size() + 1, 0);
+uint64_t most_live_bytes(const PhaseFacts& facts, const Segment& segment, const SegmentPlan& plan,
+                         const std::vector<uint64_t>& home_bytes) {
+  // Bytes that begin to live at a step, and those that no longer live at one.
+  std::vector<std::pair<int, int64_t>> changes;
   const auto live = [&](uint64_t bytes, int first, int last) {
-    change[static_cast<size_t>(first)] += static_cast<int64_t>(bytes);
-    change[static_cast<size_t>(last) + 1] -= static_cast<int64_t>(bytes);
+    changes.emplace_back(first, static_cast<int64_t>(bytes));
+    changes.emplace_back(last + 1, -static_cast<int64_t>(bytes));
   };
-  const int end = static_cast<int>(plan.steps.size()) - 1;
+  const int end = plan.course->steps - 1;
   std::map<ValueId, const SegmentValue*> overwriter;
   for (const SegmentValue& value : plan.values) {
     if (value.overwrites != kNoValue) overwriter[value.overwrites] = &value;
@@ -339,18 +392,14 @@ std::vector<uint64_t> live_bytes(const PhaseFacts& facts, const Segment& segment
   for (const SegmentValue& value : plan.values) {
     if (value.overwrites == kNoValue) live(value.bytes, value.first_step, death(value.id, value.last_step));
   }
-  const uint64_t shared = shared_scratch_bytes(facts, plan);
-  for (size_t i = 0; i < plan.steps.size(); ++i) {
-    const int at = static_cast<int>(i);
-    live(plan.bands > 1 ? shared : scratch_bytes(facts, plan.steps[i]), at, at);
+  const std::vector<uint64_t>& scratch_bytes = plan.course->step_scratch_bytes;
+  for (size_t i = 0; i < scratch_bytes.size(); ++i) {
+    if (scratch_bytes[i] > 0) live(scratch_bytes[i], static_cast<int>(i), static_cast<int>(i));
   }
-  std::vector<uint64_t> bytes;
-  int64_t now = 0;
-  for (size_t i = 0; i < plan.steps.size(); ++i) {
-    now += change[i];
-    bytes.push_back(static_cast<uint64_t>(now));
-  }
-  return bytes;
+  std::sort(changes.begin(), changes.end());  // at the same step, what goes before what comes
+  int64_t now = 0, most = 0;
+  for (const auto& [step, change] : changes) most = std::max(most, now += change);
+  return static_cast<uint64_t>(most) + (plan.bands() > 1 ? plan.course->shared_scratch_bytes : 0);
 }
 
 uint64_t weight_bytes(const PhaseFacts& facts, const NodeFacts& node) {

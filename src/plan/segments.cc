@@ -42,14 +42,19 @@ bool joins(const PhaseFacts& facts, const Segment& segment, int position) {
   return facts.nodes[static_cast<size_t>(segment.first)].whole.images == node.whole.images;
 }
 
+// A row of the value that has most; those with fewer do not run in every band.
 int most_bands(const PhaseFacts& facts, const Segment& segment) {
-  int64_t bands = 4096;
+  int64_t bands = 1;
   for (int i = segment.first; i <= segment.last; ++i) {
     const NodeFacts& node = facts.nodes[static_cast<size_t>(i)];
-    bands = std::min(bands, steps_of(node) * node.kernel->pixel_multiple);
+    bands = std::max(bands, steps_of(node) * node.kernel->pixel_multiple);
   }
-  return static_cast<int>(bands);
+  return static_cast<int>(std::min<int64_t>(bands, 4096));
 }
+
+// Bands of a frame: what lives but for a band is a part of a frame then, and the calls of kernels that it
+// takes cost nothing that could be measured as long as a band has some rows.
+constexpr int64_t kBandsOfFrame = 4, kFewestRows = 16;
 
 // Of the segment that makes a streamed output.
 void set_least_bands(const PhaseFacts& facts, std::vector<Segment>& segments) {
@@ -57,7 +62,8 @@ void set_least_bands(const PhaseFacts& facts, std::vector<Segment>& segments) {
     const ValueId output = facts.nodes[static_cast<size_t>(segment.last)].output;
     const Shape& shape = facts.graph->value(output).shape;
     if (!facts.value_of(output).is_streamed || segment.by_heads || shape.rank() != 5) continue;
-    segment.least_bands = static_cast<int>(std::min<int64_t>(segment.most_bands, shape[2]));
+    const int64_t bands_of_frame = std::clamp<int64_t>(shape[3] / kFewestRows, 1, kBandsOfFrame);
+    segment.least_bands = static_cast<int>(std::min<int64_t>(segment.most_bands, bands_of_frame * shape[2]));
   }
 }
 
@@ -126,6 +132,7 @@ std::vector<Segment> find_segments(const PhaseFacts& facts) {
 std::string signature_of(const PhaseFacts& facts, const Segment& segment) {
   std::string signature =
       fmt::format("{}{}:{}", segment.by_heads ? 'h' : 'p', segment.least_bands, segment.most_bands);
+  std::vector<ValueId> outside;  // values from before, as they are first read
   for (int i = segment.first; i <= segment.last; ++i) {
     const NodeFacts& node = facts.nodes[static_cast<size_t>(i)];
     const ValueFacts& made = facts.value_of(node.output);
@@ -138,13 +145,12 @@ std::string signature_of(const PhaseFacts& facts, const Segment& segment) {
       if (read.producer >= segment.first) {
         signature += fmt::format(",{}", read.producer - segment.first);
       } else {
+        const ValueId root = facts.root[static_cast<size_t>(node.inputs[input])];
+        const auto known = std::find(outside.begin(), outside.end(), root);
+        const auto number = known - outside.begin();
+        if (known == outside.end()) outside.push_back(root);
         signature += fmt::format(
-            ",{}:{}{}{}",
-            facts.root[static_cast<size_t>(node.inputs[input])] ==
-                    facts.root[static_cast<size_t>(node.inputs[0])]
-                ? "first"
-                : "",
-            read.bytes, read.producer < 0 ? 'i' : 'v',
+            ",#{}:{}{}{}", number, read.bytes, read.producer < 0 ? 'i' : 'v',
             read.is_output || read.last_reader() > segment.last ? 0 : read.last_reader() - segment.first + 1);
       }
     }

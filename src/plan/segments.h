@@ -16,10 +16,10 @@ namespace snug {
 
 struct Segment {
   int first = 0, last = 0;  // positions in PhaseFacts::nodes, both included
-  // The most bands that it can run in: rows of its shortest output, or groups of heads. 1: only whole.
+  // The most bands that it can run in: rows of its longest value, or groups of heads. 1: only whole.
   int most_bands = 1;
-  // The fewest: as many as a clip that is taken part by part has frames, so that no frame waits for a later
-  // one and the memory for them does not grow with their number.
+  // The fewest: at least as many as a clip that is taken part by part has frames, so that no frame waits for
+  // a later one and the memory for them does not grow with their number.
   int least_bands = 1;
   // Bands are groups of heads: the products of queries, keys and values, then the attention that reads them.
   bool by_heads = false;

@@ -11,11 +11,12 @@ class Simulation {
   explicit Simulation(const Interleaving& work)
       : work_(work), done_(work.instruction_seconds.size() + 1, 0), before_(done_) {}
 
-  RunTimes run(bool first) {
+  RunTimes run(bool first, bool in_brief) {
     RunTimes times;
     const size_t instructions = work_.instruction_seconds.size();
-    times.instructions.resize(instructions);
-    times.loads.assign(work_.loads->size(), {0, 0});
+    if (!in_brief) times.instructions.resize(instructions);
+    if (!in_brief) times.loads.assign(work_.loads->size(), {0, 0});
+    ends_.resize(work_.loads->size());
     std::swap(done_, before_);
     const double start = first ? 0 : before_[instructions];
     done_[0] = start;
@@ -27,11 +28,11 @@ class Simulation {
       if (work_.loads_needed[i] > 0) ready = std::max(ready, reader_);
       // Only loads of this run count: the reader may be at work for a later instruction already.
       if (next > 0 && work_.loads_needed[i] > 0) {
-        ready = std::max(now, times.loads[static_cast<size_t>(work_.loads_needed[i]) - 1].second);
+        ready = std::max(now, ends_[static_cast<size_t>(work_.loads_needed[i]) - 1]);
       }
       times.stall_seconds += ready - now;
-      times.instructions[i] = {ready, ready + work_.instruction_seconds[i]};
-      now = times.instructions[i].second;
+      now = ready + work_.instruction_seconds[i];
+      if (!in_brief) times.instructions[i] = {ready, now};
       done_[i + 1] = now;
     }
     for (auto& [begin, end] : times.instructions) {
@@ -50,10 +51,7 @@ class Simulation {
   // Instructions that a load waits for come before the one that needs it, so they are done by now.
   void read(size_t number, bool first, RunTimes& times) {
     const Load& load = (*work_.loads)[number];
-    if (!load.every_run && !first) {
-      times.loads[number] = {reader_, reader_};
-      return;
-    }
+    if (!load.every_run && !first) return note(number, reader_, times);
     double begin = reader_;
     if (load.after_previous_run) {
       if (!first) begin = std::max(begin, before_[static_cast<size_t>(load.after)]);
@@ -61,23 +59,29 @@ class Simulation {
       begin = std::max(begin, done_[static_cast<size_t>(load.after)]);
     }
     reader_ = begin + work_.load_seconds[number];
-    times.loads[number] = {begin, reader_};
+    note(number, begin, times);
+  }
+
+  void note(size_t number, double begin, RunTimes& times) {
+    ends_[number] = reader_;
+    if (!times.loads.empty()) times.loads[number] = {begin, reader_};
   }
 
   const Interleaving& work_;
   std::vector<double> done_, before_;  // by number of instructions done
+  std::vector<double> ends_;           // by load, of this run
   double reader_ = 0;
 };
 
 }  // namespace
 
-RunTimes simulate(const Interleaving& work, int runs) {
+RunTimes simulate(const Interleaving& work, int runs, bool in_brief) {
   Simulation simulation(work);
-  RunTimes first = simulation.run(true);
+  RunTimes first = simulation.run(true, in_brief);
   if (runs <= 1) return first;
   // The second run begins with what the first left read ahead; the third is like all after it.
-  RunTimes later = simulation.run(false);
-  if (runs > 2) later = simulation.run(false);
+  RunTimes later = simulation.run(false, in_brief);
+  if (runs > 2) later = simulation.run(false, in_brief);
   later.first_run_seconds = first.first_run_seconds;
   return later;
 }

@@ -24,6 +24,7 @@ struct RunTimes {
   double stall_seconds = 0;  // of that run: kernels waiting for loads
 };
 
-RunTimes simulate(const Interleaving& work, int runs);
+// In brief: seconds alone, without when each instruction and load begins and ends.
+RunTimes simulate(const Interleaving& work, int runs, bool in_brief = false);
 
 }  // namespace snug

@@ -1,7 +1,7 @@
 #include "plan/weight_loads.h"
 
 #include <algorithm>
-#include <tuple>
+#include <utility>
 
 #include "base/check.h"
 
@@ -47,30 +47,25 @@ class Ring {
     return after_ <= piece.first;
   }
 
-  // For each block of bytes, when the run is done with it for good.
-  std::vector<int> releases() const {
-    std::vector<int> releases(bytes_ / kBlockBytes + 1, 0);
-    for (const Slot& slot : slots_) {
-      for (uint64_t block = slot.begin / kBlockBytes; block <= (slot.end - 1) / kBlockBytes; ++block) {
-        releases[block] = std::max(releases[block], slot.released);
+  // The slots that are the last to use their bytes, or some of them, by their place: of the last lap all, of
+  // those before what reaches beyond the laps after them.
+  std::vector<Slot> last_slots() const {
+    std::vector<Slot> last, of_lap;
+    uint64_t covered = 0;
+    for (auto slot = slots_.rbegin(); slot != slots_.rend();) {
+      const int lap = slot->lap;
+      const uint64_t end = slot->end;
+      of_lap.clear();
+      for (; slot != slots_.rend() && slot->lap == lap; ++slot) {
+        if (slot->end > covered) of_lap.push_back(*slot);
       }
+      last.insert(last.end(), of_lap.rbegin(), of_lap.rend());
+      covered = std::max(covered, end);
     }
-    return releases;
-  }
-
-  // What the first loads of a run must wait for in the run before. Whole blocks: a little late at most.
-  static int release_of(const std::vector<int>& releases, const Load& load) {
-    int after = 0;
-    const uint64_t begin = load.target.offset, end = begin + aligned(load.bytes);
-    for (uint64_t block = begin / kBlockBytes; block <= (end - 1) / kBlockBytes; ++block) {
-      after = std::max(after, releases[block]);
-    }
-    return after;
+    return last;
   }
 
  private:
-  static constexpr uint64_t kBlockBytes = 32 * 1024;
-
   uint64_t bytes_;
   uint64_t head_ = 0;
   size_t oldest_ = 0;
@@ -93,23 +88,32 @@ bool streams_through(const std::vector<WeightPiece>& pieces, const std::vector<b
 
 std::vector<WeightPiece> gather_pieces(const PhaseFacts& facts,
                                        const std::vector<std::vector<WeightUse>>& uses) {
-  std::map<std::tuple<ValueId, DType, int64_t, int64_t, uint64_t>, size_t> known;
   std::vector<WeightPiece> pieces;
+  // By value its last piece so far, and by piece the one of the same value before it. Turns rise.
+  constexpr size_t kNone = SIZE_MAX;
+  std::vector<size_t> last(facts.graph->values().size(), kNone), before;
+  const auto find = [&](const WeightUse& use) {
+    for (size_t at = last[static_cast<size_t>(use.value)]; at != kNone; at = before[at]) {
+      const WeightPiece& piece = pieces[at];
+      if (piece.turn < use.turn) return kNone;
+      if (piece.rows == use.rows && piece.dtype == use.dtype && piece.packing == use.packing) return at;
+    }
+    return kNone;
+  };
   for (size_t i = 0; i < uses.size(); ++i) {
     for (const WeightUse& use : uses[i]) {
       const auto at = static_cast<int>(i);
-      const auto [found, fresh] =
-          known.try_emplace({use.value, use.dtype, use.rows.begin, use.rows.end, use.packing}, pieces.size());
-      if (!fresh) {
-        pieces[found->second].last = at;
+      if (const size_t found = find(use); found != kNone) {
+        pieces[found].last = at;
         continue;
       }
+      before.push_back(std::exchange(last[static_cast<size_t>(use.value)], pieces.size()));
       const Value& value = facts.graph->value(use.value);
       const int64_t rows = std::max<int64_t>(1, whole_rows(value.shape).channels.size());
       const int64_t elements = value.shape.elements() / rows * use.rows.size();
       pieces.push_back({use.value, use.dtype, use.rows, use.packing, use.kernel, static_cast<int>(use.input),
                         static_cast<uint64_t>(bytes_of(use.dtype, elements)),
-                        static_cast<uint64_t>(bytes_of(value.dtype, elements)), at, at});
+                        static_cast<uint64_t>(bytes_of(value.dtype, elements)), at, at, use.turn});
     }
   }
   return pieces;
@@ -138,15 +142,21 @@ LoadPlan plan_loads(const std::vector<WeightPiece>& pieces, const std::vector<bo
       if (!ring.add(piece, load)) return plan;
     }
     plan.loads.push_back(load);
+    plan.turns.push_back(piece.turn);
     int& needed = plan.loads_needed[static_cast<size_t>(piece.first)];
     needed = std::max(needed, static_cast<int>(i) + 1);
   }
   // Loads are done in order: what one waits for, all after it wait for, too.
-  const std::vector<int> releases = ring.releases();
+  const std::vector<Slot> slots = ring.last_slots();
   int after = 0;
+  size_t at = 0;
   for (Load& load : plan.loads) {
     if (!load.after_previous_run) continue;
-    load.after = after = std::max(after, Ring::release_of(releases, load));
+    const uint64_t begin = load.target.offset, end = begin + aligned(load.bytes);
+    while (at < slots.size() && slots[at].end <= begin) ++at;
+    for (size_t i = at; i < slots.size() && slots[i].begin < end; ++i)
+      after = std::max(after, slots[i].released);
+    load.after = after;
   }
   for (size_t i = 1; i < plan.loads_needed.size(); ++i) {
     plan.loads_needed[i] = std::max(plan.loads_needed[i], plan.loads_needed[i - 1]);

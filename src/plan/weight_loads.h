@@ -24,6 +24,7 @@ struct WeightPiece {
   int packing_kernel = -1, packing_input = 0;
   uint64_t bytes = 0, file_bytes = 0;
   int first = 0, last = 0;  // instructions of the run
+  int turn = 0;             // as WeightUse
 };
 
 // What an instruction reads: which rows of which weight, as which of its inputs.
@@ -34,15 +35,17 @@ struct WeightUse {
   Interval rows;
   uint64_t packing = 0;  // how it is rearranged (Kernel::weight_packing), and a kernel that does it
   int kernel = -1;
+  int turn = 0;  // >0: read from the file again for each turn, as a piece of its own
 };
 
-// The pieces that a run reads, by their first use.
+// The pieces that a run reads, by their first use; instructions are the indices of `uses`.
 std::vector<WeightPiece> gather_pieces(const PhaseFacts& facts,
                                        const std::vector<std::vector<WeightUse>>& uses);
 
 struct LoadPlan {
   bool feasible = false;          // the ring holds whatever one instruction needs at once
   std::vector<Load> loads;        // target.buffer is not set; offset: in the ring when every_run
+  std::vector<int> turns;         // by load: of its piece
   std::vector<int> loads_needed;  // by instruction
   uint64_t resident_bytes = 0, streamed_bytes = 0;
 };
