@@ -19,6 +19,7 @@
 #include "pipeline/fit_time.h"
 #include "pipeline/plan_curve.h"
 #include "pipeline/plan_heading.h"
+#include "pipeline/prepare_plan.h"
 #include "pipeline/rates_file.h"
 #include "pipeline/validate_request.h"
 #include "plan/curve.h"
@@ -95,8 +96,9 @@ class PlanCommand final : public Command {
     if (request.output.empty()) request.output = "snug.png";
     if (curve_) {
       // Not refused when it does not fit: the curve says what would.
-      PlanAttempt attempt = try_plan(request, *model, backend, rates);
-      tell_curve({std::move(request), std::move(attempt.run), {}}, *model, rates);
+      PlanAttempt attempt = prepare_plan(request, *model, backend, rates);
+      const std::vector<CurvePoint> curve = plan_curve(attempt, rates, kCurvePoints);
+      tell_curve(curve, {std::move(request), std::move(attempt.run), {}}, *model);
     } else {
       tell_plan(fit_request(std::move(request), *model, backend, rates), *model, rates,
                 has_time ? promise_json(choice) : ordered_json());
@@ -129,9 +131,9 @@ class PlanCommand final : public Command {
     if (explain_) fmt::print("\n{}", explain_plan(plan, unused));
   }
 
-  void tell_curve(const FittedRun& fitted, const Model& model, const Rates& rates) const {
+  void tell_curve(const std::vector<CurvePoint>& curve, const FittedRun& fitted, const Model& model) const {
     std::vector<CurveRow> rows;
-    for (const CurvePoint& point : plan_curve(fitted.request, model, fitted.run, rates, kCurvePoints)) {
+    for (const CurvePoint& point : curve) {
       rows.push_back(curve_row(point.budget_bytes, point.plan));
     }
     const MemoryBudget& budget = fitted.run.budget;

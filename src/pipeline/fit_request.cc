@@ -83,7 +83,7 @@ std::vector<WayOut> ways_out(const Request& request, const Model& model, const B
                              const Rates& rates, const PlanAttempt& failed) {
   std::vector<WayOut> ways;
   try {
-    const auto bytes = smallest_budget(request, model, failed.run, rates);
+    const auto bytes = smallest_budget(failed, rates);
     // More than the machine has, or leaves, is no way out.
     if (bytes && memory_budget(bytes, machine_memory(), process_size()).bytes == *bytes) {
       ways.push_back({fmt::format("--memory {}MiB", *bytes / kMiB), "the smallest budget for this request",

@@ -16,6 +16,7 @@
 #include "pipeline/call_range.h"
 #include "pipeline/host_bytes.h"
 #include "pipeline/phase_requests.h"
+#include "pipeline/prepare_plan.h"
 #include "plan/planner.h"
 #include "runtime/arena.h"
 #include "runtime/scratch_file.h"
@@ -131,6 +132,12 @@ uint64_t bytes_without_arenas() {
   return all > arenas ? all - arenas : 0;
 }
 
+// Of the process, beside what is resident when the plan is made.
+uint64_t fixed_process_bytes(const ModelDescription& model) {
+  return program_weight_bytes(model) + kLibraryPagesBytes +
+         kWorkerBytes * static_cast<uint64_t>(thread_count() + 1);
+}
+
 }  // namespace
 
 PlannedRun run_without_plan(const Request& request, const Model& model, const Backend& backend,
@@ -147,28 +154,39 @@ PlannedRun run_without_plan(const Request& request, const Model& model, const Ba
   return run;
 }
 
-PlanAttempt try_plan(const Request& request, const Model& model, const Backend& backend, const Rates& rates) {
+PlanAttempt prepare_plan(const Request& request, const Model& model, const Backend& backend,
+                         const Rates& rates) {
   const ModelDescription& description = model.description;
   PlanAttempt attempt;
   PlannedRun& run = attempt.run;
   run = run_without_plan(request, model, backend, rates);
-  const std::vector<PhaseRequest> phases = [&] {
+  {
     const ScopedTimer timer("graphs");
-    return phase_requests(request, description, run);
-  }();
-
-  // Beside the arena. What planning itself takes is known only afterwards; until then it is allowed for.
-  const uint64_t beside = host_bytes(request, description, run) + program_weight_bytes(description) +
-                          kLibraryPagesBytes + kWorkerBytes * static_cast<uint64_t>(thread_count() + 1);
+    attempt.phases =
+        std::make_shared<const std::vector<PhaseRequest>>(phase_requests(request, description, run));
+  }
   run.budget = memory_budget(request.memory_bytes, machine_memory(), process_size());
+  run.spillable_bytes = spillable_bytes(run.scratch_folder);
+  // Beside the arena. What planning itself takes is known only afterwards; until then it is allowed for.
+  run.plan.host_bytes = host_bytes(request, description, run);
+  run.plan.process_bytes = fixed_process_bytes(description) + bytes_without_arenas() + kPlanningBytes;
+  run.beside_bytes = run.plan.host_bytes + run.plan.process_bytes;
+  return attempt;
+}
+
+PlanAttempt try_plan(const Request& request, const Model& model, const Backend& backend, const Rates& rates) {
+  const ModelDescription& description = model.description;
+  PlanAttempt attempt = prepare_plan(request, model, backend, rates);
+  PlannedRun& run = attempt.run;
   Budget budget;
-  budget.scratch_file_bytes = run.spillable_bytes = spillable_bytes(run.scratch_folder);
+  budget.scratch_file_bytes = run.spillable_bytes;
   budget.keep_weights = request.keep_weights;
+  const uint64_t beside = run.plan.host_bytes + fixed_process_bytes(description);
   const auto plan_beside = [&](uint64_t resident_bytes) {
     const uint64_t taken = run.beside_bytes = beside + resident_bytes;
     budget.arena_bytes = run.budget.bytes > taken ? run.budget.bytes - taken : 0;
     const ScopedTimer timer("planner");
-    PlanOutcome outcome = make_plan(phases, *run.kernels, budget, rates);
+    PlanOutcome outcome = make_plan(*attempt.phases, *run.kernels, budget, rates);
     run.plan = std::move(outcome.plan);
     attempt.fits = outcome.fits;
     attempt.smallest_budget_bytes = run.plan.arena_bytes + taken;

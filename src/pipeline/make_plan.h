@@ -13,6 +13,7 @@
 #include "pipeline/phase_names.h"
 #include "pipeline/request.h"
 #include "plan/plan.h"
+#include "plan/planner.h"
 #include "plan/rates.h"
 #include "runtime/kernel_set.h"
 
@@ -71,6 +72,8 @@ PlannedRun run_without_plan(const Request& request, const Model& model, const Ba
 // A request planned, whether it fits or not.
 struct PlanAttempt {
   PlannedRun run;  // when it does not fit: the plan with the smallest peak
+  // What was planned, to plan it again with other amounts of memory.
+  std::shared_ptr<const std::vector<PhaseRequest>> phases;
   bool fits = false;
   uint64_t smallest_budget_bytes = 0;  // when it does not fit: the budget with which it should
 };

@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "pipeline/phase_requests.h"
 #include "plan/planner.h"
+#include "plan/segment_plan.h"
 
 namespace snug {
 namespace {
@@ -20,18 +21,16 @@ uint64_t whole_mib(uint64_t bytes) { return (bytes + kMiB - 1) / kMiB * kMiB; }
 // Plans one request again and again; budgets are of the whole process.
 class Replanner {
  public:
-  Replanner(const Request& request, const Model& model, const PlannedRun& run, const Rates& rates)
-      : run_(run),
-        rates_(rates),
-        phases_(phase_requests(request, model.description, run)),
-        beside_bytes_(run.beside_bytes) {
+  // Both must outlive it.
+  Replanner(const std::vector<PhaseRequest>& phases, const PlannedRun& run, const Rates& rates)
+      : run_(run), planner_(phases, *run.kernels, rates), beside_bytes_(run.beside_bytes) {
     budget_.scratch_file_bytes = run.spillable_bytes;
   }
 
-  PlanOutcome plan(uint64_t bytes) {
+  PlanOutcome plan(uint64_t bytes, PlanDetail detail = PlanDetail::kBrief) {
     budget_.arena_bytes = bytes > beside_bytes_ ? bytes - beside_bytes_ : 0;
-    PlanOutcome outcome = make_plan(phases_, *run_.kernels, budget_, rates_);
-    outcome.plan.process_bytes = run_.plan.process_bytes;
+    PlanOutcome outcome = detail == PlanDetail::kBrief ? planner_.sketch(budget_) : planner_.plan(budget_);
+    outcome.plan.process_bytes = beside_bytes_ - run_.plan.host_bytes;
     outcome.plan.host_bytes = run_.plan.host_bytes;
     return outcome;
   }
@@ -54,8 +53,7 @@ class Replanner {
 
  private:
   const PlannedRun& run_;
-  const Rates& rates_;
-  std::vector<PhaseRequest> phases_;
+  RequestPlanner planner_;
   uint64_t beside_bytes_;
   Budget budget_;
 };
@@ -64,19 +62,18 @@ class Replanner {
 
 Plan plan_without_limit(const Request& request, const Model& model, const PlannedRun& run,
                         const Rates& rates) {
-  return Replanner(request, model, run, rates).plan(UINT64_MAX).plan;
+  const std::vector<PhaseRequest> phases = phase_requests(request, model.description, run);
+  return Replanner(phases, run, rates).plan(UINT64_MAX, PlanDetail::kSteps).plan;
 }
 
-std::optional<uint64_t> smallest_budget(const Request& request, const Model& model, const PlannedRun& failed,
-                                        const Rates& rates) {
-  Replanner replanner(request, model, failed, rates);
-  const auto least = replanner.smallest(failed.plan);
+std::optional<uint64_t> smallest_budget(const PlanAttempt& failed, const Rates& rates) {
+  Replanner replanner(*failed.phases, failed.run, rates);
+  const auto least = replanner.smallest(failed.run.plan);
   return least ? std::optional(least->budget_bytes) : std::nullopt;
 }
 
-std::vector<CurvePoint> plan_curve(const Request& request, const Model& model, const PlannedRun& run,
-                                   const Rates& rates, int points) {
-  Replanner replanner(request, model, run, rates);
+std::vector<CurvePoint> plan_curve(const PlanAttempt& attempt, const Rates& rates, int points) {
+  Replanner replanner(*attempt.phases, attempt.run, rates);
   std::vector<CurvePoint> curve;
   auto smallest = replanner.smallest(replanner.plan(0).plan);
   if (!smallest) return curve;
