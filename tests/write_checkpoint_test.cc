@@ -24,15 +24,16 @@ std::string read_bytes(const fs::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// The manifest of a part of the small model in fixtures/sd15-tiny, made from its header.
-void write_manifest(const std::string& part, const std::string& weights, const std::string& path) {
-  const std::string folder = "sd15-tiny/model/" + part;
+// The manifest of a part of a small model in the fixtures, made from its header.
+void write_manifest(const std::string& model, const std::string& part, const std::string& weights,
+                    const std::string& path) {
+  const std::string folder = model + "/" + part;
   const std::string bytes = testing::read_fixture_bytes(folder + "/" + weights);
   uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, bytes.data(), sizeof header_bytes);
   nlohmann::json manifest;
   manifest["config"] = testing::read_fixture_json(folder + "/config.json");
-  manifest["class"] = testing::read_fixture_json("sd15-tiny/model/model_index.json").at(part).at(1);
+  manifest["class"] = testing::read_fixture_json(model + "/model_index.json").at(part).at(1);
   const auto header = nlohmann::json::parse(bytes.substr(sizeof header_bytes, header_bytes));
   for (const auto& [name, entry] : header.items()) {
     if (name != "__metadata__") manifest["tensors"][name] = {entry.at("dtype"), entry.at("shape")};
@@ -43,9 +44,12 @@ void write_manifest(const std::string& part, const std::string& weights, const s
 class WriteCheckpoint : public ::testing::Test {
  protected:
   WriteCheckpoint() {
-    write_manifest("unet", "diffusion_pytorch_model.safetensors", folder_.file("tiny.unet.json"));
-    write_manifest("vae", "diffusion_pytorch_model.safetensors", folder_.file("tiny.vae.json"));
-    write_manifest("text_encoder", "model.safetensors", folder_.file("tiny.text_encoder.json"));
+    write_manifest("sd15-tiny/model", "unet", "diffusion_pytorch_model.safetensors",
+                   folder_.file("tiny.unet.json"));
+    write_manifest("sd15-tiny/model", "vae", "diffusion_pytorch_model.safetensors",
+                   folder_.file("tiny.vae.json"));
+    write_manifest("sd15-tiny/model", "text_encoder", "model.safetensors",
+                   folder_.file("tiny.text_encoder.json"));
   }
   testing::ProgramResult run(std::vector<std::string> more, testing::ProgramOptions options = {}) const {
     std::vector<std::string> arguments = {"--manifest", folder_.file("tiny")};
@@ -68,6 +72,28 @@ TEST_F(WriteCheckpoint, WhatItWritesIsAModelToSnug) {
   EXPECT_EQ(count_parameters(model).unet, 930396);
   EXPECT_EQ(model.unet_weights->entry("conv_in.weight").dtype, DType::kF16);
   EXPECT_TRUE(fs::exists(folder_.path() / "model/tokenizer/vocab.json"));
+}
+
+TEST_F(WriteCheckpoint, AWanFolderOfFewTextLayersIsAModelToSnug) {
+  const std::string tiny = "wan-tiny-ti2v";
+  for (const char* part : {"transformer", "vae", "text_encoder"}) {
+    const std::string weights = std::string(part) == "text_encoder" ? "model" : "diffusion_pytorch_model";
+    write_manifest(tiny, part, weights + ".safetensors", folder_.file(std::string("wan.") + part + ".json"));
+  }
+  const std::vector<std::string> arguments = {
+      "--manifest", folder_.file("wan"), "--output", folder_.file("wan_model"), "--text-layers", "1", "-q"};
+  const auto without = run_program(arguments);
+  EXPECT_EQ(without.exit_code, 2);
+  EXPECT_NE(without.err.find("--tokenizer"), std::string::npos) << without.err;
+  fs::remove_all(folder_.file("wan_model"));
+  std::vector<std::string> whole = arguments;
+  whole.insert(whole.end(), {"--tokenizer", testing::fixtures_dir() + "/" + tiny + "/tokenizer"});
+  const auto result = run_program(whole);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const ModelDescription model = describe_model(open_checkpoint(folder_.file("wan_model")));
+  ASSERT_TRUE(model.video);
+  EXPECT_EQ(model.video->text.layers, 1);
+  EXPECT_TRUE(fs::exists(folder_.file("wan_model/tokenizer/spiece.model")));
 }
 
 TEST_F(WriteCheckpoint, ValuesKeepActivationsOfTheOrderOfOne) {

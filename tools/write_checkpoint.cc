@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
@@ -25,7 +26,7 @@
 #include "base/stopwatch.h"
 #include "base/units.h"
 #include "media/atomic_file.h"
-#include "models/embedded_model.h"
+#include "tools/model_files.h"
 #include "tools/random_tensor.h"
 #include "weights/manifest_checkpoint.h"
 #include "weights/safetensors_write.h"
@@ -40,16 +41,10 @@ using nlohmann::ordered_json;
 constexpr size_t kPieceBytes = 4 * kMiB;
 constexpr int64_t kShareBytes = 64 * 1024;
 
-// Those of Stable Diffusion 1.5.
-constexpr const char* kSchedulerConfig =
-    R"({"_class_name": "PNDMScheduler", "beta_end": 0.012, "beta_schedule": "scaled_linear", "beta_start": 0.00085,
- "clip_sample": false, "num_train_timesteps": 1000, "set_alpha_to_one": false, "skip_prk_steps": true,
- "steps_offset": 1, "trained_betas": null}
-)";
-
 struct Arguments {
-  std::string manifest, output, dtype;
+  std::string manifest, output, dtype, tokenizer;
   uint64_t seed = 0;
+  int text_layers = 0;  // of the text encoder; 0: all
   bool quiet = false;
 };
 
@@ -78,6 +73,19 @@ struct PartPlan {
   uint64_t bytes = 0;
 };
 
+// A tensor of a layer that --text-layers leaves out: "encoder.block.7.layer.0.SelfAttention.q.weight".
+bool is_left_out(const std::string& part, const std::string& tensor, const Arguments& arguments) {
+  constexpr std::string_view kLayers = "encoder.block.";
+  if (arguments.text_layers == 0 || part != "text_encoder" || !tensor.starts_with(kLayers)) return false;
+  return std::atoi(tensor.c_str() + kLayers.size()) >= arguments.text_layers;
+}
+
+std::string part_config(const std::string& part, const std::string& text, const Arguments& arguments) {
+  ordered_json config = ordered_json::parse(text);
+  if (arguments.text_layers > 0 && part == "text_encoder") config["num_layers"] = arguments.text_layers;
+  return config.dump(2) + "\n";
+}
+
 // Widest elements first, then by name, as safetensors_write.h lays them out.
 PartPlan plan_part(const std::string& name, const WeightIndex& weights, const Arguments& arguments) {
   PartPlan part;
@@ -86,6 +94,7 @@ PartPlan plan_part(const std::string& name, const WeightIndex& weights, const Ar
   part.file = fmt::format("{}/{}/{}.safetensors", arguments.output, name,
                           transformers ? "model" : "diffusion_pytorch_model");
   for (const std::string& tensor : weights.names()) {
+    if (is_left_out(name, tensor, arguments)) continue;
     const WeightEntry& entry = weights.entry(tensor);
     DType dtype = entry.dtype;
     if (arguments.dtype == "f16") dtype = DType::kF16;
@@ -181,59 +190,6 @@ void write_part(const PartPlan& part, ProgressLines& progress) {
   file.finish();
 }
 
-void write_text(const std::string& path, const std::string& text) {
-  write_file_atomically(path, std::as_bytes(std::span(text)));
-}
-
-void make_folder(const std::string& path) {
-  std::error_code failed;
-  fs::create_directories(path, failed);
-  if (failed) {
-    throw Error(ErrorCode::kIoError, fmt::format("the folder cannot be made: {}", failed.message()),
-                "choose a folder that you may write to")
-        .in_file(path);
-  }
-}
-
-void copy_tokenizer(const std::string& folder) {
-  const auto files = embedded_model();
-  make_folder(folder);
-  for (const std::string& file : files->list("tokenizer")) {
-    const auto source = files->open("tokenizer/" + file);
-    write_text(folder + "/" + file, read_text(*source, 64 * kMiB));
-  }
-}
-
-std::string model_index(const Checkpoint& checkpoint) {
-  ordered_json index = {{"_class_name", "StableDiffusionPipeline"},
-                        {"feature_extractor", {nullptr, nullptr}},
-                        {"requires_safety_checker", false},
-                        {"safety_checker", {nullptr, nullptr}},
-                        {"scheduler", {"diffusers", "PNDMScheduler"}},
-                        {"tokenizer", {"transformers", "CLIPTokenizer"}}};
-  for (const auto& [name, part] : checkpoint.parts) {
-    index[name] = {name.starts_with("text_encoder") ? "transformers" : "diffusers", part.class_name};
-  }
-  return index.dump(2) + "\n";
-}
-
-void check_parts(const Checkpoint& checkpoint) {
-  for (const char* part : {"unet", "vae", "text_encoder"}) checkpoint.require(part);
-  for (const auto& [name, part] : checkpoint.parts) {
-    if (part.config_text.empty() || part.class_name.empty()) {
-      throw Error(ErrorCode::kUnsupported,
-                  fmt::format("the manifest of the {} has no class and configuration", name),
-                  "name manifests of parts, as FOLDER/sd15 for FOLDER/sd15.unet.json and the others")
-          .in_file(checkpoint.name);
-    }
-  }
-  if (checkpoint.parts.size() != 3) {
-    throw Error(ErrorCode::kUnsupported, "is not a Stable Diffusion 1.x or 2.x model",
-                "only folders of that pipeline are written")
-        .in_file(checkpoint.name);
-  }
-}
-
 void check_space(const std::string& folder, uint64_t needed) {
   std::error_code failed;
   const fs::space_info space = fs::space(folder, failed);
@@ -249,6 +205,7 @@ void write(const Arguments& arguments) {
   const Stopwatch watch;
   const Checkpoint checkpoint = open_manifests(arguments.manifest);
   check_parts(checkpoint);
+  check_tokenizer(checkpoint, arguments.tokenizer);
   if (fs::exists(arguments.output + "/model_index.json")) {
     throw Error(ErrorCode::kInvalidArgument, "there is a model already", "remove it, or name another folder")
         .in_file(arguments.output);
@@ -265,12 +222,10 @@ void write(const Arguments& arguments) {
   for (const PartPlan& part : parts) {
     make_folder(arguments.output + "/" + part.name);
     write_text(fmt::format("{}/{}/config.json", arguments.output, part.name),
-               ordered_json::parse(checkpoint.parts.at(part.name).config_text).dump(2) + "\n");
+               part_config(part.name, checkpoint.parts.at(part.name).config_text, arguments));
     write_part(part, progress);
   }
-  copy_tokenizer(arguments.output + "/tokenizer");
-  make_folder(arguments.output + "/scheduler");
-  write_text(arguments.output + "/scheduler/scheduler_config.json", kSchedulerConfig);
+  write_small_parts(checkpoint, arguments.tokenizer, arguments.output);
   write_text(arguments.output + "/model_index.json", model_index(checkpoint));
   if (!arguments.quiet) {
     fmt::print(stderr, "wrote {} in {} to {}\n", format_bytes(bytes), format_seconds(watch.seconds()),
@@ -294,6 +249,13 @@ int run(int argc, char** argv) {
   app.add_option("--dtype", arguments.dtype, "f16, bf16 or f32; default: as the manifests say")
       ->type_name("TYPE")
       ->check(CLI::IsMember({"f16", "bf16", "f32"}));
+  app.add_option("--tokenizer", arguments.tokenizer,
+                 "Folder whose files become the tokenizer; Wan needs one with spiece.model")
+      ->type_name("DIR");
+  app.add_option("--text-layers", arguments.text_layers,
+                 "Only so many layers of a Wan model's text encoder, which has 11 GB; default: all")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000));
   app.add_flag("-q,--quiet", arguments.quiet, "No progress");
   app.footer(
       "Example:\n  write_checkpoint --manifest tests/fixtures/manifests/sd15 --output /tmp/sd15 --dtype f16\n"
