@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "bench/clip_memory.h"
 #include "bench/memory_record.h"
 #include "bench/memory_runs.h"
 #include "bench/memory_setup.h"
@@ -35,8 +36,8 @@ constexpr int kQuickEdge = 256;
 struct Arguments {
   std::string budgets = "none,1GiB,1GiB+direct,800MiB,700MiB,600MiB,500MiB,smallest";
   int steps = 2, rounds = 1;
-  bool quick = false, calibrate = false, no_calibrate = false, refine = false;
-  std::string json, svg;
+  bool quick = false, calibrate = false, no_calibrate = false, refine = false, clips = false;
+  std::string json, svg, clip_model;
 };
 
 // "none,1GiB+direct,smallest".
@@ -112,6 +113,10 @@ void write_text(const std::string& path, const std::string& text) {
 // 0 when everything ran, whether targets were met or not.
 int bench(const Arguments& arguments) {
   const std::string folder = bench_folder();
+  if (arguments.clips || !arguments.clip_model.empty()) {
+    say(target_lines(clip_targets(arguments.clip_model, folder + "/clip.mp4")));
+    return 0;
+  }
   Measurements all;
   all.load_average = load_average("memory_bench");  // before this program makes some itself
   all.work.model = sd15_checkpoint(folder);
@@ -168,6 +173,11 @@ int run(int argc, char** argv) {
       app.add_flag("--no-calibrate", arguments.no_calibrate, "Predict with the rates that are there");
   app.add_flag("--calibrate", arguments.calibrate, "Measure rates anew")->excludes(never);
   app.add_flag("--refine", arguments.refine, "Let each run refine the rates that the next is predicted with");
+  app.add_flag("--clips", arguments.clips,
+               "Clips alone: decoders' memory, and how long a plan with curve takes");
+  app.add_option("--clip-model", arguments.clip_model,
+                 "Clips, with a run of this TI2V-5B (tools/write_checkpoint --manifest .../wan22_ti2v_5b)")
+      ->type_name("DIR");
   app.add_option("--json", arguments.json, "Write the record of all runs")->type_name("FILE");
   app.add_option("--svg", arguments.svg, "Draw time over budget")->type_name("FILE");
   if (const auto code = parse(app, argc, argv)) return *code;
