@@ -42,7 +42,8 @@ TEST(PlanningWork, DoesNotGrowWithTheNumberOfAlikeBlocks) {
   for (const int64_t layers : {4, 40}) {
     const std::vector<PhaseRequest> phases = step_of(layers, weights);
     KernelSet kernels(cpu_backend());
-    RequestPlanner planner(phases, kernels, {});
+    const Rates rates;
+    RequestPlanner planner(phases, kernels, rates);
     const Stopwatch watch;
     for (const uint64_t bytes : {uint64_t{0}, UINT64_MAX}) planner.sketch({bytes, 0});
     counts.push_back(planner.segment_plans());
@@ -56,7 +57,8 @@ TEST(PlanningWork, OfFurtherBudgetsIsLittle) {
   const testing::MapWeights weights = testing::manifest_weights(kManifest);
   const std::vector<PhaseRequest> phases = step_of(40, weights);
   KernelSet kernels(cpu_backend());
-  RequestPlanner planner(phases, kernels, {});
+  const Rates rates;
+  RequestPlanner planner(phases, kernels, rates);
   const uint64_t least = planner.sketch({0, 0}).plan.arena_bytes;
   const uint64_t most = planner.sketch({}).plan.arena_bytes;
   const size_t before = planner.segment_plans();
@@ -81,7 +83,8 @@ TEST(PlanningWork, ASketchHasTheSizesAndTimesOfItsPlan) {
   const testing::MapWeights weights = testing::manifest_weights(kManifest);
   const std::vector<PhaseRequest> phases = step_of(2, weights);
   KernelSet kernels(cpu_backend());
-  RequestPlanner planner(phases, kernels, {});
+  const Rates rates;
+  RequestPlanner planner(phases, kernels, rates);
   const uint64_t least = planner.sketch({0, 0}).plan.arena_bytes;
   const Plan sketch = planner.sketch({2 * least, 0}).plan;
   const Plan plan = planner.plan({2 * least, 0}).plan;

@@ -54,7 +54,8 @@ TEST(Rereads, LetAChainInBandsDoWithTheMemoryOfOneLayersWeights) {
   KernelSet kernels(cpu_backend());
   const Tensors inputs = part.inputs(0);
   const Tensors expected = testing::interpret(part.graph, cpu_backend(), inputs, part.weights);
-  RequestPlanner planner(phases, kernels, {});
+  const Rates rates;
+  RequestPlanner planner(phases, kernels, rates);
   const uint64_t natural = planner.sketch({}).plan.arena_bytes;
   const uint64_t least = planner.sketch({0, 0}).plan.arena_bytes;
   size_t most_rereads = 0;
