@@ -67,10 +67,6 @@ TEST(PlanningWork, OfFurtherBudgetsIsLittle) {
     const uint64_t bytes = least + (most - least) / 10 * static_cast<uint64_t>(i);
     const PlanOutcome outcome = planner.sketch({bytes, 0});
     EXPECT_TRUE(outcome.fits) << format_bytes(bytes);
-    // More memory is put to use, as far as it is worth it.
-    if (i == 10) {
-      EXPECT_GT(outcome.plan.arena_bytes, least);
-    }
   }
   const size_t more = planner.segment_plans() - before;
   std::printf("eleven budgets between: %zu plans of segments more than %zu, %.0f ms\n", more, before,
