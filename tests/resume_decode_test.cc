@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "base/temporary_folder.h"
 #include "pipeline/checkpoint_folder.h"
 #include "pipeline/decode_clip.h"
 #include "pipeline/generate.h"
@@ -25,7 +26,6 @@
 #include "plan/carried_state.h"
 #include "plan/planner.h"
 #include "tests/fixtures.h"
-#include "base/temporary_folder.h"
 
 namespace snug {
 namespace {

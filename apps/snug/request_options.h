@@ -20,7 +20,7 @@ class RequestOptions {
   // Once, before parsing; the options write into this object.
   void add_options(CLI::App& app);
 
-  bool has_prompt() const;                               // of any kind, --from included
+  bool has_prompt() const;  // of any kind, --from included
   bool has_seed() const { return seed_.has_value() || !from_.empty(); }
   bool has_dump() const { return !dump_.empty(); }
   bool has_model() const { return model_.has_value(); }  // by a flag

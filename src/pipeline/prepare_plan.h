@@ -1,5 +1,5 @@
-// What comes before a request is planned: its graphs, its budget, and what of it is not the arena's. Called by
-// make_plan.cc, and by who plans for budgets of its own (plan_curve.h).
+// What comes before a request is planned: its graphs, its budget, and what of it is not the arena's. Called
+// by make_plan.cc, and by who plans for budgets of its own (plan_curve.h).
 #pragma once
 
 #include "pipeline/make_plan.h"

@@ -7,9 +7,6 @@
 namespace snug {
 namespace {
 
-// What is smaller stays where it is between turns.
-constexpr int64_t kRereadBytes = 64 * 1024;
-
 class Sequencer {
  public:
   Sequencer(const PhaseFacts& facts, const SegmentPlans& plans, const Rates& rates)
@@ -65,9 +62,10 @@ std::vector<WeightUse> weight_uses(const PhaseFacts& facts, const NodeFacts& nod
       rows =
           input_region(node.spec.op, node.spec.attrs, node.spec.operands, node.spec.output, i, part).channels;
     }
-    const bool small = bytes_of(weight.dtype, weight.shape.elements()) <= kRereadBytes;
-    uses.push_back({i, node.inputs[i], node.kernel->weight_dtypes[i], rows, node.kernel->weight_packings[i],
-                    node.kernel->kernel, small ? 0 : turn});
+    const DType dtype = node.kernel->weight_dtypes[i];
+    const bool small = static_cast<uint64_t>(bytes_of(dtype, weight.shape.elements())) <= kSmallWeightBytes;
+    uses.push_back({i, node.inputs[i], dtype, rows, node.kernel->weight_packings[i], node.kernel->kernel,
+                    small ? 0 : turn});
   }
   return uses;
 }

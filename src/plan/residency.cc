@@ -127,9 +127,13 @@ std::optional<Residency> ResidencyChooser::fastest(const WeighedSequence& weighe
 
 Residency ResidencyChooser::smallest(const WeighedSequence& weighed) const {
   const std::vector<WeightPiece>& pieces = weighed.pieces;
+  const bool rereads =
+      std::any_of(pieces.begin(), pieces.end(), [](const WeightPiece& piece) { return piece.turn > 0; });
+  // What is not read again with the others is needed from the first turn to the last: in the ring it would
+  // keep all that is behind it from being replaced.
+  const uint64_t small_bytes = rereads ? kSmallWeightBytes : kVectorBytes;
   std::vector<bool> small(pieces.size());
-  for (size_t i = 0; i < pieces.size(); ++i)
-    small[i] = pieces[i].turn == 0 && pieces[i].bytes <= kVectorBytes;
+  for (size_t i = 0; i < pieces.size(); ++i) small[i] = pieces[i].turn == 0 && pieces[i].bytes <= small_bytes;
   const uint64_t ring = smallest_ring(pieces, small, static_cast<int>(weighed.sequence.steps.size()));
   return with(weighed, small, ring);
 }

@@ -28,9 +28,6 @@ constexpr std::array<Measures, 6> kMeasures = {{{kNoSlices, false},
 constexpr uint64_t kLeastSliceShare = 1024;
 // Less is not worth reading again and again.
 constexpr uint64_t kRereadSegmentBytes = 8 * kMiB;
-// Vectors and other weights up to this size stay: they are not worth a turn of the ring. With the smallest
-// slices, memory is so short that only vectors do.
-constexpr uint64_t kSmallWeightBytes = 64 * kKiB;
 // Of the most that values would take, what they are allowed in turn.
 constexpr std::array<double, 6> kShares = {1, 0.6, 0.35, 0.2, 0.08, 0};
 
@@ -237,7 +234,8 @@ void PhaseSearch::consider(PhaseChoice choice, uint64_t limit_bytes, const Weigh
   const uint64_t values_bytes = choice.sequence().values_peak_bytes;
   if (values_bytes > limit_bytes) return;
   if (found.best && choice.weighed->kernel_seconds * runs_ >= found.best->seconds()) return;
-  const uint64_t small_bytes = measures.least ? kVectorBytes : kSmallWeightBytes;
+  // With the smallest slices, memory is so short that only vectors stay.
+  const uint64_t small_bytes = measures.least && !measures.rereads ? kVectorBytes : kSmallWeightBytes;
   // Other slices make no difference to what runs in bands.
   if (!found.considered.emplace(choice.weighed.get(), small_bytes).second) return;
   auto weights = residency_.fastest(*choice.weighed, limit_bytes - values_bytes, small_bytes);

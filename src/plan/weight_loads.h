@@ -15,6 +15,10 @@
 
 namespace snug {
 
+// Weights up to this size stay where there is room: they are not worth a turn of the ring. Where weights are
+// read again for each band, these are not.
+inline constexpr uint64_t kSmallWeightBytes = 64 * 1024;
+
 // Rows of a weight, as some instructions of a run read them.
 struct WeightPiece {
   ValueId value = kNoValue;
