@@ -75,6 +75,7 @@ TEST_P(EachDocument, ShowsCommandsThatRun) {
   std::filesystem::create_symlink(SNUG_PROGRAM, bin / "snug");
   // Models and manifests that the documents take from the checkout.
   std::filesystem::create_directory_symlink(SNUG_SOURCE_DIR "/tests", folder.path() / "tests");
+  std::filesystem::create_directories(folder.path() / "docs/pictures");  // where they draw
   const std::string text = document(name);
   ASSERT_FALSE(text.empty()) << name << " is not there";
   const std::vector<ShownCommand> commands = shown_commands(text);
