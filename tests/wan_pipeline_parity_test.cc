@@ -91,7 +91,8 @@ ClipOutcome run_clip(const Request& request, const Model& model, NoiseSource& no
   watch.trace = &outcome.trace;
   watch.resume = resume;
   watch.checkpoint_due = [&](int) { return checkpoints != nullptr; };
-  watch.checkpoint = [&](const RunCheckpoint& checkpoint) { checkpoints->push_back(checkpoint); };
+  if (checkpoints != nullptr)
+    watch.checkpoint = [&](const RunCheckpoint& checkpoint) { checkpoints->push_back(checkpoint); };
   outcome.latents = denoise(run, request, model, outcome.conditioning, noise, *executor, watch);
   DecodeWatch decoding;
   decoding.take = [&](const Picture& frame, int64_t number) {
