@@ -16,7 +16,7 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr std::string_view kStepPhase = "step";
-constexpr SvgRect kPlot = {80, 60, 700, 360};
+constexpr SvgRect kPlot = {104, 60, 676, 360};
 constexpr double kWidthPx = 820, kHeightPx = 500;
 constexpr double kHeadroom = 1.15;
 
