@@ -9,6 +9,7 @@
 #include "models/autoencoder_wan/autoencoder_wan.h"
 #include "models/unet/unet.h"
 #include "models/wan_transformer/wan_transformer.h"
+#include "pipeline/step_way.h"
 
 namespace snug::bench {
 namespace {
@@ -36,15 +37,12 @@ Graph ready(Graph graph, DType precision) { return set_precision(run_passes(std:
 Phases hoisted_phases(const Graph& graph, int calls) {
   HoistedGraphs parts = hoist(graph, calls);
   Phases phases;
-  const bool has_timesteps = !parts.timesteps.nodes().empty();
-  if (has_timesteps) phases.push_back(whole("timesteps", "denoise", std::move(parts.timesteps)));
+  PhaseRequest step{"step", "denoise", "part", 1, {}};
+  step.ways.push_back(step_way(parts, 1, 0));
+  if (!parts.timesteps.nodes().empty())
+    phases.push_back(whole("timesteps", "denoise", std::move(parts.timesteps)));
   if (!parts.request.nodes().empty()) phases.push_back(whole("prepare", "denoise", std::move(parts.request)));
-  phases.push_back(whole("step", "denoise", std::move(parts.step)));
-  for (const HoistedInput& hoisted : parts.hoisted) {
-    phases.back().ways.front().links.push_back({hoisted.step_input,
-                                                hoisted.from_timesteps || !has_timesteps ? 0 : 1,
-                                                hoisted.output_index, hoisted.from_timesteps});
-  }
+  phases.push_back(std::move(step));
   return phases;
 }
 
