@@ -116,19 +116,18 @@ std::string path_in(const std::string& folder, const std::string& file) {
 std::shared_ptr<const WeightIndex> index_of_part(const std::string& name,
                                                  const std::vector<WeightFile>& files) {
   auto index = std::make_shared<WeightIndex>(name);
-  // A text encoder may lack its prefix, which only the names of all files together tell.
-  const auto of_clip = [](const StoredTensor& tensor) {
-    return tensor.name.starts_with("text_model.") ||
-           tensor.name.starts_with("encoder.layers.0.self_attn.q_proj.");
+  // Some names alone tell the layout, and they may be in another file than a tensor of theirs.
+  const auto any = [&](const auto& tells) {
+    return std::any_of(files.begin(), files.end(), [&](const WeightFile& file) {
+      return std::any_of(file.tensors.begin(), file.tensors.end(),
+                         [&](const StoredTensor& tensor) { return tells(std::string_view(tensor.name)); });
+    });
   };
-  const bool clip = std::any_of(files.begin(), files.end(), [&](const WeightFile& file) {
-    return std::any_of(file.tensors.begin(), file.tensors.end(), of_clip);
+  // A text encoder may lack its prefix.
+  const bool clip = any([](std::string_view tensor) {
+    return tensor.starts_with("text_model.") || tensor.starts_with("encoder.layers.0.self_attn.q_proj.");
   });
-  const bool wan = std::any_of(files.begin(), files.end(), [](const WeightFile& file) {
-    return std::any_of(file.tensors.begin(), file.tensors.end(),
-                       [](const StoredTensor& tensor) { return is_original_wan(tensor.name); });
-  });
-  const auto map = clip ? map_clip : wan ? map_original_wan : map_diffusers;
+  const auto map = clip ? map_clip : any(is_original_wan) ? map_original_wan : map_diffusers;
   for (const WeightFile& file : files) index->add(file.source, file.tensors, map(file.tensors));
   return index;
 }
