@@ -82,7 +82,8 @@ class PhaseBuilder {
       if (plan.bands() > 1) measures.banded_nodes += static_cast<int>(plan.values.size());
       measures.most_bands = std::max(measures.most_bands, plan.bands());
       for (const SegmentStretch& stretch : plan.course->stretches) {
-        if (stretch.slices > 1) sliced[static_cast<size_t>(design_.segments[s].first + stretch.node)] = true;
+        const auto first = static_cast<size_t>(design_.segments[s].first);
+        if (stretch.slices > 1) sliced[first + static_cast<size_t>(stretch.node)] = true;
       }
     }
     measures.sliced_nodes = static_cast<int>(std::count(sliced.begin(), sliced.end(), true));
@@ -219,7 +220,8 @@ class PhaseBuilder {
 
   void add_stretch(size_t index, const SequenceStep& stretch) {
     for (int i = 0; i < stretch.instructions; ++i) {
-      const SegmentStep& step = steps_.steps[static_cast<size_t>(stretch.first_step + i)];
+      const SegmentStep& step =
+          steps_.steps[static_cast<size_t>(stretch.first_step) + static_cast<size_t>(i)];
       if (step.node < 0) {
         add_move(step);
       } else {

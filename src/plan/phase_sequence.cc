@@ -18,7 +18,8 @@ class Sequencer {
       add({SequenceStep::Kind::kStretch, number, stretch.first_step, stretch.steps, kNoValue},
           stretch.seconds);
       if (stretch.node < 0) continue;
-      const NodeFacts& node = facts_.nodes[static_cast<size_t>(first_node + stretch.node)];
+      const NodeFacts& node =
+          facts_.nodes[static_cast<size_t>(first_node) + static_cast<size_t>(stretch.node)];
       sequence.uses.back() = weight_uses(facts_, node, stretch.part, stretch.slices, stretch.turn);
     }
   }

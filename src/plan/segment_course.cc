@@ -21,7 +21,7 @@ struct LastUse {
 // By step: whether it is the first or the last to read some weights.
 std::vector<bool> weight_steps(const PhaseFacts& facts, const Segment& segment,
                                const std::vector<BriefStep>& steps) {
-  const auto nodes = static_cast<size_t>(segment.last - segment.first + 1);
+  const auto nodes = static_cast<size_t>(segment.last) - static_cast<size_t>(segment.first) + 1;
   std::vector<bool> reads(nodes);
   for (size_t i = 0; i < nodes; ++i) {
     reads[i] = reads_weights(facts, facts.nodes[static_cast<size_t>(segment.first) + i]);
@@ -59,7 +59,8 @@ SegmentPlan::Course course_of(const PhaseFacts& facts, const Segment& segment, i
     double seconds = 2 * static_cast<double>(step.move_bytes) / rates.memory_bytes;
     uint64_t scratch_bytes = 0;
     if (step.node >= 0) {
-      const NodeFacts& node = facts.nodes[static_cast<size_t>(segment.first + step.node)];
+      const NodeFacts& node =
+          facts.nodes[static_cast<size_t>(segment.first) + static_cast<size_t>(step.node)];
       seconds = predict_seconds(node, step.part, rates);
       scratch_bytes = node.kernel->scratch_bytes;
     }

@@ -342,8 +342,8 @@ SegmentPlan plan_alike(const PhaseFacts& facts, const Segment& segment, const Se
   std::map<ValueId, ValueId> own;  // by the other's
   const auto root = [&](ValueId id) { return facts.root[static_cast<size_t>(id)]; };
   for (int i = 0; i <= segment.last - segment.first; ++i) {
-    const NodeFacts& from = facts.nodes[static_cast<size_t>(other.first + i)];
-    const NodeFacts& to = facts.nodes[static_cast<size_t>(segment.first + i)];
+    const NodeFacts& from = facts.nodes[static_cast<size_t>(other.first) + static_cast<size_t>(i)];
+    const NodeFacts& to = facts.nodes[static_cast<size_t>(segment.first) + static_cast<size_t>(i)];
     own[from.output] = to.output;
     for (size_t input = 0; input < from.inputs.size(); ++input) {
       if (facts.is_activation(from, input)) own[root(from.inputs[input])] = root(to.inputs[input]);

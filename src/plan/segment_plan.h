@@ -52,6 +52,7 @@ struct SegmentWay {
   // Weights are read again for each band. Otherwise those of all nodes that run in bands are there at once.
   bool rereads = false;
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): it takes the comparison with 0 inside for a pointer's.
   auto operator<=>(const SegmentWay&) const = default;
 };
 
