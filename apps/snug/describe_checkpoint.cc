@@ -45,7 +45,7 @@ void describe_architecture(const Checkpoint& checkpoint, CheckpointFacts& facts)
   facts.latent_factor = model.latent_factor;
   facts.latent_channels = model.latent_channels;
   facts.prediction_type = model.prediction_type;
-  if (model.video) facts.clip = clip_facts(model);
+  if (model.video) facts.clip = clip_facts(*model.video);
   facts.assumptions = model.assumptions;
   check_weights(model);
   if (checkpoint.files == nullptr) {

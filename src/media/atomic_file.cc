@@ -24,15 +24,7 @@ constexpr size_t kWritePieceBytes = 4 * kMiB;
 constexpr mode_t kFileMode = 0666;  // less the umask, as any program's output
 
 [[noreturn]] void fail(const std::string& path, const char* doing, int error) {
-  if (error == ENOSPC || error == EDQUOT || error == EFBIG) {
-    throw Error(ErrorCode::kDiskFull, fmt::format("{} failed: {}", doing, std::strerror(error)),
-                "free some space or write elsewhere")
-        .in_file(path);
-  }
-  throw Error(ErrorCode::kIoError, fmt::format("{} failed: {}", doing, std::strerror(error)),
-              error == EACCES || error == EPERM || error == EROFS ? "choose a folder that you may write to"
-                                                                  : "check the disk and the path")
-      .in_file(path);
+  throw_file_error(path, doing, error);
 }
 
 // "." for a bare name, "/" for the root.
@@ -43,6 +35,18 @@ std::string folder_of(const std::string& path) {
 }
 
 }  // namespace
+
+void throw_file_error(const std::string& path, const char* doing, int error) {
+  if (error == ENOSPC || error == EDQUOT || error == EFBIG) {
+    throw Error(ErrorCode::kDiskFull, fmt::format("{} failed: {}", doing, std::strerror(error)),
+                "free some space or write elsewhere")
+        .in_file(path);
+  }
+  throw Error(ErrorCode::kIoError, fmt::format("{} failed: {}", doing, std::strerror(error)),
+              error == EACCES || error == EPERM || error == EROFS ? "choose a folder that you may write to"
+                                                                  : "check the disk and the path")
+      .in_file(path);
+}
 
 void check_output_path(const std::string& path) {
   const std::string folder = folder_of(path);

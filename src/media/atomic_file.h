@@ -62,6 +62,10 @@ class PendingFile {
 // after.
 void check_output_path(const std::string& path);
 
+// What the system's `error` means while `doing` ("writing") something with that file or folder: throws
+// disk_full or io_error.
+[[noreturn]] void throw_file_error(const std::string& path, const char* doing, int error);
+
 // All of `bytes` to an open descriptor; `path` is for messages. Throws io_error, disk_full, cancelled.
 void write_all(int descriptor, std::span<const std::byte> bytes, const std::string& path,
                const Cancellation* cancellation = nullptr);

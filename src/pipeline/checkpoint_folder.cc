@@ -9,7 +9,6 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <filesystem>
 #include <utility>
 
@@ -26,16 +25,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 3> kNames = {"run.safetensors", "decode.safetensors", "frames.rgb"};
+constexpr std::string_view kRunFile = "run.safetensors";
+constexpr std::array<std::string_view, 3> kNames = {kRunFile, kDecodeStateFile, kDecodedFramesFile};
 constexpr std::string_view kFactPrefix = "request.";
-
-[[noreturn]] void fail(const std::string& path, const char* doing, int error) {
-  const bool full = error == ENOSPC || error == EDQUOT;
-  throw Error(full ? ErrorCode::kDiskFull : ErrorCode::kIoError,
-              fmt::format("{} failed: {}", doing, std::strerror(error)),
-              full ? "free some space" : "name a folder that you may write to")
-      .in_file(path);
-}
 
 // What a killed writer may leave (media/atomic_file.h).
 bool is_left_over(std::string_view name) { return name.starts_with(".snug-") && name.ends_with(".tmp"); }
@@ -45,7 +37,8 @@ bool is_left_over(std::string_view name) { return name.starts_with(".snug-") && 
 CheckpointFolder::CheckpointFolder(std::string path, double least_seconds)
     : path_(std::move(path)), pace_(least_seconds) {
   while (path_.size() > 1 && path_.ends_with('/')) path_.pop_back();
-  if (::mkdir(path_.c_str(), 0777) != 0 && errno != EEXIST) fail(path_, "making the folder", errno);
+  if (::mkdir(path_.c_str(), 0777) != 0 && errno != EEXIST)
+    throw_file_error(path_, "making the folder", errno);
   lock();
   try {
     check_contents();
@@ -63,7 +56,7 @@ CheckpointFolder::~CheckpointFolder() {
 void CheckpointFolder::lock() {
   lock_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (lock_ < 0) {
-    if (errno != ENOTDIR) fail(path_, "opening the folder", errno);
+    if (errno != ENOTDIR) throw_file_error(path_, "opening the folder", errno);
     throw Error(ErrorCode::kInvalidArgument, "a checkpoint is a folder, and this is a file",
                 "name a folder, which is made when it is not there")
         .in_file(path_);
@@ -71,7 +64,7 @@ void CheckpointFolder::lock() {
   if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return;
   const int error = errno;
   ::close(lock_);
-  if (error != EWOULDBLOCK) fail(path_, "locking the folder", error);
+  if (error != EWOULDBLOCK) throw_file_error(path_, "locking the folder", error);
   throw Error(ErrorCode::kInvalidArgument, "another run uses this checkpoint",
               "wait for its end, or name another folder")
       .in_file(path_);
@@ -91,8 +84,10 @@ void CheckpointFolder::check_contents() const {
           .in_file(path_);
     }
   }
-  if (error) fail(path_, "listing the folder", error.value());
+  if (error) throw_file_error(path_, "listing the folder", error.value());
 }
+
+std::string CheckpointFolder::run_path() const { return fmt::format("{}/{}", path_, kRunFile); }
 
 std::optional<uint64_t> CheckpointFolder::seed() const {
   try {
@@ -175,7 +170,7 @@ void CheckpointFolder::keep(const RunCheckpoint& checkpoint) {
 void CheckpointFolder::remove() {
   try {
     // First what says that there is something to go on from.
-    if (::unlink(run_path().c_str()) != 0 && errno != ENOENT) fail(run_path(), "removing", errno);
+    if (::unlink(run_path().c_str()) != 0 && errno != ENOENT) throw_file_error(run_path(), "removing", errno);
     remove_decode_checkpoint(path_);
   } catch (const Error& error) {
     log::warn("a checkpoint that is no longer needed stays: {}", error.what());

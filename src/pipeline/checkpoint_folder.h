@@ -50,7 +50,7 @@ class CheckpointFolder {
   void lock();
   const RunCheckpoint* find(const Request& request, const Model& model, std::string_view backend);
   void keep(const RunCheckpoint& checkpoint);
-  std::string run_path() const { return path_ + "/run.safetensors"; }
+  std::string run_path() const;
 
   std::string path_;
   int lock_ = -1;  // the folder, open

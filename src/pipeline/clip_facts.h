@@ -1,12 +1,12 @@
-// What a video model can make, and what it makes where a request states nothing, as validate_clip holds
-// requests against it. For lists of models.
+// What a video model can make, and what it makes where a request states nothing: that of the model's makers.
+// validate_clip.cc holds requests against it, and lists of models show it.
 #pragma once
 
 #include <cstdint>
 
-namespace snug {
+#include "models/video_model.h"
 
-struct ModelDescription;
+namespace snug {
 
 struct ClipFacts {
   int64_t frames = 0;           // where none are stated
@@ -18,7 +18,6 @@ struct ClipFacts {
   int experts = 1;  // with two, each has a guidance scale
 };
 
-// Of a model with `video`.
-ClipFacts clip_facts(const ModelDescription& model);
+ClipFacts clip_facts(const VideoModel& video);
 
 }  // namespace snug

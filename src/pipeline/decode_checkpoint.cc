@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <map>
 #include <utility>
 
@@ -28,14 +27,6 @@ namespace {
 constexpr const char* kForm = "snug decode checkpoint 1";
 // As much as is read of a file at once.
 constexpr size_t kRoomBytes = size_t{1} << 20;
-
-[[noreturn]] void fail(const std::string& path, const char* doing, int error) {
-  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
-  throw Error(full ? ErrorCode::kDiskFull : ErrorCode::kIoError,
-              fmt::format("{} failed: {}", doing, std::strerror(error)),
-              full ? "free some space" : "check the disk and the folder's rights")
-      .in_file(path);
-}
 
 uint64_t number_of(const SafetensorsMetadata& metadata, const std::string& key) {
   const auto found = metadata.find(key);
@@ -161,14 +152,15 @@ bool DecodeCheckpoint::check_frames(const Found& found) {
 
 // With so many frames that stay; the others are gone.
 void DecodeCheckpoint::open_frames(int64_t frames) {
-  if (::mkdir(folder_.c_str(), 0777) != 0 && errno != EEXIST) fail(folder_, "making the folder", errno);
+  if (::mkdir(folder_.c_str(), 0777) != 0 && errno != EEXIST)
+    throw_file_error(folder_, "making the folder", errno);
   const std::string path = frames_path();
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-  if (descriptor < 0) fail(path, "opening", errno);
+  if (descriptor < 0) throw_file_error(path, "opening", errno);
   if (::ftruncate(descriptor, static_cast<off_t>(frames) * static_cast<off_t>(key_.frame_bytes)) != 0) {
     const int error = errno;
     ::close(descriptor);
-    fail(path, "shortening", error);
+    throw_file_error(path, "shortening", error);
   }
   descriptor_ = descriptor;
   frames_ = kept_frames_ = frames;
@@ -200,7 +192,7 @@ std::optional<DecodePlace> DecodeCheckpoint::resume(const DecodeKey& key, Execut
   try {
     // First what would belong to other frames.
     if (!there && ::unlink(state_path().c_str()) != 0 && errno != ENOENT && errno != ENOTDIR)
-      fail(state_path(), "removing", errno);
+      throw_file_error(state_path(), "removing", errno);
     open_frames(there ? place.frames : 0);
   } catch (const Error& error) {
     give_up("the decoding cannot be kept", error);
@@ -264,7 +256,7 @@ void DecodeCheckpoint::keep(const DecodePlace& place, const Executor& executor, 
   SNUG_CHECK(place.frames == frames_, "every frame is kept");
   try {
     // The frames first: a state whose frames are not there is of no use.
-    if (::fdatasync(descriptor_) != 0) fail(frames_path(), "writing to disk", errno);
+    if (::fdatasync(descriptor_) != 0) throw_file_error(frames_path(), "writing to disk", errno);
     write_state(place, executor, phase);
     kept_frames_ = place.frames;
   } catch (const Error& error) {
@@ -275,12 +267,13 @@ void DecodeCheckpoint::keep(const DecodePlace& place, const Executor& executor, 
 }
 
 void remove_decode_checkpoint(const std::string& folder) {
-  for (const char* name : {"decode.safetensors", "frames.rgb"}) {
+  for (const char* name : {kDecodeStateFile, kDecodedFramesFile}) {
     const std::string path = fmt::format("{}/{}", folder, name);
-    if (::unlink(path.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR) fail(path, "removing", errno);
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR)
+      throw_file_error(path, "removing", errno);
   }
   if (::rmdir(folder.c_str()) != 0 && errno != ENOENT && errno != ENOTEMPTY && errno != EEXIST)
-    fail(folder, "removing", errno);
+    throw_file_error(folder, "removing", errno);
 }
 
 }  // namespace snug

@@ -28,6 +28,10 @@
 
 namespace snug {
 
+// The files of the folder.
+inline constexpr const char* kDecodeStateFile = "decode.safetensors";
+inline constexpr const char* kDecodedFramesFile = "frames.rgb";
+
 // What a state belongs to. `run`: all that the frames depend on. `plan`: which instructions, of which
 // program; another one's state is of no use.
 struct DecodeKey {
@@ -71,8 +75,8 @@ class DecodeCheckpoint {
 
  private:
   struct Found;
-  std::string state_path() const { return folder_ + "/decode.safetensors"; }
-  std::string frames_path() const { return folder_ + "/frames.rgb"; }
+  std::string state_path() const { return folder_ + "/" + kDecodeStateFile; }
+  std::string frames_path() const { return folder_ + "/" + kDecodedFramesFile; }
   std::optional<Found> find() const;
   bool load(const Found& found, Executor& executor, const Phase& phase, DecodePlace& place);
   bool check_frames(const Found& found);

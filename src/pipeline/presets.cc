@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "pipeline/validate_clip.h"
+#include "pipeline/clip_facts.h"
 
 namespace snug {
 namespace {
@@ -33,9 +33,8 @@ SizePair scaled_size(const Model& model, double share) {
     return std::max<int64_t>(1, steps) * step;
   };
   if (description.video.has_value()) {
-    const ClipDefaults own = clip_defaults(*description.video);
-    const int64_t step = description.video->size_step_px();
-    return {scaled(own.height, step), scaled(own.width, step)};
+    const ClipFacts own = clip_facts(*description.video);
+    return {scaled(own.height, own.size_multiple_px), scaled(own.width, own.size_multiple_px)};
   }
   const int64_t edge = scaled(description.native_size_px, kEdgeStepLatents * description.latent_factor);
   return {edge, edge};

@@ -9,21 +9,23 @@
 #include "base/error.h"
 #include "media/decode_picture.h"
 #include "media/video_writer.h"
+#include "pipeline/clip_facts.h"
 #include "pipeline/request_picture.h"
+#include "pipeline/write_clip.h"
 
 namespace snug {
 namespace {
 
 constexpr int64_t kMostFrames = 100'000;
-// Sizes are multiples of 16 or 32, so that most pictures are stretched a little: 16:9 becomes 832x480, by 3
-// %.
+// Sizes are multiples of 16 or 32, so that most pictures are stretched a little: 16:9 becomes 832x480,
+// by 3 %.
 constexpr double kMostStretched = 1.1;
 
 Error invalid(std::string problem, std::string fix) {
   return Error(ErrorCode::kInvalidArgument, std::move(problem), std::move(fix));
 }
 
-void refuse_what_clips_lack(const RequestFields& fields, const VideoModel& video) {
+void refuse_what_clips_lack(const RequestFields& fields, const VideoModel& video, const ClipFacts& facts) {
   if (fields.mask != nullptr) throw invalid("a video model repaints nothing", "leave --mask away");
   if (fields.strength.has_value()) {
     throw invalid("a video model takes its picture as it is", "leave --strength away");
@@ -32,17 +34,17 @@ void refuse_what_clips_lack(const RequestFields& fields, const VideoModel& video
   if (fields.denoising_start.has_value() || fields.denoising_end.has_value()) {
     throw invalid("a video model has its own division of steps", "leave the parts of the schedule away");
   }
-  if (fields.image != nullptr && !takes_first_image(video)) {
+  if (fields.image != nullptr && !facts.takes_image) {
     throw invalid("the model makes clips of texts alone",
                   "use an image-to-video model, or leave --image away");
   }
   if (fields.image == nullptr && video.takes_picture_beside()) {
     throw invalid("the model makes clips of a picture, and there is none", "give --image");
   }
-  if (fields.last_image != nullptr && (fields.image == nullptr || !takes_last_image(video))) {
+  if (fields.last_image != nullptr && (fields.image == nullptr || !facts.takes_last_image)) {
     throw invalid("the last frame cannot be given here", "leave --last-image away");
   }
-  if (fields.guidance_scale_2.has_value() && video.experts.size() < 2) {
+  if (fields.guidance_scale_2.has_value() && facts.experts < 2) {
     throw invalid("the model has no second expert", "leave the second guidance scale away");
   }
 }
@@ -59,54 +61,38 @@ void check_shape(const char* which, const Picture& picture, const Request& reque
 
 }  // namespace
 
-ClipDefaults clip_defaults(const VideoModel& video) {
-  ClipDefaults defaults;
-  if (video.first_frame_has_time) {
-    defaults.frames = 121;
-    defaults.frames_per_second = 24;
-  }
-  return defaults;
-}
-
-bool takes_first_image(const VideoModel& video) {
-  return video.first_frame_has_time || video.takes_picture_beside();
-}
-
-bool takes_last_image(const VideoModel& video) { return video.takes_picture_beside(); }
-
 int64_t nearest_multiple(int64_t pixels, int64_t factor) {
   return std::max(factor, (pixels + factor / 2) / factor * factor);
 }
 
 SizePair clip_size(const VideoModel& video, const std::optional<Picture>& picture) {
-  const ClipDefaults defaults = clip_defaults(video);
-  if (!picture.has_value()) return {defaults.height, defaults.width};
-  const int64_t factor = video.size_step_px();
-  const double most = static_cast<double>(defaults.width) * static_cast<double>(defaults.height);
+  const ClipFacts facts = clip_facts(video);
+  if (!picture.has_value()) return {facts.height, facts.width};
+  const double most = static_cast<double>(facts.width) * static_cast<double>(facts.height);
   const double pixels = static_cast<double>(picture->width) * static_cast<double>(picture->height);
   const double scale = std::min(1.0, std::sqrt(most / pixels));
   const auto edge = [&](int64_t px) {
-    return nearest_multiple(std::llround(static_cast<double>(px) * scale), factor);
+    return nearest_multiple(std::llround(static_cast<double>(px) * scale), facts.size_multiple_px);
   };
   return {edge(picture->height), edge(picture->width)};
 }
 
 void set_clip(const RequestFields& fields, const VideoModel& video, Request& request) {
-  refuse_what_clips_lack(fields, video);
-  const ClipDefaults defaults = clip_defaults(video);
+  const ClipFacts facts = clip_facts(video);
+  refuse_what_clips_lack(fields, video, facts);
   request.is_clip = true;
-  request.frames = fields.frames.value_or(defaults.frames);
+  request.frames = fields.frames.value_or(facts.frames);
   if (request.frames < 1 || request.frames > kMostFrames) {
     throw invalid(fmt::format("frames is {}", request.frames),
                   fmt::format("give a value from 1 to {}", kMostFrames));
   }
-  const int64_t step = video.frame_step();
+  const int64_t step = facts.frames_multiple;
   if ((request.frames - 1) % step != 0) {
     const int64_t below = (request.frames - 1) / step * step + 1;
     throw invalid(fmt::format("the model cannot make {} frames", request.frames),
                   fmt::format("use {} or {}", below, below + step));
   }
-  request.frames_per_second = fields.frames_per_second.value_or(defaults.frames_per_second);
+  request.frames_per_second = fields.frames_per_second.value_or(facts.frames_per_second);
   if (!(request.frames_per_second >= kLeastFramesPerSecond &&
         request.frames_per_second <= kMostFramesPerSecond)) {
     throw invalid(fmt::format("frames per second is {}", request.frames_per_second),
@@ -129,13 +115,7 @@ void set_clip_format(const RequestFields& fields, Request& request) {
   } else if (!fields.output.empty()) {
     request.video_format = video_format_from_name(fields.output);
   }
-  VideoSettings settings;
-  settings.format = request.video_format;
-  settings.width = request.width;
-  settings.height = request.height;
-  settings.frames_per_second = request.frames_per_second;
-  settings.quality = request.quality;
-  check_video_settings(settings);
+  check_video_settings(video_settings(request));
 }
 
 void refuse_clip_fields(const RequestFields& fields) {

@@ -11,18 +11,6 @@
 
 namespace snug {
 
-// What a clip is where nothing is stated: that of the model's makers.
-struct ClipDefaults {
-  int64_t frames = 81;
-  double frames_per_second = 16;
-  int64_t width = 832, height = 480;  // pixels
-};
-ClipDefaults clip_defaults(const VideoModel& video);
-
-// Whether clips may begin with a picture, and end with another.
-bool takes_first_image(const VideoModel& video);
-bool takes_last_image(const VideoModel& video);
-
 // The multiple of `factor` that is nearest, and at least `factor`.
 int64_t nearest_multiple(int64_t pixels, int64_t factor);
 // Height and width where none are stated: the picture's, in no more pixels than the model's own size has,
@@ -34,7 +22,7 @@ void set_clip(const RequestFields& fields, const VideoModel& video, Request& req
 // Needs the size. Refuses pictures of another shape than the clip's: they would be stretched, which shows
 // after hours.
 void set_clip_pictures(const RequestFields& fields, const Picture& first, Request& request);
-// Needs the size and the quality.
+// Needs the size and the quality. Throws as check_video_settings, too.
 void set_clip_format(const RequestFields& fields, Request& request);
 // Of a model that makes pictures.
 void refuse_clip_fields(const RequestFields& fields);

@@ -6,6 +6,16 @@
 
 namespace snug {
 
+VideoSettings video_settings(const Request& request) {
+  VideoSettings settings;
+  settings.format = request.video_format;
+  settings.width = request.width;
+  settings.height = request.height;
+  settings.frames_per_second = request.frames_per_second;
+  settings.quality = request.quality;
+  return settings;
+}
+
 ClipFile::ClipFile(const Request& request, const RequestFields& fields, const Cancellation& cancellation)
     : path_(request.output) {
   if (path_.empty()) {
@@ -13,12 +23,7 @@ ClipFile::ClipFile(const Request& request, const RequestFields& fields, const Ca
   } else {
     output_ = std::make_unique<FileOutput>(path_);
   }
-  VideoSettings settings;
-  settings.format = request.video_format;
-  settings.width = request.width;
-  settings.height = request.height;
-  settings.frames_per_second = request.frames_per_second;
-  settings.quality = request.quality;
+  VideoSettings settings = video_settings(request);
   settings.metadata = picture_metadata(request, fields, 0);
   writer_ = std::make_unique<VideoWriter>(std::move(settings), *output_, &cancellation);
 }

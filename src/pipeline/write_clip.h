@@ -10,6 +10,9 @@
 
 namespace snug {
 
+// All but the metadata.
+VideoSettings video_settings(const Request& request);
+
 class ClipFile {
  public:
   // Throws as VideoWriter and check_output_path.
