@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/parallel.h"
+#include "base/process_memory.h"
 #include "base/stopwatch.h"
 #include "pipeline/generate.h"
 #include "tests/plan/fail_allocations.h"
@@ -115,6 +116,16 @@ class AllocationFailure : public ::testing::Test {
 };
 
 TEST_F(AllocationFailure, OfOneAllocationIsAnErrorOrDoneWithout) { fail_each(false, 14); }
+
+// Asked when there is none, it said that /proc was not mounted.
+TEST(ProcessMemory, IsToldWithoutTakingAny) {
+  testing::count_and_fail(0);
+  const ProcessMemory memory = process_memory();
+  EXPECT_EQ(testing::stop_failing(), 0);
+  EXPECT_GT(memory.resident_bytes, 0U);
+  EXPECT_GE(memory.peak_bytes, memory.resident_bytes);
+  EXPECT_GT(memory.mapped_bytes, memory.resident_bytes);
+}
 
 TEST_F(AllocationFailure, OfAllFromOneOnIsAnErrorToo) { fail_each(true, 8); }
 
