@@ -46,10 +46,15 @@ function(snug_folder NAME)
   endforeach()
 endfunction()
 
+# Where programs that tests start keep what they learn, in place of the user's own; GoogleTest programs have a fresh one
+# each (tests/own_cache.cc).
+set(SNUG_TEST_CACHE ${CMAKE_BINARY_DIR}/test_cache)
+
 # snug_test(NAME SOURCES file... LIBS target...): a GoogleTest program known to ctest.
 function(snug_test NAME)
   cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
-  add_executable(${NAME} ${ARG_SOURCES})
+  # Beside its own sources, a cache folder that is the program's alone.
+  add_executable(${NAME} ${ARG_SOURCES} ${PROJECT_SOURCE_DIR}/tests/own_cache.cc)
   # tests/fixtures.h, the reader of golden values, gives HostTensors.
   target_link_libraries(${NAME} PRIVATE ${ARG_LIBS} snug_tensor GTest::gtest GTest::gtest_main)
   target_include_directories(${NAME} PRIVATE ${PROJECT_SOURCE_DIR})
