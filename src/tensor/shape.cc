@@ -18,12 +18,6 @@ Shape::Shape(std::span<const int64_t> extents) : rank_(static_cast<int>(extents.
   std::copy(extents.begin(), extents.end(), extents_.begin());
 }
 
-int64_t Shape::operator[](int axis) const {
-  if (axis < 0) axis += rank_;
-  SNUG_CHECK(axis >= 0 && axis < rank_, "the axis exists");
-  return extents_[static_cast<size_t>(axis)];
-}
-
 void Shape::set(int axis, int64_t extent) {
   if (axis < 0) axis += rank_;
   SNUG_CHECK(axis >= 0 && axis < rank_ && extent >= 0, "the axis exists");

@@ -8,6 +8,8 @@
 #include <span>
 #include <string>
 
+#include "base/check.h"
+
 namespace snug {
 
 class Shape {
@@ -20,7 +22,11 @@ class Shape {
 
   int rank() const { return rank_; }
   // Negative indexes count from the innermost: shape[-1].
-  int64_t operator[](int axis) const;
+  int64_t operator[](int axis) const {
+    if (axis < 0) axis += rank_;
+    SNUG_CHECK(axis >= 0 && axis < rank_, "the axis exists");
+    return extents_[static_cast<size_t>(axis)];
+  }
   void set(int axis, int64_t extent);
   int64_t elements() const;  // 1 for a scalar
   std::span<const int64_t> extents() const { return {extents_.data(), static_cast<size_t>(rank_)}; }

@@ -13,10 +13,10 @@ Operand infer(const Attrs& attrs, std::span<const Operand> inputs) {
   const Shape& q = inputs[0].shape;
   const Shape& k = inputs[1].shape;
   const Shape& v = inputs[2].shape;
-  require(q.rank() == 3 && k.rank() == 3 && v.rank() == 3, "attention takes [N,L,C], not {}, {}, {}",
-          q.text(), k.text(), v.text());
-  require(q[0] == k[0] && k[0] == v[0] && k[1] == v[1] && q[2] == k[2], "attention: q {}, k {}, v {}",
-          q.text(), k.text(), v.text());
+  require(q.rank() == 3 && k.rank() == 3 && v.rank() == 3, "attention takes [N,L,C], not {}, {}, {}", q, k,
+          v);
+  require(q[0] == k[0] && k[0] == v[0] && k[1] == v[1] && q[2] == k[2], "attention: q {}, k {}, v {}", q, k,
+          v);
   require(a.heads > 0 && q[2] % a.heads == 0 && v[2] % a.heads == 0,
           "attention: {} heads do not divide {} channels", a.heads, q[2]);
   require((!a.causal && a.window == 0) || q[1] == k[1], "attention: causal needs as many queries as keys");
@@ -25,8 +25,7 @@ Operand infer(const Attrs& attrs, std::span<const Operand> inputs) {
   if (inputs.size() > 3 && inputs[3].present) {
     require(a.window == 0, "attention: a bias is of all tokens, not of groups");
     const Shape needed{1, q[1] + k[1] - 1, a.heads};
-    require(inputs[3].shape == needed, "attention: bias {} where {} is needed", inputs[3].shape.text(),
-            needed.text());
+    require(inputs[3].shape == needed, "attention: bias {} where {} is needed", inputs[3].shape, needed);
   }
   return {inputs[0].dtype, Shape{q[0], q[1], v[2]}};
 }

@@ -13,7 +13,7 @@ Operand infer_depth_to_space(const Attrs& attrs, std::span<const Operand> inputs
   const auto& a = std::get<BlockAttrs>(attrs);
   const Shape& x = inputs[0].shape;
   require(x.rank() == 5 && a.frames >= 1 && a.side >= 1 && a.group >= 1 && a.front < a.frames,
-          "depth_to_space takes [N,C,T,H,W], not {}", x.text());
+          "depth_to_space takes [N,C,T,H,W], not {}", x);
   // The largest channel that is read must be the last there is.
   const int64_t of_block =
       (a.frames - 1) * a.time + (a.side - 1) * a.row + (a.side - 1) * a.column;  // of the block's last
@@ -27,10 +27,10 @@ Operand infer_depth_to_space(const Attrs& attrs, std::span<const Operand> inputs
 Operand infer_space_to_depth(const Attrs& attrs, std::span<const Operand> inputs) {
   const auto& a = std::get<BlockAttrs>(attrs);
   const Shape& x = inputs[0].shape;
-  require(x.rank() == 5, "space_to_depth takes [N,C,T,H,W], not {}", x.text());
+  require(x.rank() == 5, "space_to_depth takes [N,C,T,H,W], not {}", x);
   const int64_t frames = x[2] + a.front, channels = x[1] * a.frames * a.side * a.side;
   require(frames % a.frames == 0 && x[3] % a.side == 0 && x[4] % a.side == 0 && channels % a.group == 0,
-          "space_to_depth: {} in blocks of {}×{}×{}", x.text(), a.frames, a.side, a.side);
+          "space_to_depth: {} in blocks of {}×{}×{}", x, a.frames, a.side, a.side);
   return {inputs[0].dtype, Shape{x[0], channels / a.group, frames / a.frames, x[3] / a.side, x[4] / a.side}};
 }
 
@@ -38,7 +38,7 @@ Operand infer_first_frame(const Attrs&, std::span<const Operand> inputs) {
   const Shape& y = inputs[0].shape;
   const Shape& x = inputs[1].shape;
   require(y.rank() == 5 && x.rank() == 5 && y[0] == x[0] && y[1] == x[1] && y[3] == x[3] && y[4] == x[4],
-          "first_frame: {} of {}", y.text(), x.text());
+          "first_frame: {} of {}", y, x);
   return {inputs[0].dtype, y};
 }
 

@@ -11,17 +11,17 @@ Operand infer(const Attrs& attrs, std::span<const Operand> inputs) {
   const auto& a = std::get<Conv2dAttrs>(attrs);
   const Shape& x = inputs[0].shape;
   const Shape& weight = inputs[1].shape;
-  require(x.rank() == 4 && weight.rank() == 4, "conv2d takes [N,C,H,W] and [O,C,kh,kw], not {} and {}",
-          x.text(), weight.text());
+  require(x.rank() == 4 && weight.rank() == 4, "conv2d takes [N,C,H,W] and [O,C,kh,kw], not {} and {}", x,
+          weight);
   require(x[1] == weight[1], "conv2d: the input has {} channels, the weight takes {}", x[1], weight[1]);
   const int64_t height = x[2] + a.pad_top + a.pad_bottom - weight[2];
   const int64_t width = x[3] + a.pad_left + a.pad_right - weight[3];
-  require(height >= 0 && width >= 0, "conv2d: {} is smaller than the kernel {}", x.text(), weight.text());
+  require(height >= 0 && width >= 0, "conv2d: {} is smaller than the kernel {}", x, weight);
   const Shape out{x[0], weight[0], height / a.stride + 1, width / a.stride + 1};
   require(!inputs[2].present || inputs[2].shape == Shape{weight[0]}, "conv2d: bias {} for {} channels",
-          inputs[2].shape.text(), weight[0]);
-  require(!inputs[3].present || inputs[3].shape == out, "conv2d: residual {} for output {}",
-          inputs[3].shape.text(), out.text());
+          inputs[2].shape, weight[0]);
+  require(!inputs[3].present || inputs[3].shape == out, "conv2d: residual {} for output {}", inputs[3].shape,
+          out);
   return {inputs[0].dtype, out};
 }
 

@@ -13,18 +13,17 @@ Operand infer(const Attrs& attrs, std::span<const Operand> inputs) {
   const Shape& x = inputs[0].shape;
   const Shape& weight = inputs[1].shape;
   require(x.rank() == 5 && weight.rank() == 5, "conv3d takes [N,C,T,H,W] and [O,C,kt,kh,kw], not {} and {}",
-          x.text(), weight.text());
+          x, weight);
   require(x[1] == weight[1], "conv3d: the input has {} channels, the weight takes {}", x[1], weight[1]);
   const int64_t frames = x[2] + a.pad_front - weight[2];
   const int64_t height = x[3] + a.pad_top + a.pad_bottom - weight[3];
   const int64_t width = x[4] + a.pad_left + a.pad_right - weight[4];
-  require(frames >= 0 && height >= 0 && width >= 0, "conv3d: {} is smaller than the kernel {}", x.text(),
-          weight.text());
+  require(frames >= 0 && height >= 0 && width >= 0, "conv3d: {} is smaller than the kernel {}", x, weight);
   const Shape out{x[0], weight[0], frames / a.time_stride + 1, height / a.stride + 1, width / a.stride + 1};
   require(!inputs[2].present || inputs[2].shape == Shape{weight[0]}, "conv3d: bias {} for {} channels",
-          inputs[2].shape.text(), weight[0]);
-  require(!inputs[3].present || inputs[3].shape == out, "conv3d: residual {} for output {}",
-          inputs[3].shape.text(), out.text());
+          inputs[2].shape, weight[0]);
+  require(!inputs[3].present || inputs[3].shape == out, "conv3d: residual {} for output {}", inputs[3].shape,
+          out);
   return {inputs[0].dtype, out};
 }
 

@@ -15,15 +15,14 @@ Operand infer_add(const Attrs&, std::span<const Operand> inputs) {
   const Shape& y = inputs[1].shape;
   bool suffix = y.rank() <= x.rank() && (y.rank() == x.rank() || x.rank() <= 3);
   for (int i = 1; suffix && i <= y.rank(); ++i) suffix = x[-i] == y[-i];
-  require(suffix, "add: {} is neither {} nor its inner part", y.text(), x.text());
+  require(suffix, "add: {} is neither {} nor its inner part", y, x);
   return {inputs[0].dtype, x};
 }
 
 Operand infer_add_channels(const Attrs&, std::span<const Operand> inputs) {
   const Shape& x = inputs[0].shape;
   const Shape& y = inputs[1].shape;
-  require(x.rank() == 4 && (y == Shape{x[0], x[1]} || y == Shape{1, x[1]}), "add_channels: {} for {}",
-          y.text(), x.text());
+  require(x.rank() == 4 && (y == Shape{x[0], x[1]} || y == Shape{1, x[1]}), "add_channels: {} for {}", y, x);
   return {inputs[0].dtype, x};
 }
 

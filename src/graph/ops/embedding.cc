@@ -10,14 +10,14 @@ Operand infer_embedding(const Attrs&, std::span<const Operand> inputs) {
   const Shape& ids = inputs[0].shape;
   const Shape& table = inputs[1].shape;
   require(ids.rank() == 2 && inputs[0].dtype == DType::kI32 && table.rank() == 2,
-          "embedding takes I32 [N,L] and [V,C], not {} and {}", ids.text(), table.text());
+          "embedding takes I32 [N,L] and [V,C], not {} and {}", ids, table);
   return {DType::kF32, Shape{ids[0], ids[1], table[1]}};
 }
 
 Operand infer_timestep(const Attrs& attrs, std::span<const Operand> inputs) {
   const auto& a = std::get<TimestepEmbeddingAttrs>(attrs);
   require(inputs[0].shape.rank() == 1 && a.channels > 0, "timestep_embedding takes [B], not {}",
-          inputs[0].shape.text());
+          inputs[0].shape);
   return {DType::kF32, Shape{inputs[0].shape[0], a.channels}};
 }
 

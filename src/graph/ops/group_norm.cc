@@ -14,19 +14,19 @@ namespace snug::ops {
 namespace {
 
 void require_groups(std::string_view name, const Operand& x, int64_t groups, const Operand& channel_add) {
-  require(x.shape.rank() == 4, "{} takes [N,C,H,W], not {}", name, x.shape.text());
+  require(x.shape.rank() == 4, "{} takes [N,C,H,W], not {}", name, x.shape);
   const int64_t images = x.shape[0], channels = x.shape[1];
   require(groups > 0 && channels % groups == 0, "{}: {} groups do not divide {} channels", name, groups,
           channels);
   require(!channel_add.present || channel_add.shape == Shape{images, channels} ||
               channel_add.shape == Shape{1, channels},
-          "{}: channel_add {} for {}", name, channel_add.shape.text(), x.shape.text());
+          "{}: channel_add {} for {}", name, channel_add.shape, x.shape);
 }
 
 void require_channels(std::string_view name, const Operand& x, std::span<const Operand> scale_and_shift) {
   for (const Operand& weight : scale_and_shift) {
-    require(weight.shape == Shape{x.shape[1]}, "{}: scale or shift {} for {} channels", name,
-            weight.shape.text(), x.shape[1]);
+    require(weight.shape == Shape{x.shape[1]}, "{}: scale or shift {} for {} channels", name, weight.shape,
+            x.shape[1]);
   }
 }
 
@@ -52,7 +52,7 @@ Operand infer_apply(const Attrs& attrs, std::span<const Operand> inputs) {
   require_channels("group_norm_apply", inputs[0], inputs.subspan(2, 2));
   const Operand statistics = statistics_of(inputs[0], groups);
   require(inputs[1].shape == statistics.shape && inputs[1].dtype == statistics.dtype,
-          "group_norm_apply: statistics {} for {}", inputs[1].shape.text(), inputs[0].shape.text());
+          "group_norm_apply: statistics {} for {}", inputs[1].shape, inputs[0].shape);
   return {inputs[0].dtype, inputs[0].shape};
 }
 

@@ -6,10 +6,10 @@ namespace {
 
 Operand infer(const Attrs&, std::span<const Operand> inputs) {
   const Shape& x = inputs[0].shape;
-  require(x.rank() == 2 || x.rank() == 3, "layer_norm takes [..,C], not {}", x.text());
+  require(x.rank() == 2 || x.rank() == 3, "layer_norm takes [..,C], not {}", x);
   for (const Operand& weight : inputs.subspan(1)) {
     require(!weight.present || weight.shape == Shape{x[-1]}, "layer_norm: scale or shift {} for {} channels",
-            weight.shape.text(), x[-1]);
+            weight.shape, x[-1]);
   }
   return {inputs[0].dtype, x};
 }

@@ -14,10 +14,10 @@ bool is_gated(const Attrs& attrs) { return std::get<LinearAttrs>(attrs).gated; }
 void require_gate(std::span<const Operand> inputs) {
   const Shape& weight = inputs[1].shape;
   require(!inputs[3].present, "a gated linear takes no residual");
-  require(inputs[4].present && inputs[4].shape == weight, "linear: gate {} beside weight {}",
-          inputs[4].shape.text(), weight.text());
+  require(inputs[4].present && inputs[4].shape == weight, "linear: gate {} beside weight {}", inputs[4].shape,
+          weight);
   require(!inputs[5].present || inputs[5].shape == Shape{weight[0]}, "linear: gate's bias {} for {} channels",
-          inputs[5].shape.text(), weight[0]);
+          inputs[5].shape, weight[0]);
 }
 
 Operand infer(const Attrs& attrs, std::span<const Operand> inputs) {
@@ -26,14 +26,14 @@ Operand infer(const Attrs& attrs, std::span<const Operand> inputs) {
   const Shape& x = inputs[0].shape;
   const Shape& weight = inputs[1].shape;
   require((x.rank() == 2 || x.rank() == 3) && weight.rank() == 2,
-          "linear takes [..,K] and [M,K], not {} and {}", x.text(), weight.text());
+          "linear takes [..,K] and [M,K], not {} and {}", x, weight);
   require(x[-1] == weight[1], "linear: the input has {} channels, the weight takes {}", x[-1], weight[1]);
   Shape out = x;
   out.set(-1, weight[0]);
   require(!inputs[2].present || inputs[2].shape == Shape{weight[0]}, "linear: bias {} for {} channels",
-          inputs[2].shape.text(), weight[0]);
-  require(!inputs[3].present || inputs[3].shape == out, "linear: residual {} for output {}",
-          inputs[3].shape.text(), out.text());
+          inputs[2].shape, weight[0]);
+  require(!inputs[3].present || inputs[3].shape == out, "linear: residual {} for output {}", inputs[3].shape,
+          out);
   if (is_gated(attrs)) require_gate(inputs);
   return {inputs[0].dtype, out};
 }

@@ -16,24 +16,24 @@ void require_rows(std::string_view name, const Shape& x, std::span<const Operand
   const Shape& table = rows[1].shape;
   require(time.rank() == 2 && time[0] == 1 && time[1] % channels == 0 && table.rank() == 1 &&
               table[0] % channels == 0,
-          "{}: time {}, table {} for {} channels", name, time.text(), table.text(), channels);
+          "{}: time {}, table {} for {} channels", name, time, table, channels);
   require(last_row < table[0] / channels && (time[1] == channels || time[1] == table[0]),
-          "{}: no row {} of table {} and time {}", name, last_row, table.text(), time.text());
-  require(!rows[2].present || rows[2].shape == time, "{}: first time {} beside {}", name,
-          rows[2].shape.text(), time.text());
+          "{}: no row {} of table {} and time {}", name, last_row, table, time);
+  require(!rows[2].present || rows[2].shape == time, "{}: first time {} beside {}", name, rows[2].shape,
+          time);
 }
 
 Operand infer_modulate(const Attrs& attrs, std::span<const Operand> inputs) {
   const auto& a = std::get<ModulateAttrs>(attrs);
   const Shape& x = inputs[0].shape;
-  require(x.rank() == 3, "modulate takes [N,L,C], not {}", x.text());
+  require(x.rank() == 3, "modulate takes [N,L,C], not {}", x);
   require_rows("modulate", x, inputs.subspan(1), std::max(a.shift, a.scale));
   return {inputs[0].dtype, x};
 }
 
 Operand infer_gated_add(const Attrs& attrs, std::span<const Operand> inputs) {
   const Shape& x = inputs[0].shape;
-  require(x.rank() == 3 && inputs[1].shape == x, "gated_add: {} to {}", inputs[1].shape.text(), x.text());
+  require(x.rank() == 3 && inputs[1].shape == x, "gated_add: {} to {}", inputs[1].shape, x);
   require_rows("gated_add", x, inputs.subspan(2), std::get<GatedAddAttrs>(attrs).gate);
   return {inputs[0].dtype, x};
 }

@@ -15,11 +15,11 @@ Operand infer_concat(const Attrs& attrs, std::span<const Operand> inputs) {
   int64_t total = 0;
   for (const Operand& input : inputs) {
     Shape aligned = input.shape;
-    require(aligned.rank() == out.rank(), "concat: {} beside {}", aligned.text(), out.text());
+    require(aligned.rank() == out.rank(), "concat: {} beside {}", aligned, out);
     total += aligned[axis];
     aligned.set(axis, out[axis]);
     require(aligned == out && input.dtype == inputs[0].dtype, "concat along {}: {} beside {}", axis,
-            input.shape.text(), out.text());
+            input.shape, out);
   }
   out.set(axis, total);
   return {inputs[0].dtype, out};
@@ -30,7 +30,7 @@ Operand infer_slice(const Attrs& attrs, std::span<const Operand> inputs) {
   Shape out = inputs[0].shape;
   require(
       a.axis >= 0 && a.axis < out.rank() && a.begin >= 0 && a.length > 0 && a.begin + a.length <= out[a.axis],
-      "slice: {}..{} of axis {} of {}", a.begin, a.begin + a.length, a.axis, out.text());
+      "slice: {}..{} of axis {} of {}", a.begin, a.begin + a.length, a.axis, out);
   out.set(a.axis, a.length);
   return {inputs[0].dtype, out};
 }
@@ -40,13 +40,13 @@ Operand infer_upsample(const Attrs& attrs, std::span<const Operand> inputs) {
   const Shape& x = inputs[0].shape;
   require(x.rank() == 4 && out.rank() == 4 && out[0] == x[0] && out[1] == x[1] && out[2] >= x[2] &&
               out[3] >= x[3],
-          "upsample_nearest: {} to {}", x.text(), out.text());
+          "upsample_nearest: {} to {}", x, out);
   return {inputs[0].dtype, out};
 }
 
 Operand infer_tokens(const Attrs&, std::span<const Operand> inputs) {
   const Shape& x = inputs[0].shape;
-  require(x.rank() == 4 || x.rank() == 5, "tokens takes [N,C,H,W] or [N,C,T,H,W], not {}", x.text());
+  require(x.rank() == 4 || x.rank() == 5, "tokens takes [N,C,H,W] or [N,C,T,H,W], not {}", x);
   return {inputs[0].dtype, Shape{x[0], x.elements() / (x[0] * x[1]), x[1]}};
 }
 
@@ -55,15 +55,14 @@ Operand infer_image(const Attrs& attrs, std::span<const Operand> inputs) {
   const Shape& x = inputs[0].shape;
   require(x.rank() == 3 && (out.rank() == 4 || out.rank() == 5) && x[0] == out[0] && x[2] == out[1] &&
               x.elements() == out.elements(),
-          "image: {} to {}", x.text(), out.text());
+          "image: {} to {}", x, out);
   return {inputs[0].dtype, out};
 }
 
 Operand infer_reshape(const Attrs& attrs, std::span<const Operand> inputs) {
   const Shape& out = std::get<TargetShapeAttrs>(attrs).shape;
   const Shape& x = inputs[0].shape;
-  require(x.rank() <= 3 && out.rank() <= 3 && x.elements() == out.elements(), "reshape: {} to {}", x.text(),
-          out.text());
+  require(x.rank() <= 3 && out.rank() <= 3 && x.elements() == out.elements(), "reshape: {} to {}", x, out);
   return {inputs[0].dtype, out};
 }
 
@@ -104,7 +103,7 @@ std::string describe_slice(const Attrs& attrs) {
 }
 
 std::string describe_target(const Attrs& attrs) {
-  return fmt::format("to={}", std::get<TargetShapeAttrs>(attrs).shape.text());
+  return fmt::format("to={}", std::get<TargetShapeAttrs>(attrs).shape);
 }
 
 }  // namespace

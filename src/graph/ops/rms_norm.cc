@@ -7,12 +7,12 @@ namespace {
 
 Operand infer(const Attrs&, std::span<const Operand> inputs) {
   const Shape& x = inputs[0].shape;
-  require(x.rank() >= 2 && x.rank() <= 5, "rms_norm takes [..,C] or [N,C,..], not {}", x.text());
+  require(x.rank() >= 2 && x.rank() <= 5, "rms_norm takes [..,C] or [N,C,..], not {}", x);
   const Operand& gamma = inputs[1];
   const int64_t channels = x[channel_axis(x)];
   require(!gamma.present ||
               (gamma.shape.rank() >= 1 && gamma.shape[0] == channels && gamma.shape.elements() == channels),
-          "rms_norm: scale {} for {} channels", gamma.shape.text(), channels);
+          "rms_norm: scale {} for {} channels", gamma.shape, channels);
   return {inputs[0].dtype, x};
 }
 

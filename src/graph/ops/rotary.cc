@@ -10,8 +10,7 @@ namespace {
 Operand infer(const Attrs& attrs, std::span<const Operand> inputs) {
   const auto& a = std::get<RotaryAttrs>(attrs);
   const Shape& x = inputs[0].shape;
-  require(x.rank() == 3 && a.heads > 0 && x[2] % (2 * a.heads) == 0, "rotary: {} heads of {}", a.heads,
-          x.text());
+  require(x.rank() == 3 && a.heads > 0 && x[2] % (2 * a.heads) == 0, "rotary: {} heads of {}", a.heads, x);
   require(x[1] == a.frames * a.height * a.width, "rotary: {} tokens at {}×{}×{} places", x[1], a.frames,
           a.height, a.width);
   return {inputs[0].dtype, x};

@@ -2,12 +2,22 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
 #include "graph/op.h"
+
+// So that a shape's text is made only where something does not fit.
+template <>
+struct fmt::formatter<snug::Shape> : fmt::formatter<std::string_view> {
+  template <typename Context>
+  auto format(const snug::Shape& shape, Context& context) const {
+    return fmt::formatter<std::string_view>::format(shape.text(), context);
+  }
+};
 
 namespace snug::ops {
 
