@@ -43,6 +43,7 @@ int64_t rounded_up(int64_t value, int64_t step) { return pieces(value, step) * s
 
 TileKernels tile_kernels_for(DType type) {
   if (type == DType::kF32) return f32_tile_kernels();
+  if (used_isa() < Isa::kAvx512Bf16) return widened_tile_kernels();
   return amx_ready() ? amx_tile_kernels() : bf16_tile_kernels();
 }
 
@@ -163,7 +164,9 @@ ProductKernel::Scratch ProductKernel::scratch_of(std::byte* memory) const {
   scratch.pointers = reinterpret_cast<const std::byte**>(
       take(shape_.taps * kMostTileRows * static_cast<int64_t>(sizeof(const std::byte*))));
   if (copies_rows_ || tiles_.space_rows != nullptr) {
-    scratch.rows = take(tiles_.rows * shape_.taps * block_channels_ * element_bytes(shape_.type));
+    const int64_t bytes =
+        tiles_.space_rows != nullptr ? tiles_.spaced_element_bytes : element_bytes(shape_.type);
+    scratch.rows = take(tiles_.rows * shape_.taps * block_channels_ * bytes);
   }
   if (shape_.type == DType::kBF16) {
     scratch.floats = reinterpret_cast<float*>(take(2 * panel_bytes_));

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include "backend/cpu/gemm.h"
-#include "backend/cpu/isa.h"
 
 namespace snug {
 
@@ -35,8 +34,6 @@ bool product_takes(const NodeSpec& node, std::string& reason) {
   const bool gated = node.operands.size() > kProductGateWeight;
   if (type != DType::kF32 && type != DType::kBF16) {
     reason = fmt::format("computes in F32 and BF16, not {}", dtype_info(type).name);
-  } else if (type == DType::kBF16 && used_isa() < Isa::kAvx512Bf16) {
-    reason = "no BF16 instructions in use";
   } else if (node.output.dtype != type || (residual.present && residual.dtype != type)) {
     reason = "output and residual must have the input's element type";
   } else if (node.output.shape.elements() == 0 || weight.shape.elements() == 0) {

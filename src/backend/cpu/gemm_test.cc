@@ -13,7 +13,6 @@
 #include <gtest/gtest.h>
 
 #include "backend/cpu/conv2d.h"
-#include "backend/cpu/isa.h"
 #include "backend/cpu/linear.h"
 #include "backend/kernel_trial.h"
 #include "backend/op_cases.h"
@@ -87,10 +86,8 @@ std::vector<NodeSpec> nodes() {
     c.gated = true;
     list.push_back(node_of(c));
   }
-  if (used_isa() >= Isa::kAvx512Bf16) {
-    const size_t count = list.size();
-    for (size_t i = 0; i < count; ++i) list.push_back(with_activations(list[i], DType::kBF16));
-  }
+  const size_t count = list.size();
+  for (size_t i = 0; i < count; ++i) list.push_back(with_activations(list[i], DType::kBF16));
   return list;
 }
 

@@ -1,6 +1,6 @@
 // The inner pieces of a matrix product, compiled for each instruction set: turning weights into panels, and
-// multiplying rows by a panel. gemm.cc and winograd.cc cut the work and call them; gemm_f32.cc and
-// gemm_bf16.cc have them.
+// multiplying rows by a panel. gemm.cc and winograd.cc cut the work and call them; gemm_f32.cc, gemm_bf16.cc
+// and gemm_widened.cc have them.
 //
 // A panel is `width` output channels of one block of the inner dimension: for every inner index the weights
 // of all its channels side by side, in the element type that the tile multiplies in. The inner index of tap t
@@ -79,11 +79,14 @@ struct TileKernels {
   void (*multiply_packed)(DType type, int rows, int64_t width, const TileCall&) = nullptr;
   // Makes the rows of a tile such as multiply likes them, once for all panels: gemm_amx.h. Null: as they are.
   int (*space_rows)(int rows, int64_t taps, int64_t channels, const std::byte** a, std::byte* room) = nullptr;
+  int64_t spaced_element_bytes = 2;  // of what it makes
 };
 
 // For F32 rows; the instruction set must be settled (used_isa()).
 TileKernels f32_tile_kernels();
 // For BF16 rows, sums in F32. Only where used_isa() is avx512_bf16 or better.
 TileKernels bf16_tile_kernels();
+// For BF16 rows, multiplied as F32: for all other instruction sets. Weights are not rounded to BF16.
+TileKernels widened_tile_kernels();
 
 }  // namespace snug

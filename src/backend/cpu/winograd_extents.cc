@@ -56,7 +56,8 @@ double likely_gain(const NodeSpec& node) {
   const double of_a_tile = 45 * inputs * outputs + 200 * inputs * blocks + 150 * outputs;
   const double winograd = tiles * of_a_tile + 190 * inputs * outputs;
   const double gain = static_cast<double>(kTaps) / 0.95 * pixels * inputs * outputs / winograd;
-  return node.output.dtype == DType::kF32 ? gain : gain / kBf16Rate;
+  const bool pairs = node.output.dtype == DType::kBF16 && used_isa() >= Isa::kAvx512Bf16;
+  return pairs ? gain / kBf16Rate : gain;
 }
 
 }  // namespace

@@ -66,7 +66,7 @@ std::vector<NodeSpec> nodes() {
            {{1, 48, 2, 16, 16}, 32, DType::kF16, false, Activation::kNone, 2, 2},
        }) {
     list.push_back(node_of(c));
-    if (used_isa() == Isa::kAvx512Bf16) list.push_back(with_activations(list.back(), DType::kBF16));
+    if (used_isa() < Isa::kAmx) list.push_back(with_activations(list.back(), DType::kBF16));
   }
   return list;
 }
