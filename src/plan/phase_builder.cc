@@ -72,8 +72,8 @@ class PhaseBuilder {
     phase_->later_run_seconds = choice_.times.later_run_seconds;
     PhaseMeasures& measures = phase_->measures;
     measures.passes = phase_->passes;
-    measures.resident_bytes = choice_.loads.resident_bytes;
-    measures.streamed_bytes = phase_->runs() > 1 ? choice_.loads.streamed_bytes : 0;
+    measures.resident_bytes = choice_.loads->resident_bytes;
+    measures.streamed_bytes = phase_->runs() > 1 ? choice_.loads->streamed_bytes : 0;
     measures.ring_bytes = choice_.ring_bytes;
     measures.spilled_bytes = choice_.sequence().spilled_bytes;
     std::vector<bool> sliced(facts_.nodes.size(), false);
@@ -134,15 +134,14 @@ class PhaseBuilder {
   }
 
   void place_weights() {
-    std::vector<Load> loads = choice_.loads.loads;
     int ring = -1;
     if (choice_.ring_bytes > 0) {
       ring =
           add_buffer(phase_->name + " weight ring", BufferKind::kStaging, choice_.ring_bytes, start_, last_);
     }
     int resident = -1;
-    if (choice_.loads.resident_bytes > 0) {
-      resident = add_buffer(phase_->name + " weights", BufferKind::kWeight, choice_.loads.resident_bytes,
+    if (choice_.loads->resident_bytes > 0) {
+      resident = add_buffer(phase_->name + " weights", BufferKind::kWeight, choice_.loads->resident_bytes,
                             start_, last_);
     }
     if (facts_.packing_bytes > 0) {
@@ -151,6 +150,7 @@ class PhaseBuilder {
                                          facts_.packing_bytes, start_, last_)};
     }
     if (detail_ == PlanDetail::kBrief) return;
+    std::vector<Load> loads = choice_.loads->loads;
     uint64_t offset = 0;
     for (size_t i = 0; i < loads.size(); ++i) {
       Load& load = loads[i];
@@ -161,7 +161,7 @@ class PhaseBuilder {
       }
       load.after = first_instruction_[static_cast<size_t>(load.after)];
       weights_[{load.value, load.dtype, load.rows.begin, load.rows.end, load.packing,
-                choice_.loads.turns[i]}] = load.target;
+                choice_.loads->turns[i]}] = load.target;
     }
     phase_->loads = std::move(loads);
   }
@@ -237,15 +237,18 @@ class PhaseBuilder {
     run.kernel = node.kernel->kernel;
     run.part = step.part;
     run.predicted_seconds = predict_seconds(node, step.part, design_.rates);
-    run.loads_needed = choice_.loads.loads_needed[index];
+    run.loads_needed = choice_.loads->loads_needed[index];
     run.inputs.resize(node.inputs.size());
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       if (facts_.is_activation(node, i)) run.inputs[i] = input_place(node.inputs[i], step, i);
     }
-    for (const WeightUse& use : weight_uses(facts_, node, step.part, step.slices, step.turn)) {
+    uses_.clear();
+    add_weight_uses(node, step.part.channels, step.slices, step.turn, number, uses_);
+    for (const WeightUse& use : uses_) {
+      const NodeWeight& weight = *use.weight;
       const Location place =
-          weights_.at({use.value, use.dtype, use.rows.begin, use.rows.end, use.packing, use.turn});
-      run.inputs[use.input] = {place, {{0, 1}, {0, 1}, use.rows}};
+          weights_.at({weight.value, weight.dtype, use.rows.begin, use.rows.end, weight.packing, use.turn});
+      run.inputs[weight.input] = {place, {{0, 1}, {0, 1}, use.rows}};
     }
     run.output = {home(node.output), step.output_held.elements() > 0 ? step.output_held : node.whole};
     for (size_t i = 0; i < node.inputs.size(); ++i) {
@@ -332,6 +335,7 @@ class PhaseBuilder {
   std::map<std::tuple<ValueId, DType, int64_t, int64_t, uint64_t, int>, Location> weights_;
   // Of the segment that is being added.
   SegmentPlan steps_;
+  std::vector<WeightUse> uses_;  // of one step
   std::vector<Location> step_scratch_;
   Location shared_scratch_;
   std::map<ValueId, uint64_t> file_offsets_;

@@ -24,6 +24,22 @@ double nominal_bytes(const Graph& graph, const Node& node) {
 
 namespace {
 
+void add_weight(const Graph& graph, size_t input, NodeFacts& facts) {
+  const Value& value = graph.value(facts.inputs[input]);
+  NodeWeight weight;
+  weight.input = input;
+  weight.value = facts.inputs[input];
+  weight.dtype = facts.kernel->weight_dtypes[input];
+  weight.packing = facts.kernel->weight_packings[input];
+  weight.kernel = facts.kernel->kernel;
+  weight.rows = std::max<int64_t>(1, whole_rows(value.shape).channels.size());
+  weight.row_elements = value.shape.elements() / weight.rows;
+  weight.is_vector = facts.spec.operands[input].shape.rank() <= 1;
+  weight.bytes = static_cast<uint64_t>(bytes_of(weight.dtype, value.shape.elements()));
+  facts.weight_bytes += weight.bytes;
+  facts.weights.push_back(weight);
+}
+
 NodeFacts facts_of(const Graph& graph, NodeId id, KernelSource& kernels) {
   const Node& node = graph.node(id);
   NodeFacts facts;
@@ -41,6 +57,7 @@ NodeFacts facts_of(const Graph& graph, NodeId id, KernelSource& kernels) {
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     if (node.inputs[i] == kNoValue) continue;
     const Operand& operand = facts.spec.operands[i];
+    if (operand.is_weight) add_weight(graph, i, facts);
     if (!operand.is_weight) {
       facts.activation_bytes += static_cast<double>(bytes_of(operand.dtype, operand.shape.elements()));
     } else if (facts.kind != WorkKind::kMemory) {

@@ -19,18 +19,32 @@ WorkKind work_kind(Op op);
 // rows that are looked up are read, not all of it.
 double nominal_bytes(const Graph& graph, const Node& node);
 
+// A weight as a node reads it.
+struct NodeWeight {
+  size_t input = 0;  // of the node
+  ValueId value = kNoValue;
+  DType dtype = DType::kF32;  // in memory
+  uint64_t packing = 0;       // how it is rearranged (Kernel::weight_packing), and a kernel that does it
+  int kernel = -1;
+  int64_t rows = 1, row_elements = 1;  // rows: by which it can be cut
+  bool is_vector = false;
+  uint64_t bytes = 0;  // in memory
+};
+
 // A node that runs (views do not).
 struct NodeFacts {
   NodeId id = kNoNode;
   NodeSpec spec;
   const KernelFacts* kernel = nullptr;
   std::vector<ValueId> inputs;  // as the graph has them; kNoValue for absent ones
+  std::vector<NodeWeight> weights;
   ValueId output = kNoValue;
   Region whole;                 // of the output
   int64_t pixel_step = 1;       // parts begin and end at its multiples
   double flops = 0, bytes = 0;  // nominal
   double activation_bytes = 0;  // of the inputs that are not weights
   double weight_elements = 0;   // that the kernel turns into its own form in each run
+  uint64_t weight_bytes = 0;    // of all its weights, in memory
   WorkKind kind = WorkKind::kMemory;
 };
 

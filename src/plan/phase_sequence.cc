@@ -12,6 +12,15 @@ class Sequencer {
   Sequencer(const PhaseFacts& facts, const SegmentPlans& plans, const Rates& rates)
       : facts_(facts), plans_(plans), rates_(rates) {}
 
+  // For what the segments bring.
+  void reserve() {
+    size_t stretches = 0;
+    for (const auto& plan : plans_) stretches += plan->course->stretches.size();
+    sequence.steps.reserve(stretches);
+    sequence.seconds.reserve(stretches);
+    sequence.uses.reserve(2 * stretches);  // a weight and a bias
+  }
+
   void add_segment(int number, int first_node) {
     const SegmentPlan& plan = *plans_[static_cast<size_t>(number)];
     for (const SegmentStretch& stretch : plan.course->stretches) {
@@ -20,7 +29,8 @@ class Sequencer {
       if (stretch.node < 0) continue;
       const NodeFacts& node =
           facts_.nodes[static_cast<size_t>(first_node) + static_cast<size_t>(stretch.node)];
-      sequence.uses.back() = weight_uses(facts_, node, stretch.part, stretch.slices, stretch.turn);
+      add_weight_uses(node, stretch.channels, stretch.slices, stretch.turn,
+                      static_cast<int>(sequence.steps.size()) - 1, sequence.uses);
     }
   }
 
@@ -35,7 +45,6 @@ class Sequencer {
  private:
   void add(SequenceStep step, double seconds) {
     sequence.steps.push_back(step);
-    sequence.uses.emplace_back();
     sequence.seconds.push_back(seconds);
   }
 
@@ -51,24 +60,20 @@ struct Transfer {
 
 }  // namespace
 
-std::vector<WeightUse> weight_uses(const PhaseFacts& facts, const NodeFacts& node, const Region& part,
-                                   int slices, int turn) {
-  std::vector<WeightUse> uses;
-  for (size_t i = 0; i < node.inputs.size(); ++i) {
-    if (node.inputs[i] == kNoValue || !facts.is_weight(node.inputs[i])) continue;
-    Interval rows = whole_rows(facts.graph->value(node.inputs[i]).shape).channels;
-    const Operand& weight = node.spec.operands[i];
+void add_weight_uses(const NodeFacts& node, const Interval& channels, int slices, int turn, int instruction,
+                     std::vector<WeightUse>& uses) {
+  Region part = node.whole;
+  part.channels = channels;
+  for (const NodeWeight& weight : node.weights) {
+    Interval rows{0, weight.rows};
     // Vectors come whole: they are small, and slicing them would only make more pieces.
-    if (slices > 1 && weight.shape.rank() > 1) {
-      rows =
-          input_region(node.spec.op, node.spec.attrs, node.spec.operands, node.spec.output, i, part).channels;
+    if (slices > 1 && !weight.is_vector) {
+      rows = input_region(node.spec.op, node.spec.attrs, node.spec.operands, node.spec.output, weight.input,
+                          part)
+                 .channels;
     }
-    const DType dtype = node.kernel->weight_dtypes[i];
-    const bool small = static_cast<uint64_t>(bytes_of(dtype, weight.shape.elements())) <= kSmallWeightBytes;
-    uses.push_back({i, node.inputs[i], dtype, rows, node.kernel->weight_packings[i], node.kernel->kernel,
-                    small ? 0 : turn});
+    uses.push_back({&weight, rows, weight.bytes <= kSmallWeightBytes ? 0 : turn, instruction});
   }
-  return uses;
 }
 
 std::vector<int> segment_of_nodes(const PhaseFacts& facts, const std::vector<Segment>& segments) {
@@ -111,11 +116,10 @@ std::vector<uint64_t> home_bytes_of(const PhaseFacts& facts, const SegmentPlans&
 }
 
 std::vector<uint64_t> passing_bytes(const PhaseFacts& facts, const std::vector<Segment>& segments,
-                                    const SegmentPlans& plans, const std::vector<bool>& spilled,
-                                    const std::vector<bool>& linked) {
+                                    const SegmentPlans& plans, const std::vector<uint64_t>& home_bytes,
+                                    const std::vector<bool>& spilled, const std::vector<bool>& linked) {
   const std::vector<int> segment_of = segment_of_nodes(facts, segments);
   std::vector<int64_t> change(segments.size() + 1, 0);
-  const std::vector<uint64_t> home_bytes = home_bytes_of(facts, plans);
   const auto count = [&](uint64_t bytes, int first, int last) {
     change[static_cast<size_t>(first)] += static_cast<int64_t>(bytes);
     change[static_cast<size_t>(last) + 1] -= static_cast<int64_t>(bytes);
@@ -161,8 +165,9 @@ PhaseSequence make_sequence(const PhaseFacts& facts, const std::vector<Segment>&
     }
   }
   Sequencer sequencer(facts, plans, rates);
+  sequencer.reserve();
   const std::vector<uint64_t> home_bytes = home_bytes_of(facts, plans);
-  const std::vector<uint64_t> passing = passing_bytes(facts, segments, plans, spilled, linked);
+  const std::vector<uint64_t> passing = passing_bytes(facts, segments, plans, home_bytes, spilled, linked);
   for (size_t s = 0; s < segments.size(); ++s) {
     const auto at = static_cast<int>(s);
     for (const Transfer& transfer : before[s]) sequencer.add_transfer(transfer.kind, at, transfer.value);

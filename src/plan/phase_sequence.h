@@ -32,18 +32,19 @@ struct Stay {
 
 struct PhaseSequence {
   std::vector<SequenceStep> steps;
-  std::vector<std::vector<WeightUse>> uses;  // by step
-  std::vector<double> seconds;               // by step, predicted
-  uint64_t values_peak_bytes = 0;            // without weights and linked inputs; with room to pack weights
+  std::vector<WeightUse> uses;     // its instructions: the steps
+  std::vector<double> seconds;     // by step, predicted
+  uint64_t values_peak_bytes = 0;  // without weights and linked inputs; with room to pack weights
   uint64_t spilled_bytes = 0;
 };
 
 // In brief.
 using SegmentPlans = std::vector<std::shared_ptr<const SegmentPlan>>;
 
-// The rows of each weight that a run of the node reads which computes `part`, one of so many slices.
-std::vector<WeightUse> weight_uses(const PhaseFacts& facts, const NodeFacts& node, const Region& part,
-                                   int slices, int turn);
+// Appends the rows of each weight that a run of the node reads which computes `channels`, in one of so many
+// slices.
+void add_weight_uses(const NodeFacts& node, const Interval& channels, int slices, int turn, int instruction,
+                     std::vector<WeightUse>& uses);
 
 // Segment of each node position.
 std::vector<int> segment_of_nodes(const PhaseFacts& facts, const std::vector<Segment>& segments);
@@ -55,10 +56,11 @@ std::vector<Stay> stays_of(const PhaseFacts& facts, const std::vector<int>& segm
 // By value: bytes of the buffer in which it lies, its own or that of a value that it overwrote.
 std::vector<uint64_t> home_bytes_of(const PhaseFacts& facts, const SegmentPlans& plans);
 
-// Bytes of values that only pass by each segment. `linked` inputs are not counted: they are another phase's.
+// Bytes of values that only pass by each segment, each in a buffer of its `home_bytes`. `linked` inputs are
+// not counted: they are another phase's.
 std::vector<uint64_t> passing_bytes(const PhaseFacts& facts, const std::vector<Segment>& segments,
-                                    const SegmentPlans& plans, const std::vector<bool>& spilled,
-                                    const std::vector<bool>& linked);
+                                    const SegmentPlans& plans, const std::vector<uint64_t>& home_bytes,
+                                    const std::vector<bool>& spilled, const std::vector<bool>& linked);
 
 PhaseSequence make_sequence(const PhaseFacts& facts, const std::vector<Segment>& segments,
                             const SegmentPlans& plans, const std::vector<bool>& spilled,

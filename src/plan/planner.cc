@@ -32,7 +32,7 @@ class RequestPlanner::Work {
  public:
   Work(const std::vector<PhaseRequest>& requests, KernelSource& kernels, const Rates& rates,
        bool keep_weights)
-      : requests_(requests), rates_(rates), candidates_(requests.size()) {
+      : requests_(requests), rates_(rates), library_(rates), candidates_(requests.size()) {
     for (const PhaseRequest& request : requests) {
       SNUG_CHECK(!request.ways.empty(), "a phase has a way");
       ways_ = std::max(ways_, request.ways.size());
@@ -46,7 +46,7 @@ class RequestPlanner::Work {
         candidate.way = &request.ways[w];
         candidate.facts = gather_facts(candidate.way->graph, kernels);
         candidate.search =
-            std::make_unique<PhaseSearch>(candidate.facts, linked_inputs(candidate),
+            std::make_unique<PhaseSearch>(candidate.facts, library_, linked_inputs(candidate),
                                           request.calls * candidate.way->passes, rates, keep_weights);
       }
     }
@@ -77,13 +77,7 @@ class RequestPlanner::Work {
     return {detailed(std::move(least), choices, detail), fits};
   }
 
-  size_t segment_plans() const {
-    size_t plans = 0;
-    for (const auto& ways : candidates_) {
-      for (const Candidate& way : ways) plans += way.search->plans_made();
-    }
-    return plans;
-  }
+  size_t segment_plans() const { return library_.plans_made(); }
 
  private:
   struct Choices {
@@ -238,6 +232,7 @@ class RequestPlanner::Work {
   const Rates& rates_;
   Budget budget_;
   size_t ways_ = 1;
+  SegmentLibrary library_;
   std::vector<std::vector<Candidate>> candidates_;  // by phase and way
 };
 

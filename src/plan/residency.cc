@@ -56,10 +56,11 @@ std::vector<uint64_t> ring_sizes(uint64_t smallest, uint64_t streamed, uint64_t 
 
 }  // namespace
 
-WeighedSequence weigh(const PhaseFacts& facts, PhaseSequence sequence) {
+WeighedSequence weigh(const PhaseFacts& facts, PhaseSequence sequence, bool again) {
   WeighedSequence weighed{std::move(sequence), {}, {}, 0};
   weighed.pieces = gather_pieces(facts, weighed.sequence.uses);
-  weighed.by_work = by_work(weighed.sequence, weighed.pieces);
+  weighed.sequence.uses = {};  // thousands, and pieces say the same
+  if (again) weighed.by_work = by_work(weighed.sequence, weighed.pieces);
   for (const double seconds : weighed.sequence.seconds) weighed.kernel_seconds += seconds;
   return weighed;
 }

@@ -26,11 +26,12 @@ struct WeighedSequence {
   PhaseSequence sequence;
   std::vector<WeightPiece> pieces;
   // Pieces in the order in which they should stay: first those whose kernels give the streamer the least time
-  // to read others in, byte for byte.
+  // to read others in, byte for byte. None of what runs once.
   std::vector<size_t> by_work;
   double kernel_seconds = 0;
 };
-WeighedSequence weigh(const PhaseFacts& facts, PhaseSequence sequence);
+// `again`: it runs more than once. What runs once reads everything once, so nothing needs to stay.
+WeighedSequence weigh(const PhaseFacts& facts, PhaseSequence sequence, bool again);
 
 class ResidencyChooser {
  public:

@@ -42,37 +42,42 @@ bool saves(uint64_t bytes, uint64_t of_bytes) {
   return static_cast<double>(bytes) < static_cast<double>(of_bytes) * (1 - kWorthwhileShare);
 }
 
-int next_bands(int bands) {
-  if (bands >= 64) return 2 * bands;  // what lives but for a band is little by then
+int next_bands(const Segment& segment, int bands) {
+  // What lives but for a band is little by then; and what begins with some for each frame keeps to whole
+  // ones.
+  if (bands >= 64 || segment.least_bands > 1) return 2 * bands;
   return bands < 4 ? bands + 1 : bands + bands / 2;
 }
 
 }  // namespace
 
-PhaseSearch::PhaseSearch(const PhaseFacts& facts, std::vector<bool> linked, int runs, const Rates& rates,
-                         bool keep_weights)
+PhaseSearch::PhaseSearch(const PhaseFacts& facts, SegmentLibrary& library, std::vector<bool> linked, int runs,
+                         const Rates& rates, bool keep_weights)
     : facts_(facts),
+      library_(library),
       linked_(std::move(linked)),
       runs_(runs),
       rates_(rates),
       residency_(runs, rates, keep_weights),
       segments_(find_segments(facts)) {
-  own_bytes_ = home_bytes_of(facts, {});
-  std::map<std::string, size_t> signatures;
-  for (size_t s = 0; s < segments_.size(); ++s) {
-    likeness_.push_back(signatures.try_emplace(signature_of(facts, segments_[s]), s).first->second);
+  for (const Segment& segment : segments_) {
     uint64_t bytes = 0;
-    for (int i = segments_[s].first; i <= segments_[s].last; ++i) {
-      bytes += weight_bytes(facts, facts.nodes[static_cast<size_t>(i)]);
+    for (int i = segment.first; i <= segment.last; ++i) {
+      bytes += facts.nodes[static_cast<size_t>(i)].weight_bytes;
     }
     weight_bytes_.push_back(bytes);
+    kinds_.push_back(library.kind_of(facts, segment, may_reread() && worth_rereading(kinds_.size())));
   }
+}
+
+bool PhaseSearch::worth_rereading(size_t segment) const {
+  return !segments_[segment].by_heads && weight_bytes_[segment] > kRereadSegmentBytes;
 }
 
 uint64_t PhaseSearch::least_slice_bytes() {
   if (least_slice_bytes_ == 0) {
     const std::vector<bool> nothing(facts_.values.size(), false);
-    const std::vector<uint64_t> passing = passing_bytes(facts_, segments_, whole_plans({}), nothing, linked_);
+    const std::vector<uint64_t> passing = passing_by(whole_plans({}), nothing);
     const uint64_t floor = fullest(choose_bands(0, {}, passing), passing).second;
     least_slice_bytes_ = std::clamp(floor / kLeastSliceShare, kLeastSliceBytes, kSmallSliceBytes);
   }
@@ -83,31 +88,17 @@ uint64_t PhaseSearch::least_slice_bytes() {
 SegmentWay PhaseSearch::way_of(size_t segment, int bands, const WeightMeasures& measures) const {
   if (bands == 1)
     return {1, measures.slice_bytes < weight_bytes_[segment] ? measures.slice_bytes : UINT64_MAX};
-  const bool rereads =
-      measures.rereads && !segments_[segment].by_heads && weight_bytes_[segment] > kRereadSegmentBytes;
-  return {bands, UINT64_MAX, rereads};
+  return {bands, UINT64_MAX, measures.rereads && worth_rereading(segment)};
 }
 
 std::shared_ptr<const SegmentPlan> PhaseSearch::plan_of(size_t segment, const SegmentWay& way) {
-  const size_t first = likeness_[segment];
-  auto& known = known_plans_[{first, way}];
-  if (known == nullptr) {
-    known = std::make_shared<SegmentPlan>(
-        plan_segment(facts_, segments_[first], way, rates_, PlanDetail::kBrief));
-  }
-  if (segment == first) return known;
-  auto& alike = alike_plans_[{segment, way}];
-  if (alike == nullptr) {
-    alike = std::make_shared<SegmentPlan>(plan_alike(facts_, segments_[segment], segments_[first], *known));
-  }
-  return alike;
+  auto& known = known_plans_[{segment, way}];
+  if (known == nullptr) known = library_.plan_alike(kinds_[segment], way, facts_, segments_[segment]);
+  return known;
 }
 
 uint64_t PhaseSearch::own_peak(size_t segment, const SegmentWay& way) {
-  const size_t first = likeness_[segment];
-  const auto [known, fresh] = known_peaks_.try_emplace({first, way}, 0);
-  if (fresh) known->second = most_live_bytes(facts_, segments_[first], *plan_of(first, way), own_bytes_);
-  return known->second;
+  return library_.own_peak(kinds_[segment], way);
 }
 
 SegmentPlans PhaseSearch::whole_plans(const WeightMeasures& measures) {
@@ -126,8 +117,9 @@ SegmentPlans PhaseSearch::choose_bands(uint64_t bytes, const WeightMeasures& mea
     // What weights do makes no difference to the values of what runs in bands.
     const auto peak_in = [&](int bands) { return own_peak(s, way_of(s, bands, {measures.slice_bytes})); };
     uint64_t best_bytes = peak_in(best), last_bytes = UINT64_MAX;
-    for (int bands = next_bands(best); bands <= segments_[s].most_bands && passing[s] + best_bytes > bytes;
-         bands = next_bands(bands)) {
+    for (int bands = next_bands(segments_[s], best);
+         bands <= segments_[s].most_bands && passing[s] + best_bytes > bytes;
+         bands = next_bands(segments_[s], bands)) {
       const uint64_t peak = peak_in(bands);
       if (saves(peak, best_bytes)) {
         best = bands;
@@ -152,6 +144,27 @@ std::pair<int, uint64_t> PhaseSearch::fullest(const SegmentPlans& plans,
     if (peak > worst.second) worst = {static_cast<int>(s), peak};
   }
   return worst;
+}
+
+std::vector<uint64_t> PhaseSearch::passing_by(const SegmentPlans& plans,
+                                              const std::vector<bool>& spilled) const {
+  return passing_bytes(facts_, segments_, plans, home_bytes_of(facts_, plans), spilled, linked_);
+}
+
+uint64_t PhaseSearch::least_peak(const SegmentPlans& plans, const std::vector<bool>& spilled) {
+  if (least_passing_.empty() || least_passing_spilled_ != spilled) {
+    least_passing_ = passing_bytes(facts_, segments_, plans, home_bytes_of(facts_, {}), spilled, linked_);
+    least_passing_spilled_ = spilled;
+  }
+  uint64_t weights = 0;
+  for (const auto& plan : plans) weights = std::max(weights, plan->course->live_weight_bytes);
+  return fullest(plans, least_passing_).second + facts_.packing_bytes + weights;
+}
+
+double PhaseSearch::kernel_seconds(const SegmentPlans& plans) {
+  double seconds = 0;
+  for (const auto& plan : plans) seconds += plan->course->seconds;
+  return seconds;
 }
 
 // The largest value of at most `most_bytes` that only passes by a segment, or kNoValue.
@@ -179,8 +192,7 @@ std::vector<bool> PhaseSearch::choose_spilled(uint64_t bytes, const WeightMeasur
                                               uint64_t most_spill_bytes) {
   std::vector<bool> spilled(facts_.values.size(), false);
   for (uint64_t left = most_spill_bytes;;) {
-    const std::vector<uint64_t> passing =
-        passing_bytes(facts_, segments_, whole_plans(measures), spilled, linked_);
+    const std::vector<uint64_t> passing = passing_by(whole_plans(measures), spilled);
     const auto [worst, worst_bytes] = fullest(choose_bands(bytes, measures, passing), passing);
     if (worst_bytes <= bytes) return spilled;
     const ValueId next = passing_value(worst, spilled, left);
@@ -194,7 +206,7 @@ PhaseChoice PhaseSearch::choice_of(SegmentPlans plans, std::vector<bool> spilled
   PhaseChoice choice;
   choice.runs = runs_;
   choice.weighed = std::make_shared<WeighedSequence>(
-      weigh(facts_, make_sequence(facts_, segments_, plans, spilled, linked_, rates_)));
+      weigh(facts_, make_sequence(facts_, segments_, plans, spilled, linked_, rates_), runs_ > 1));
   choice.plans = std::move(plans);
   choice.spilled = std::move(spilled);
   return choice;
@@ -258,7 +270,7 @@ std::optional<PhaseChoice> PhaseSearch::fastest(const PhaseLimit& limit) {
     if (rereads && !may_reread()) continue;
     const WeightMeasures measures{least ? least_slice_bytes() : slice_bytes, rereads, least};
     const SegmentPlans whole = whole_plans(measures);
-    const std::vector<uint64_t> passing = passing_bytes(facts_, segments_, whole, nothing, linked_);
+    const std::vector<uint64_t> passing = passing_by(whole, nothing);
     PhaseChoice natural = choice_of(whole);
     const auto most = static_cast<double>(natural.sequence().values_peak_bytes);
     consider(std::move(natural), limit.bytes, measures, found);
@@ -266,12 +278,20 @@ std::optional<PhaseChoice> PhaseSearch::fastest(const PhaseLimit& limit) {
     if (!found.memory_bound || good_enough()) return std::move(found.best);
     for (const double share : kShares) {
       const auto bytes = std::min<uint64_t>(static_cast<uint64_t>(most * share), limit.bytes);
-      consider(choice_of(choose_bands(bytes, measures, passing)), limit.bytes, measures, found);
+      SegmentPlans plans = choose_bands(bytes, measures, passing);
+      if (hopeless(plans, limit.bytes, found)) continue;
+      consider(choice_of(std::move(plans)), limit.bytes, measures, found);
       if (good_enough()) return std::move(found.best);
     }
   }
   if (!found.best && limit.spill_bytes > 0) return fastest_spilling(limit);
   return std::move(found.best);
+}
+
+// Before a sequence is made of them: the plans cannot fit, or their kernels alone are slower than the best.
+bool PhaseSearch::hopeless(const SegmentPlans& plans, uint64_t limit_bytes, const Found& found) {
+  if (least_peak(plans, std::vector<bool>(facts_.values.size(), false)) > limit_bytes) return true;
+  return found.best && kernel_seconds(plans) * runs_ >= found.best->seconds();
 }
 
 // With as little spilled as fits.
@@ -282,8 +302,7 @@ std::optional<PhaseChoice> PhaseSearch::fastest_spilling(const PhaseLimit& limit
     const auto bytes = static_cast<uint64_t>(static_cast<double>(limit.bytes) * share);
     const std::vector<bool> spilled = choose_spilled(bytes, least, limit.spill_bytes);
     found.considered.clear();  // sequences with spilling are not kept
-    const std::vector<uint64_t> passing =
-        passing_bytes(facts_, segments_, whole_plans(least), spilled, linked_);
+    const std::vector<uint64_t> passing = passing_by(whole_plans(least), spilled);
     consider(choice_of(choose_bands(bytes, least, passing), spilled), limit.bytes, least, found);
     if (found.best) break;
   }
@@ -309,17 +328,21 @@ PhaseChoice PhaseSearch::find_smallest(uint64_t spill_bytes) {
   for (const uint64_t spill : {uint64_t{0}, spill_bytes}) {
     std::vector<bool> spilled(facts_.values.size(), false);
     if (spill > 0) spilled = choose_spilled(0, least, spill);
-    const std::vector<uint64_t> passing =
-        passing_bytes(facts_, segments_, whole_plans(least), spilled, linked_);
+    const std::vector<uint64_t> passing = passing_by(whole_plans(least), spilled);
     // Fewest bands that keep every segment under the one that cannot be made smaller; or fewer, or none: all
-    // weights of what runs in bands are in the ring at once, unless they are read again for each.
+    // weights of what runs in bands are in the ring at once, unless they are read again for each. What needs
+    // least as a rule comes first, so that most others need not be looked into.
     const uint64_t floor = fullest(choose_bands(0, least, passing), passing).second;
-    for (const bool rereads : {false, true}) {
+    std::set<SegmentPlans> tried;
+    for (const bool rereads : {true, false}) {
       if (rereads && !may_reread()) continue;
       least.rereads = rereads;
       for (const uint64_t bytes : {floor, 2 * floor, UINT64_MAX}) {
         if (rereads && bytes == UINT64_MAX) continue;  // few bands, few weights at once
-        PhaseChoice choice = choice_of(choose_bands(bytes, least, passing), spilled);
+        SegmentPlans plans = choose_bands(bytes, least, passing);
+        if (!tried.insert(plans).second) continue;
+        if (best && least_peak(plans, spilled) >= best->peak_bytes()) continue;
+        PhaseChoice choice = choice_of(std::move(plans), spilled);
         choice.take(residency_.smallest(*choice.weighed));
         if (!best || choice.peak_bytes() < best->peak_bytes()) best = std::move(choice);
       }

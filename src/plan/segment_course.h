@@ -12,12 +12,12 @@ struct BriefStep {
   int node = -1;   // counted from the segment's first; -1: a move
   int slices = 1;  // of the node's output channels
   int slice = 0;
-  int turn = 0;  // in which its weights were read
+  int turn = 0;  // the band, counted from 1: in which its weights are read, where bands read them again
   uint64_t move_bytes = 0;
   Region part;
 };
 
-SegmentPlan::Course course_of(const PhaseFacts& facts, const Segment& segment, int bands,
+SegmentPlan::Course course_of(const PhaseFacts& facts, const Segment& segment, const SegmentWay& way,
                               const std::vector<BriefStep>& steps, const Rates& rates);
 
 }  // namespace snug

@@ -28,8 +28,14 @@ class Walk {
 
   // What ran when, one for each step.
   const std::vector<BriefStep>& course() const { return course_; }
+  std::vector<BriefStep> take_course() { return std::move(course_); }
 
   SegmentPlan run() {
+    const Region& whole = node(segment_.first).whole;
+    if (plan_.way.bands > 1) {  // or little more; growing would touch as much memory again
+      course_.reserve(states_.size() * static_cast<size_t>(plan_.way.bands) *
+                      static_cast<size_t>(segment_.by_heads ? 1 : whole.images.size()));
+    }
     if (plan_.way.bands == 1) {
       for (int i = segment_.first; i <= segment_.last; ++i) run_whole(i);
     } else if (segment_.by_heads) {
@@ -38,7 +44,7 @@ class Walk {
         run_heads(band);
       }
     } else {
-      const Interval images = node(segment_.first).whole.images;
+      const Interval images = whole.images;
       for (int64_t image = images.begin; image < images.end; ++image) {
         for (State& state : states_) state.base = state.done = 0;
         for (int band = 0; band < plan_.way.bands; ++band) {
@@ -73,7 +79,7 @@ class Walk {
     int made_at;
   };
 
-  void begin_turn(int turn) { turn_ = plan_.way.rereads ? turn + 1 : 0; }
+  void begin_turn(int turn) { turn_ = turn + 1; }
 
   void add_inputs(int position) {
     const NodeFacts& at = node(position);
@@ -169,7 +175,7 @@ class Walk {
 
   void run_whole(int position) {
     const NodeFacts& at = node(position);
-    const uint64_t bytes = weight_bytes(facts_, at);
+    const uint64_t bytes = at.weight_bytes;
     const uint64_t slice_bytes = plan_.way.slice_bytes;
     const int64_t channels = at.whole.channels.size();
     int64_t slice_channels = channels;
@@ -308,7 +314,8 @@ class Walk {
                          [&](size_t, int made_at) { plan_.values[local(made_at)].last_step = number; });
     for (const size_t read : outside_reads_[local(position)]) plan_.read[read].second = number;
     if (detail_ == PlanDetail::kSteps) {
-      plan_.steps.push_back({position, part, slice, slices, turn_, {}, {}, kNoValue, 0, 0});
+      plan_.steps.push_back(
+          {position, part, slice, slices, plan_.way.rereads ? turn_ : 0, {}, {}, kNoValue, 0, 0});
       plan_.steps.back().input_held.resize(node(position).inputs.size());
     }
   }
@@ -328,25 +335,35 @@ class Walk {
 }  // namespace
 
 SegmentPlan plan_segment(const PhaseFacts& facts, const Segment& segment, const SegmentWay& way,
-                         const Rates& rates, PlanDetail detail) {
+                         const Rates& rates, PlanDetail detail, std::vector<BriefStep>* kept) {
   SNUG_CHECK(way.bands >= 1 && way.bands <= segment.most_bands, "no more bands than the segment has");
   Walk walk(facts, segment, way, detail);
   SegmentPlan plan = walk.run();
-  plan.course =
-      std::make_shared<SegmentPlan::Course>(course_of(facts, segment, way.bands, walk.course(), rates));
+  plan.course = std::make_shared<SegmentPlan::Course>(course_of(facts, segment, way, walk.course(), rates));
+  if (kept != nullptr) *kept = walk.take_course();
   return plan;
 }
 
-SegmentPlan plan_alike(const PhaseFacts& facts, const Segment& segment, const Segment& other,
-                       const SegmentPlan& plan) {
+SegmentPlan plan_rereading(const PhaseFacts& facts, const Segment& segment, const SegmentPlan& plan,
+                           const std::vector<BriefStep>& steps, const Rates& rates) {
+  SegmentPlan rereading = plan;
+  rereading.way.rereads = true;
+  rereading.course =
+      std::make_shared<SegmentPlan::Course>(course_of(facts, segment, rereading.way, steps, rates));
+  return rereading;
+}
+
+SegmentPlan plan_alike(const PhaseFacts& facts, const Segment& segment, const PhaseFacts& other_facts,
+                       const Segment& other, const SegmentPlan& plan) {
   std::map<ValueId, ValueId> own;  // by the other's
-  const auto root = [&](ValueId id) { return facts.root[static_cast<size_t>(id)]; };
+  const auto root_in = [](const PhaseFacts& in, ValueId id) { return in.root[static_cast<size_t>(id)]; };
   for (int i = 0; i <= segment.last - segment.first; ++i) {
-    const NodeFacts& from = facts.nodes[static_cast<size_t>(other.first) + static_cast<size_t>(i)];
+    const NodeFacts& from = other_facts.nodes[static_cast<size_t>(other.first) + static_cast<size_t>(i)];
     const NodeFacts& to = facts.nodes[static_cast<size_t>(segment.first) + static_cast<size_t>(i)];
     own[from.output] = to.output;
     for (size_t input = 0; input < from.inputs.size(); ++input) {
-      if (facts.is_activation(from, input)) own[root(from.inputs[input])] = root(to.inputs[input]);
+      if (!other_facts.is_activation(from, input)) continue;
+      own[root_in(other_facts, from.inputs[input])] = root_in(facts, to.inputs[input]);
     }
   }
   SegmentPlan alike;
@@ -400,16 +417,6 @@ uint64_t most_live_bytes(const PhaseFacts& facts, const Segment& segment, const 
   int64_t now = 0, most = 0;
   for (const auto& [step, change] : changes) most = std::max(most, now += change);
   return static_cast<uint64_t>(most) + (plan.bands() > 1 ? plan.course->shared_scratch_bytes : 0);
-}
-
-uint64_t weight_bytes(const PhaseFacts& facts, const NodeFacts& node) {
-  uint64_t bytes = 0;
-  for (size_t i = 0; i < node.inputs.size(); ++i) {
-    if (node.inputs[i] == kNoValue || !facts.is_weight(node.inputs[i])) continue;
-    bytes += static_cast<uint64_t>(
-        bytes_of(node.kernel->weight_dtypes[i], facts.graph->value(node.inputs[i]).shape.elements()));
-  }
-  return bytes;
 }
 
 }  // namespace snug

@@ -61,13 +61,13 @@ struct SegmentWay {
 struct SegmentStretch {
   int first_step = 0, steps = 0;
   double seconds = 0;  // predicted
-  // Of the weights that it reads: the node, counted from the segment's first (-1: none); which part of its
-  // output; and the turn in which they are read, counted from 1 when they are read again for each band (else
-  // 0).
+  // Of the weights that it reads: the node, counted from the segment's first (-1: none); which channels of
+  // its output; and the turn in which they are read, counted from 1 when they are read again for each band
+  // (else 0).
   int node = -1;
   int slices = 1;
   int turn = 0;
-  Region part;
+  Interval channels;
 };
 
 struct SegmentPlan {
@@ -79,7 +79,10 @@ struct SegmentPlan {
   // Alike for segments that are alike.
   struct Course {
     int steps = 0;
+    size_t inputs = 0;  // of all its kernels' runs
     std::vector<SegmentStretch> stretches;
+    double seconds = 0;                 // of all of them
+    uint64_t live_weight_bytes = 0;     // the most that must be in memory at once, whatever the ring
     uint64_t shared_scratch_bytes = 0;  // in bands: of one buffer for all steps, used from and to
     int first_scratch_step = -1, last_scratch_step = -1;
     std::vector<uint64_t> step_scratch_bytes;  // in one band: of each step's own
@@ -91,19 +94,24 @@ struct SegmentPlan {
 
 enum class PlanDetail : uint8_t { kBrief, kSteps };
 
-SegmentPlan plan_segment(const PhaseFacts& facts, const Segment& segment, const SegmentWay& way,
-                         const Rates& rates, PlanDetail detail);
+struct BriefStep;
 
-// The plan in brief of a segment that is like another (signature_of), from the other's.
-SegmentPlan plan_alike(const PhaseFacts& facts, const Segment& segment, const Segment& other,
-                       const SegmentPlan& plan);
+// `kept`: gets the steps in brief, for plan_rereading.
+SegmentPlan plan_segment(const PhaseFacts& facts, const Segment& segment, const SegmentWay& way,
+                         const Rates& rates, PlanDetail detail, std::vector<BriefStep>* kept = nullptr);
+
+// What plan_segment makes in brief of the same way with rereading, from what it made of the one without.
+SegmentPlan plan_rereading(const PhaseFacts& facts, const Segment& segment, const SegmentPlan& plan,
+                           const std::vector<BriefStep>& steps, const Rates& rates);
+
+// The plan in brief of a segment that is like another (signature_of), maybe another phase's, from the
+// other's.
+SegmentPlan plan_alike(const PhaseFacts& facts, const Segment& segment, const PhaseFacts& other_facts,
+                       const Segment& other, const SegmentPlan& plan);
 
 // The most bytes that live at once beside those of values that only pass by: the segment's own values, those
 // that it reads, and scratch. `home_bytes`: by value, of the buffer in which it lies (home_bytes_of).
 uint64_t most_live_bytes(const PhaseFacts& facts, const Segment& segment, const SegmentPlan& plan,
                          const std::vector<uint64_t>& home_bytes);
-
-// Bytes of the weights that a node reads, as they lie in memory.
-uint64_t weight_bytes(const PhaseFacts& facts, const NodeFacts& node);
 
 }  // namespace snug

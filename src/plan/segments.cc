@@ -55,15 +55,19 @@ int most_bands(const PhaseFacts& facts, const Segment& segment) {
 // Bands of a frame: what lives but for a band is a part of a frame then, and the calls of kernels that it
 // takes cost nothing that could be measured as long as a band has some rows.
 constexpr int64_t kBandsOfFrame = 4, kFewestRows = 16;
+// Bands so many times finer are the finest. They are counted by frame, too, so that the smallest memory is
+// that of a short clip. What still finer ones would save, the instructions of a clip's plan would take.
+constexpr int kFinestBands = 4;
 
 // Of the segment that makes a streamed output.
-void set_least_bands(const PhaseFacts& facts, std::vector<Segment>& segments) {
+void set_bands_by_frame(const PhaseFacts& facts, std::vector<Segment>& segments) {
   for (Segment& segment : segments) {
     const ValueId output = facts.nodes[static_cast<size_t>(segment.last)].output;
     const Shape& shape = facts.graph->value(output).shape;
     if (!facts.value_of(output).is_streamed || segment.by_heads || shape.rank() != 5) continue;
     const int64_t bands_of_frame = std::clamp<int64_t>(shape[3] / kFewestRows, 1, kBandsOfFrame);
     segment.least_bands = static_cast<int>(std::min<int64_t>(segment.most_bands, bands_of_frame * shape[2]));
+    segment.most_bands = std::min(segment.most_bands, kFinestBands * segment.least_bands);
   }
 }
 
@@ -125,7 +129,7 @@ std::vector<Segment> find_segments(const PhaseFacts& facts) {
     open = bandable;
     if (bandable) segments.back().most_bands = most_bands(facts, segments.back());
   }
-  set_least_bands(facts, segments);
+  set_bands_by_frame(facts, segments);
   return segments;
 }
 

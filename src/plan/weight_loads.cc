@@ -86,35 +86,35 @@ bool streams_through(const std::vector<WeightPiece>& pieces, const std::vector<b
 
 }  // namespace
 
-std::vector<WeightPiece> gather_pieces(const PhaseFacts& facts,
-                                       const std::vector<std::vector<WeightUse>>& uses) {
+std::vector<WeightPiece> gather_pieces(const PhaseFacts& facts, const std::vector<WeightUse>& uses) {
   std::vector<WeightPiece> pieces;
   // By value its last piece so far, and by piece the one of the same value before it. Turns rise.
   constexpr size_t kNone = SIZE_MAX;
   std::vector<size_t> last(facts.graph->values().size(), kNone), before;
+  pieces.reserve(uses.size());
+  before.reserve(uses.size());
   const auto find = [&](const WeightUse& use) {
-    for (size_t at = last[static_cast<size_t>(use.value)]; at != kNone; at = before[at]) {
+    const NodeWeight& weight = *use.weight;
+    for (size_t at = last[static_cast<size_t>(weight.value)]; at != kNone; at = before[at]) {
       const WeightPiece& piece = pieces[at];
       if (piece.turn < use.turn) return kNone;
-      if (piece.rows == use.rows && piece.dtype == use.dtype && piece.packing == use.packing) return at;
+      if (piece.rows == use.rows && piece.dtype == weight.dtype && piece.packing == weight.packing) return at;
     }
     return kNone;
   };
-  for (size_t i = 0; i < uses.size(); ++i) {
-    for (const WeightUse& use : uses[i]) {
-      const auto at = static_cast<int>(i);
-      if (const size_t found = find(use); found != kNone) {
-        pieces[found].last = at;
-        continue;
-      }
-      before.push_back(std::exchange(last[static_cast<size_t>(use.value)], pieces.size()));
-      const Value& value = facts.graph->value(use.value);
-      const int64_t rows = std::max<int64_t>(1, whole_rows(value.shape).channels.size());
-      const int64_t elements = value.shape.elements() / rows * use.rows.size();
-      pieces.push_back({use.value, use.dtype, use.rows, use.packing, use.kernel, static_cast<int>(use.input),
-                        static_cast<uint64_t>(bytes_of(use.dtype, elements)),
-                        static_cast<uint64_t>(bytes_of(value.dtype, elements)), at, at, use.turn});
+  for (const WeightUse& use : uses) {
+    if (const size_t found = find(use); found != kNone) {
+      pieces[found].last = use.instruction;
+      continue;
     }
+    const NodeWeight& weight = *use.weight;
+    before.push_back(std::exchange(last[static_cast<size_t>(weight.value)], pieces.size()));
+    const int64_t elements = weight.row_elements * use.rows.size();
+    const DType file_dtype = facts.graph->value(weight.value).dtype;
+    pieces.push_back({weight.value, weight.dtype, use.rows, weight.packing, weight.kernel,
+                      static_cast<int>(weight.input), static_cast<uint64_t>(bytes_of(weight.dtype, elements)),
+                      static_cast<uint64_t>(bytes_of(file_dtype, elements)), use.instruction, use.instruction,
+                      use.turn});
   }
   return pieces;
 }
@@ -123,6 +123,7 @@ LoadPlan plan_loads(const std::vector<WeightPiece>& pieces, const std::vector<bo
                     uint64_t ring_bytes, int instructions) {
   LoadPlan plan;
   plan.loads.reserve(pieces.size());
+  plan.turns.reserve(pieces.size());
   plan.loads_needed.assign(static_cast<size_t>(instructions), 0);
   Ring ring(ring_bytes);
   for (size_t i = 0; i < pieces.size(); ++i) {

@@ -31,20 +31,16 @@ struct WeightPiece {
   int turn = 0;             // as WeightUse
 };
 
-// What an instruction reads: which rows of which weight, as which of its inputs.
+// What an instruction reads: which rows of which weight.
 struct WeightUse {
-  size_t input = 0;
-  ValueId value = kNoValue;
-  DType dtype = DType::kF32;
+  const NodeWeight* weight = nullptr;  // of the phase's facts
   Interval rows;
-  uint64_t packing = 0;  // how it is rearranged (Kernel::weight_packing), and a kernel that does it
-  int kernel = -1;
-  int turn = 0;  // >0: read from the file again for each turn, as a piece of its own
+  int turn = 0;         // >0: read from the file again for each turn, as a piece of its own
+  int instruction = 0;  // of the run
 };
 
-// The pieces that a run reads, by their first use; instructions are the indices of `uses`.
-std::vector<WeightPiece> gather_pieces(const PhaseFacts& facts,
-                                       const std::vector<std::vector<WeightUse>>& uses);
+// The pieces that a run reads, by their first use. `uses` in the order of instructions.
+std::vector<WeightPiece> gather_pieces(const PhaseFacts& facts, const std::vector<WeightUse>& uses);
 
 struct LoadPlan {
   bool feasible = false;          // the ring holds whatever one instruction needs at once
