@@ -157,6 +157,21 @@ TEST_F(PlanCommand, EveryWayOutLeadsOut) {
   }
 }
 
+// The plan of a long clip in little memory has 100 000 instructions, which are memory, too: a budget that was
+// named without them would be refused in turn.
+TEST_F(PlanCommand, TheBudgetThatIsNamedForALongClipHoldsItsPlan) {
+  const std::vector<std::string> request = {
+      "plan",   "--manifest", testing::fixtures_dir() + "/manifests/wan22_t2v_a14b",
+      "--size", "832x480",    "--frames",
+      "81",     "--memory",   "100MiB"};
+  const json refused = run_json(request, kOverBudget);
+  std::vector<std::string> again = request;
+  again.back() = std::to_string(refused["error"]["smallest_budget_bytes"].get<uint64_t>() / kMiB) + "MiB";
+  const json plan = run_json(again);
+  EXPECT_EQ(plan["status"], "done") << again.back();
+  expect_consistent(plan);
+}
+
 TEST_F(PlanCommand, ARefusalTakesNoLongerThanASecond) {
   double best = 1e9;
   for (int i = 0; i < 3; ++i) {

@@ -32,8 +32,6 @@ namespace {
 constexpr uint64_t kLibraryPagesBytes = 4 * kMiB;
 // The part of a worker's stack and of its heap that it touches; the streamer is one more.
 constexpr uint64_t kWorkerBytes = 256 * kKiB;
-// What making the plan may leave resident before it is measured.
-constexpr uint64_t kPlanningBytes = 8 * kMiB;
 // Of the free disk space under the scratch folder.
 constexpr uint64_t kScratchShare = 2;
 
@@ -181,22 +179,28 @@ PlanAttempt try_plan(const Request& request, const Model& model, const Backend& 
   Budget budget;
   budget.scratch_file_bytes = run.spillable_bytes;
   budget.keep_weights = request.keep_weights;
+  budget.plan_allowance_bytes = kPlanAllowanceBytes;
   const uint64_t beside = run.plan.host_bytes + fixed_process_bytes(description);
   const auto plan_beside = [&](uint64_t resident_bytes) {
     const uint64_t taken = run.beside_bytes = beside + resident_bytes;
     budget.arena_bytes = run.budget.bytes > taken ? run.budget.bytes - taken : 0;
     const ScopedTimer timer("planner");
-    PlanOutcome outcome = make_plan(*attempt.phases, *run.kernels, budget, rates);
+    PlanOutcome outcome =
+        RequestPlanner(*attempt.phases, *run.kernels, rates, budget.keep_weights).plan_or_sketch(budget);
     run.plan = std::move(outcome.plan);
     attempt.fits = outcome.fits;
-    attempt.smallest_budget_bytes = run.plan.arena_bytes + taken;
+    attempt.smallest_budget_bytes = budget.needed_bytes(run.plan) + taken;
     release_freed_memory();
     run.plan.host_bytes = host_bytes(request, description, run);
     run.plan.process_bytes = bytes_without_arenas() + beside - run.plan.host_bytes;
     return outcome.fits;
   };
-  if (plan_beside(bytes_without_arenas() + kPlanningBytes) && run.plan.peak_bytes() > run.budget.bytes) {
-    plan_beside(bytes_without_arenas() + kPlanningBytes);
+  const uint64_t before_bytes = bytes_without_arenas() + kPlanningBytes;
+  if (plan_beside(before_bytes) && run.plan.peak_bytes() > run.budget.bytes) {
+    // It left more behind than was allowed for.
+    const uint64_t over_bytes = run.plan.peak_bytes() - run.budget.bytes;
+    run.plan = {};
+    plan_beside(before_bytes + over_bytes);
   }
   attempt.fits = attempt.fits && run.plan.peak_bytes() <= run.budget.bytes;
   return attempt;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "base/units.h"
 #include "pipeline/memory_budget.h"
 #include "pipeline/open_model.h"
 #include "pipeline/phase_names.h"
@@ -38,6 +39,10 @@ struct ExpertCalls {
   size_t expert = 0;
   int first = 0, count = 0;
 };
+
+// What making a plan may leave resident before it is measured; and how much of that the plan itself may be.
+// Larger ones count what they take beyond it (Budget::plan_allowance_bytes).
+inline constexpr uint64_t kPlanningBytes = 8 * kMiB, kPlanAllowanceBytes = 4 * kMiB;
 
 struct PlannedRun {
   Plan plan;

@@ -25,19 +25,21 @@ class Replanner {
   Replanner(const std::vector<PhaseRequest>& phases, const PlannedRun& run, const Rates& rates)
       : run_(run), planner_(phases, *run.kernels, rates), beside_bytes_(run.beside_bytes) {
     budget_.scratch_file_bytes = run.spillable_bytes;
+    budget_.plan_allowance_bytes = kPlanAllowanceBytes;
   }
 
   PlanOutcome plan(uint64_t bytes, PlanDetail detail = PlanDetail::kBrief) {
     budget_.arena_bytes = bytes > beside_bytes_ ? bytes - beside_bytes_ : 0;
     PlanOutcome outcome = detail == PlanDetail::kBrief ? planner_.sketch(budget_) : planner_.plan(budget_);
-    outcome.plan.process_bytes = beside_bytes_ - run_.plan.host_bytes;
+    outcome.plan.process_bytes =
+        beside_bytes_ - run_.plan.host_bytes + budget_.needed_bytes(outcome.plan) - outcome.plan.arena_bytes;
     outcome.plan.host_bytes = run_.plan.host_bytes;
     return outcome;
   }
 
   // That a plan needs, in whole MiB.
   uint64_t budget_of(const Plan& plan) const {
-    return whole_mib(plan.arena_bytes + beside_bytes_ + kProcessNoiseBytes);
+    return whole_mib(budget_.needed_bytes(plan) + beside_bytes_ + kProcessNoiseBytes);
   }
 
   // `least_plan`: of the smallest arena.

@@ -40,6 +40,8 @@ class PhaseBuilder {
     first_instruction_.push_back(instructions);
     // A phase without instructions still has an instant of its own, for its inputs and outputs.
     next_instruction = start_ + std::max(1, instructions);
+    plan_.plan_bytes += own_bytes(static_cast<size_t>(instructions));
+    if (detail_ == PlanDetail::kSteps) phase.instructions.reserve(static_cast<size_t>(instructions));
     last_ = next_instruction - 1;
     describe();
     if (detail_ == PlanDetail::kSteps) describe_graph();
@@ -51,6 +53,15 @@ class PhaseBuilder {
   }
 
  private:
+  // Of the phase's instructions and loads, as they lie in memory.
+  uint64_t own_bytes(size_t instructions) const {
+    constexpr size_t kHeapBytes = 16;  // that the allocator takes for each list of inputs
+    size_t inputs = 0;
+    for (const auto& plan : choice_.plans) inputs += plan->course->inputs;
+    return instructions * (sizeof(Instruction) + kHeapBytes) + inputs * sizeof(Place) +
+           choice_.loads->loads.size() * sizeof(Load);
+  }
+
   void describe_graph() {
     phase_->graph = design_.way.graph;
     phase_->links = design_.way.links;

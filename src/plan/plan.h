@@ -159,6 +159,9 @@ struct Plan {
   // Outside the arena, by what it is for.
   uint64_t process_bytes = 0;  // the program and its libraries as measured when the plan was made
   uint64_t host_bytes = 0;     // pictures, latents and encoded files held by the pipeline, computed
+  // Of this plan itself: its instructions, with their operands, and its loads, computed. A clip's decoder has
+  // 100 000 of each. The process's, once the plan is made.
+  uint64_t plan_bytes = 0;
   uint64_t peak_bytes() const { return arena_bytes + process_bytes + host_bytes; }
 
   const Phase& phase(std::string_view name) const;  // SNUG_CHECK that there is one

@@ -52,29 +52,16 @@ class RequestPlanner::Work {
     }
   }
 
-  PlanOutcome plan(const Budget& budget, PlanDetail detail) {
+  // `wants_least`: in that detail also where it does not fit.
+  PlanOutcome plan(const Budget& budget, PlanDetail detail, bool wants_least = true) {
     budget_ = budget;
-    // The buffers of what is chosen within a limit may need a little more than it, or much.
-    uint64_t limit = budget_.arena_bytes, too_little = 0, too_much = limit;
-    for (int i = 1; i <= kTightenings && limit > too_little; ++i) {
-      const auto choices = fastest(limit);
-      if (!choices) {
-        if (limit == budget_.arena_bytes) break;
-        too_little = limit;
-        limit += (too_much - limit) / 2;
-        continue;
-      }
-      Plan made = assemble(*choices, PlanDetail::kBrief);
-      if (made.arena_bytes <= budget_.arena_bytes) return {detailed(std::move(made), *choices, detail), true};
-      too_much = limit;
-      // The same choice again would need as much again.
-      const uint64_t over = (made.arena_bytes - budget_.arena_bytes) * static_cast<uint64_t>(i);
-      limit = std::max(limit - std::min(limit, over), too_little + (limit - too_little) / 2);
+    if (auto made = within(budget.arena_bytes, budget.plan_allowance_bytes)) {
+      return {detailed(std::move(*made), detail), true};
     }
-    const Choices choices = smallest();
-    Plan least = assemble(choices, PlanDetail::kBrief);
-    const bool fits = least.arena_bytes <= budget_.arena_bytes;
-    return {detailed(std::move(least), choices, detail), fits};
+    Made least = made_smallest();
+    const bool fits = budget_.needed_bytes(least.plan) <= budget_.arena_bytes;
+    if (!fits && !wants_least) return {std::move(least.plan), false};
+    return {detailed(std::move(least), detail), fits};
   }
 
   size_t segment_plans() const { return library_.plans_made(); }
@@ -88,6 +75,11 @@ class RequestPlanner::Work {
       for (const PhaseChoice& choice : phases) sum += choice.seconds();
       return sum;
     }
+  };
+
+  struct Made {
+    Choices choices;
+    Plan plan;  // in brief
   };
 
   static std::vector<bool> linked_inputs(const Candidate& candidate) {
@@ -132,6 +124,9 @@ class RequestPlanner::Work {
     return bytes;
   }
 
+  // What others have in memory while phase `p` runs.
+  uint64_t beside_bytes(size_t p, size_t way) { return crossing_bytes(p, way) + other_passes_bytes(p, way); }
+
   std::vector<bool> linked_later(size_t p, size_t way) {
     std::vector<bool> linked(candidate(p, way).way->graph.outputs().size(), false);
     for (size_t reader = p + 1; reader < requests_.size(); ++reader) {
@@ -148,26 +143,95 @@ class RequestPlanner::Work {
     return seconds;
   }
 
-  // What each phase may have; nothing when one cannot do with it.
-  std::optional<std::vector<PhaseLimit>> phase_limits(size_t way, uint64_t limit) {
+  // What each phase may have for itself; nothing when one cannot do with it.
+  std::optional<std::vector<PhaseLimit>> phase_limits(size_t way, const std::vector<uint64_t>& arena_bytes) {
     std::vector<PhaseLimit> limits;
     for (size_t p = 0; p < requests_.size(); ++p) {
-      const uint64_t crossing = crossing_bytes(p, way) + other_passes_bytes(p, way);
-      if (crossing > limit) return std::nullopt;
-      limits.push_back({limit == UINT64_MAX ? limit : limit - crossing, budget_.scratch_file_bytes});
+      const uint64_t beside = beside_bytes(p, way), limit = arena_bytes[p];
+      if (beside > limit) return std::nullopt;
+      limits.push_back({limit == UINT64_MAX ? limit : limit - beside, budget_.scratch_file_bytes});
       if (candidate(p, way).search->cannot_fit(limits.back())) return std::nullopt;
     }
     return limits;
   }
 
-  std::optional<Choices> fastest(uint64_t limit) {
+  // The fastest whose arena, and what of the plan itself is beyond the allowance, has `bytes` at most. The
+  // buffers of what is chosen within a limit may need a little more than it, or much: the phases of which
+  // some lie beyond it are tightened, each alone, since others may need all there is.
+  std::optional<Made> within(uint64_t bytes, uint64_t plan_allowance_bytes) {
+    const size_t phases = requests_.size();
+    std::vector<uint64_t> limits(phases, bytes), too_little(phases, 0), too_much = limits;
+    for (int i = 1; i <= kTightenings; ++i) {
+      auto choices = fastest(limits);
+      if (!choices) {
+        bool tightened = false;
+        for (size_t p = 0; p < phases; ++p) {
+          if (limits[p] >= too_much[p]) continue;
+          tightened = true;
+          too_little[p] = limits[p];
+          limits[p] += (too_much[p] - limits[p] + 1) / 2;
+        }
+        if (!tightened) return std::nullopt;
+        continue;
+      }
+      Plan plan = assemble(*choices, PlanDetail::kBrief);
+      const uint64_t beyond = plan.plan_bytes - std::min(plan.plan_bytes, plan_allowance_bytes);
+      if (plan.arena_bytes <= bytes && beyond <= bytes - plan.arena_bytes) {
+        return Made{std::move(*choices), std::move(plan)};
+      }
+      const std::vector<uint64_t> needs = needs_beyond(plan, *choices, bytes - std::min(bytes, beyond));
+      const uint64_t most = *std::max_element(needs.begin(), needs.end());
+      for (size_t p = 0; p < phases; ++p) {
+        if (needs[p] == 0) continue;
+        // The same choice again would need as much again: the limits of the largest have to come below it.
+        const bool large = needs[p] >= most - most / 8;
+        too_much[p] = limits[p] = large ? std::min(limits[p], needs[p]) : limits[p];
+        const uint64_t over = (plan.arena_bytes + beyond - bytes) * static_cast<uint64_t>(i);
+        limits[p] =
+            std::max(limits[p] - std::min(limits[p], over), too_little[p] + (limits[p] - too_little[p]) / 2);
+      }
+    }
+    return std::nullopt;
+  }
+
+  Made made_smallest() {
+    Choices choices = smallest();
+    Plan plan = assemble(choices, PlanDetail::kBrief);
+    Made least{std::move(choices), std::move(plan)};
+    // Only the largest phase has to be that small: what others are not cut into makes a smaller plan. And
+    // what is gained by cutting a small graph can be lost again where its buffers are laid.
+    for (const uint64_t bytes : {least.plan.arena_bytes, UINT64_MAX}) {
+      auto other = within(bytes, UINT64_MAX);
+      if (other && budget_.needed_bytes(other->plan) <= budget_.needed_bytes(least.plan)) {
+        least = std::move(*other);
+      }
+    }
+    return least;
+  }
+
+  // By phase: what lives at once in it at most, where some of its buffers lie beyond `bytes`; else 0.
+  std::vector<uint64_t> needs_beyond(const Plan& plan, const Choices& choices, uint64_t bytes) {
+    std::vector<uint64_t> needs(plan.phases.size(), 0);
+    for (const Buffer& buffer : plan.buffers) {
+      if (buffer.offset + buffer.bytes <= bytes) continue;
+      for (size_t p = 0; p < plan.phases.size(); ++p) {
+        const bool later =
+            p + 1 < plan.phases.size() && buffer.first_use >= plan.phases[p + 1].first_instruction;
+        if (later || buffer.last_use < plan.phases[p].first_instruction) continue;
+        needs[p] = choices.phases[p].peak_bytes() + beside_bytes(p, choices.way);
+      }
+    }
+    return needs;
+  }
+
+  std::optional<Choices> fastest(const std::vector<uint64_t>& arena_bytes) {
     const ScopedTimer timer("search");
     std::optional<Choices> best;
     for (size_t way = 0; way < ways_; ++way) {
       Choices choices{way, {}};
       // More passes never take less time than fewer when those run as fast as they can.
       if (best && best->seconds() <= ideal_seconds(way)) continue;
-      const auto limits = phase_limits(way, limit);
+      const auto limits = phase_limits(way, arena_bytes);
       if (!limits) continue;
       for (size_t p = 0; p < requests_.size(); ++p) {
         auto choice = candidate(p, way).search->fastest((*limits)[p]);
@@ -189,8 +253,7 @@ class RequestPlanner::Work {
       uint64_t peak = 0;
       for (size_t p = 0; p < requests_.size(); ++p) {
         choices.phases.push_back(candidate(p, way).search->smallest(budget_.scratch_file_bytes));
-        peak = std::max(
-            peak, choices.phases.back().peak_bytes() + crossing_bytes(p, way) + other_passes_bytes(p, way));
+        peak = std::max(peak, choices.phases.back().peak_bytes() + beside_bytes(p, way));
       }
       if (!best || peak < best_peak) {
         best = std::move(choices);
@@ -218,10 +281,11 @@ class RequestPlanner::Work {
     return plan;
   }
 
-  Plan detailed(Plan brief, const Choices& choices, PlanDetail detail) {
-    if (detail == PlanDetail::kBrief) return brief;
-    Plan plan = assemble(choices, detail);
-    SNUG_CHECK(plan.arena_bytes == brief.arena_bytes, "a plan in brief has the buffers of the whole");
+  Plan detailed(Made made, PlanDetail detail) {
+    if (detail == PlanDetail::kBrief) return std::move(made.plan);
+    Plan plan = assemble(made.choices, detail);
+    SNUG_CHECK(plan.arena_bytes == made.plan.arena_bytes && plan.plan_bytes == made.plan.plan_bytes,
+               "a plan in brief has the sizes of the whole");
 #ifndef NDEBUG
     SNUG_CHECK(prove(plan).fault.empty(), "a plan holds its proof");
 #endif
@@ -241,13 +305,27 @@ RequestPlanner::RequestPlanner(const std::vector<PhaseRequest>& requests, Kernel
     : work_(std::make_unique<Work>(requests, kernels, rates, keep_weights)) {}
 RequestPlanner::~RequestPlanner() = default;
 
-PlanOutcome RequestPlanner::plan(const Budget& budget) {
-  PlanOutcome outcome = work_->plan(budget, PlanDetail::kSteps);
-  if (budget.keep_weights && outcome.fits) keep_weights(outcome.plan, budget.arena_bytes);
+namespace {
+
+// Where there is room between two executions.
+PlanOutcome keeping_weights(PlanOutcome outcome, const Budget& budget) {
+  if (!budget.keep_weights || !outcome.fits) return outcome;
+  const uint64_t plan_bytes = budget.needed_bytes(outcome.plan) - outcome.plan.arena_bytes;
+  keep_weights(outcome.plan, budget.arena_bytes - plan_bytes);
   return outcome;
 }
 
+}  // namespace
+
+PlanOutcome RequestPlanner::plan(const Budget& budget) {
+  return keeping_weights(work_->plan(budget, PlanDetail::kSteps), budget);
+}
+
 PlanOutcome RequestPlanner::sketch(const Budget& budget) { return work_->plan(budget, PlanDetail::kBrief); }
+
+PlanOutcome RequestPlanner::plan_or_sketch(const Budget& budget) {
+  return keeping_weights(work_->plan(budget, PlanDetail::kSteps, false), budget);
+}
 
 size_t RequestPlanner::segment_plans() const { return work_->segment_plans(); }
 

@@ -6,6 +6,7 @@
 // the cost model wins.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -35,11 +36,19 @@ struct Budget {
   uint64_t arena_bytes = UINT64_MAX;
   uint64_t scratch_file_bytes = 0;  // most that may be spilled; 0: nothing
   bool keep_weights = false;  // from one execution to the next, as far as there is room (keep_weights.h)
+  // What of the plan's own memory (Plan::plan_bytes) others have allowed for. What it takes beyond that has
+  // to be found in arena_bytes.
+  uint64_t plan_allowance_bytes = UINT64_MAX;
+
+  // Of arena_bytes.
+  uint64_t needed_bytes(const Plan& plan) const {
+    return plan.arena_bytes + plan.plan_bytes - std::min(plan.plan_bytes, plan_allowance_bytes);
+  }
 };
 
 struct PlanOutcome {
   Plan plan;          // the fastest that fits; when none fits, the smallest there is
-  bool fits = false;  // plan.arena_bytes <= budget
+  bool fits = false;  // budget.needed_bytes(plan) <= budget.arena_bytes
 };
 
 // Plans one request for one budget after another; what it finds out of the request's graphs serves all of
@@ -57,6 +66,8 @@ class RequestPlanner {
   PlanOutcome plan(const Budget& budget);
   // The same plan without graphs, instructions and loads: sizes, times and measures, in a tenth of the time.
   PlanOutcome sketch(const Budget& budget);
+  // The plan when it fits, or else the sketch.
+  PlanOutcome plan_or_sketch(const Budget& budget);
   // How many ways of running a segment were looked into so far.
   size_t segment_plans() const;
 
@@ -65,7 +76,7 @@ class RequestPlanner {
   std::unique_ptr<Work> work_;
 };
 
-// Of one budget.
+// Of one budget, as plan().
 PlanOutcome make_plan(const std::vector<PhaseRequest>& requests, KernelSource& kernels, const Budget& budget,
                       const Rates& rates);
 

@@ -74,6 +74,48 @@ TEST(PlanningWork, OfFurtherBudgetsIsLittle) {
   EXPECT_LE(more, 2 * before);
 }
 
+// Buffers cannot always be laid without gaps. Then a little more is streamed, not everything.
+TEST(PlanningWork, ALittleLessThanEverythingStreamsALittle) {
+  const testing::MapWeights weights = testing::manifest_weights(kManifest);
+  const std::vector<PhaseRequest> phases = step_of(40, weights);
+  KernelSet kernels(cpu_backend());
+  const Rates rates;
+  RequestPlanner planner(phases, kernels, rates);
+  const uint64_t most = planner.sketch({}).plan.arena_bytes;
+  for (const uint64_t less : {64 * kMiB, kGiB, 3 * kGiB}) {
+    const PlanOutcome outcome = planner.sketch({most - less, 0});
+    EXPECT_TRUE(outcome.fits) << format_bytes(less);
+    const PhaseMeasures& measures = outcome.plan.phases[0].measures;
+    EXPECT_LE(measures.streamed_bytes, 2 * less + 2 * kGiB) << format_bytes(less);
+    EXPECT_EQ(measures.banded_nodes, 0) << format_bytes(less);
+  }
+}
+
+// What a plan says of its own size is what its instructions and loads take.
+TEST(PlanningWork, APlanCountsItself) {
+  const testing::MapWeights weights = testing::manifest_weights(kManifest);
+  const std::vector<PhaseRequest> phases = step_of(2, weights);
+  KernelSet kernels(cpu_backend());
+  const Rates rates;
+  RequestPlanner planner(phases, kernels, rates);
+  const Plan least = planner.plan({0, 0}).plan;
+  uint64_t bytes = 0;
+  for (const Phase& phase : least.phases) {
+    bytes += phase.loads.size() * sizeof(Load) + phase.instructions.size() * (sizeof(Instruction) + 16);
+    for (const Instruction& instruction : phase.instructions) {
+      const auto* const run = std::get_if<RunKernel>(&instruction);
+      if (run != nullptr) bytes += run->inputs.size() * sizeof(Place);
+    }
+  }
+  EXPECT_EQ(least.plan_bytes, bytes);
+  // Where nobody has allowed for it, the arena has to be smaller.
+  Budget budget{2 * least.arena_bytes, 0};
+  budget.plan_allowance_bytes = 0;
+  const PlanOutcome within = planner.sketch(budget);
+  ASSERT_TRUE(within.fits);
+  EXPECT_LE(within.plan.arena_bytes + within.plan.plan_bytes, budget.arena_bytes);
+}
+
 // A plan in brief is the plan.
 TEST(PlanningWork, ASketchHasTheSizesAndTimesOfItsPlan) {
   const testing::MapWeights weights = testing::manifest_weights(kManifest);
