@@ -217,7 +217,7 @@ class RequestPlanner::Work {
       for (size_t p = 0; p < plan.phases.size(); ++p) {
         const bool later =
             p + 1 < plan.phases.size() && buffer.first_use >= plan.phases[p + 1].first_instruction;
-        if (later || buffer.last_use < plan.phases[p].first_instruction) continue;
+        if (needs[p] > 0 || later || buffer.last_use < plan.phases[p].first_instruction) continue;
         needs[p] = choices.phases[p].peak_bytes() + beside_bytes(p, choices.way);
       }
     }
