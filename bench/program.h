@@ -27,7 +27,8 @@ struct CommonOptions {
 void add_common_options(CLI::App& app, CommonOptions& options);
 // The exit code where the words were wrong, or asked for help; nothing: go on.
 std::optional<int> parse(CLI::App& app, int argc, char** argv);
-// Calls `run`; what it throws becomes a line on standard error and an exit code.
+// Calls `run`, in a program begun anew so that OpenMP's threads sleep while they wait; what it throws becomes
+// a line on standard error and an exit code.
 int run_program(const char* name, int (*run)(int, char**), int argc, char** argv);
 
 }  // namespace snug::bench
