@@ -24,7 +24,7 @@ class OwnCache final : public ::testing::Environment {
 };
 
 // GoogleTest owns it.
-[[maybe_unused]] const ::testing::Environment* const own_cache =
+[[maybe_unused]] const ::testing::Environment* const kOwnCache =
     ::testing::AddGlobalTestEnvironment(new OwnCache);
 
 }  // namespace
