@@ -3,6 +3,7 @@
 //
 // Rows are read where they lie, each through its own pointer, so that a convolution's shifted pixels need no
 // copy (the indirect convolution of Dukhan, 2019, https://arxiv.org/abs/1907.02129).
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <utility>
@@ -55,6 +56,11 @@ struct TileVector {
 // Of the 32 registers 28 could be sums, but then the rows' pointers do not fit theirs: 24 are faster.
 constexpr int kTileRows = HWY_TARGET <= HWY_AVX3 ? 12 : 6;
 #endif
+// A panel of two vectors of AVX2 would be so narrow that what is done for each panel beside products is a
+// seventh of the time: there it has four, and a tile takes them two at a time.
+constexpr int64_t kTileWidth = 2 * TileVector::kWidth;
+constexpr int64_t kWide = std::max<int64_t>(kTileWidth, kTileRows == 6 ? 2 * kTileWidth : 0);
+static_assert(kWide <= kMostWidth);
 
 // A panel comes from the second-level cache, in order: so many of its rows before they are multiplied they
 // are asked for. Measured on a Zen 5: 8 to 64 are alike, a tenth faster than none.
@@ -66,8 +72,9 @@ struct FloatPanel {
   static HWY_INLINE TileVector::Vector load(const float* from) { return TileVector::load(from); }
 };
 
-template <int kRows, int kVectors, class Panel = FloatPanel>
-void multiply_tile(const TileCall& call) {
+// The panel's vectors from `column` on; its rows are `kPanelWidth` long.
+template <int kRows, int kVectors, int64_t kPanelWidth, class Panel = FloatPanel>
+void multiply_tile(const TileCall& call, int64_t column) {
   using V = TileVector;
   constexpr int64_t kW = V::kWidth;
   typename V::Vector sums[kRows][kVectors];
@@ -76,16 +83,17 @@ void multiply_tile(const TileCall& call) {
 #pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v) sums[r][v] = V::splat(0);
   }
-  const auto* HWY_RESTRICT b = reinterpret_cast<const typename Panel::Element*>(call.panel);
+  const auto* HWY_RESTRICT b = reinterpret_cast<const typename Panel::Element*>(call.panel) + column;
   const std::byte* const* a = call.a;
   for (int64_t tap = 0; tap < call.taps; ++tap, a += kMostTileRows) {
     const float* rows[kRows];
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) rows[r] = reinterpret_cast<const float*>(a[r]);
-    for (int64_t c = 0; c < call.channels; ++c, b += kVectors * kW) {
+    for (int64_t c = 0; c < call.channels; ++c, b += kPanelWidth) {
       typename V::Vector panel[kVectors];
-      constexpr int64_t kRowBytes = kVectors * kW * static_cast<int64_t>(sizeof(*b));
-      for (int64_t at = 0; at < kRowBytes; at += 64) prefetch_line(b, kRowsAhead * kRowBytes + at);
+      constexpr int64_t kElementBytes = static_cast<int64_t>(sizeof(*b));
+      constexpr int64_t kAheadBytes = kRowsAhead * kPanelWidth * kElementBytes;
+      for (int64_t at = 0; at < kVectors * kW * kElementBytes; at += 64) prefetch_line(b, kAheadBytes + at);
 #pragma GCC unroll 2
       for (int v = 0; v < kVectors; ++v) panel[v] = Panel::load(b + v * kW);
 #pragma GCC unroll 16
@@ -98,21 +106,33 @@ void multiply_tile(const TileCall& call) {
   }
   typename V::Vector bias[kVectors];
 #pragma GCC unroll 2
-  for (int v = 0; v < kVectors; ++v) bias[v] = V::load(call.bias + v * kW);
+  for (int v = 0; v < kVectors; ++v) bias[v] = V::load(call.bias + column + v * kW);
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v) {
-      const auto before = V::add(bias[v], V::load(call.base[r] + v * kW));
-      V::store(V::add(before, sums[r][v]), call.sums[r] + v * kW);
+      const auto before = V::add(bias[v], V::load(call.base[r] + column + v * kW));
+      V::store(V::add(before, sums[r][v]), call.sums[r] + column + v * kW);
     }
   }
 }
 
-template <int kVectors, class Panel = FloatPanel, int... kRowsLessOne>
+template <int kVectors, int64_t kPanelWidth, class Panel, int... kRowsLessOne>
 void multiply_rows(int rows, const TileCall& call, std::integer_sequence<int, kRowsLessOne...>) {
-  static constexpr void (*kTiles[])(const TileCall&) = {multiply_tile<kRowsLessOne + 1, kVectors, Panel>...};
-  kTiles[rows - 1](call);
+  static constexpr void (*kTiles[])(
+      const TileCall&, int64_t) = {multiply_tile<kRowsLessOne + 1, kVectors, kPanelWidth, Panel>...};
+  for (int64_t column = 0; column < kPanelWidth; column += kVectors * TileVector::kWidth) {
+    kTiles[rows - 1](call, column);
+  }
+}
+
+// Half as wide as a whole panel, or whole.
+template <class Panel, class Counts>
+void multiply_width(int rows, int64_t width, const TileCall& call, Counts counts) {
+  constexpr int64_t kNarrow = kWide / 2;
+  constexpr int kVectors = static_cast<int>(std::min(kNarrow, kTileWidth) / TileVector::kWidth);
+  if (width == kNarrow) return multiply_rows<kVectors, kNarrow, Panel>(rows, call, counts);
+  multiply_rows<2, kWide, Panel>(rows, call, counts);
 }
 
 #if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
@@ -127,24 +147,16 @@ struct Bf16Panel {
   static HWY_INLINE FloatVector load(const uint16_t* from) { return widened_bf16(hn::LoadU(Halves(), from)); }
 };
 
-template <class Panel>
-void multiply_halves(int rows, int64_t width, const TileCall& call) {
-  constexpr auto kCounts = std::make_integer_sequence<int, kFewRows>();
-  if (width == kLanes) return multiply_rows<1, Panel>(rows, call, kCounts);
-  multiply_rows<2, Panel>(rows, call, kCounts);
-}
-
 void multiply_packed(DType type, int rows, int64_t width, const TileCall& call) {
-  if (type == DType::kF16) return multiply_halves<F16Panel>(rows, width, call);
-  multiply_halves<Bf16Panel>(rows, width, call);
+  constexpr auto kCounts = std::make_integer_sequence<int, kFewRows>();
+  if (type == DType::kF16) return multiply_width<F16Panel>(rows, width, call, kCounts);
+  multiply_width<Bf16Panel>(rows, width, call, kCounts);
 }
 constexpr auto kMultiplyPacked = multiply_packed;
 #endif
 
 void multiply(int rows, int64_t width, const TileCall& call) {
-  constexpr auto kCounts = std::make_integer_sequence<int, kTileRows>();
-  if (width == TileVector::kWidth) return multiply_rows<1>(rows, call, kCounts);
-  multiply_rows<2>(rows, call, kCounts);
+  multiply_width<FloatPanel>(rows, width, call, std::make_integer_sequence<int, kTileRows>());
 }
 
 void expand(const PanelCall& call) { expand_panel(call, reinterpret_cast<float*>(call.panel)); }
@@ -153,8 +165,8 @@ void pack(const PackCall& call) { pack_panel(call); }
 
 TileKernels tile_kernels() {
   return {.rows = kTileRows,
-          .wide = 2 * TileVector::kWidth,
-          .narrow = TileVector::kWidth,
+          .wide = kWide,
+          .narrow = kWide / 2,
           .pack = pack,
           .expand = expand,
           .multiply = multiply,
