@@ -57,10 +57,12 @@ NodeFacts facts_of(const Graph& graph, NodeId id, KernelSource& kernels) {
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     if (node.inputs[i] == kNoValue) continue;
     const Operand& operand = facts.spec.operands[i];
-    if (operand.is_weight) add_weight(graph, i, facts);
     if (!operand.is_weight) {
       facts.activation_bytes += static_cast<double>(bytes_of(operand.dtype, operand.shape.elements()));
-    } else if (facts.kind != WorkKind::kMemory) {
+      continue;
+    }
+    add_weight(graph, i, facts);
+    if (facts.kind != WorkKind::kMemory) {
       facts.weight_elements += static_cast<double>(operand.shape.elements());
     }
   }
