@@ -27,11 +27,11 @@ namespace {
 // A block's weights and the rows of its keys and values stay in the second-level cache beside the panels.
 constexpr int64_t kMostBlockKeys = 128;
 constexpr int64_t kBlockBytes = 192 * 1024;  // keys and values, as floats
-// Panels of one task share the work of packing a block; so many that they too stay in the cache.
+// Panels of one task share the work of packing a block, which takes 1/30 of the time of 40 panels.
 constexpr int64_t kMostTaskPanels = 64;
 // Fewer where heads follow each other: what one head leaves of the rows' cache lines is for the next.
 constexpr int64_t kMostPanelsOfOneBlock = 8;
-constexpr int64_t kPanelsBytes = 640 * 1024;
+constexpr int64_t kPanelsBytes = 1024 * 1024;
 
 struct Attention {
   OperandView q, k, v, out;

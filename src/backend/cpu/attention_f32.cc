@@ -16,6 +16,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 #include "backend/cpu/attention_transpose-inl.h"
+#include "backend/cpu/interleave-inl.h"
 #include "backend/cpu/simd_math-inl.h"
 #include "backend/cpu/simd_memory-inl.h"
 // clang-format on
@@ -26,10 +27,6 @@ namespace snug {
 namespace {
 
 int64_t whole_lines(int64_t floats) { return (floats + 15) / 16 * 64; }
-
-// Floats from one packed key to the next. A power of two would put the keys of a tile into the same few sets
-// of the first-level cache.
-int64_t key_stride(int64_t channels) { return channels % 128 == 0 ? channels + 16 : channels; }
 
 }  // namespace
 }  // namespace snug
@@ -45,11 +42,13 @@ constexpr int kTileRows = HWY_TARGET <= HWY_AVX3 ? 14 : 6;
 constexpr int64_t kPanel = 2 * kLanes;
 static_assert(kPanel <= kMostPanelQueries);
 
-// Keys and values come from the second-level cache, in order: so many bytes of values ahead they are asked
-// for, and while a tile's keys are multiplied, the next one's.
-constexpr int64_t kValuesAheadBytes = 2048;
+// Keys and values come from the second-level cache, in order: so many bytes ahead they are asked for.
+constexpr int64_t kAheadBytes = 2048;
 
 using TileCounts = std::make_integer_sequence<int, kTileRows>;
+
+// Vectors of scores that become weights together, as the registers hold.
+constexpr int kTogether = HWY_TARGET <= HWY_AVX3 ? 2 : 4;
 
 // What becomes of a tile's scores.
 enum class Finish : uint8_t { kWeights, kMaxima };
@@ -60,57 +59,52 @@ HWY_INLINE FloatVector mask_future(FloatVector score, int64_t first_seen, int64_
   return hn::IfThenElse(hn::Ge(sees, splat(0)), score, splat(-std::numeric_limits<float>::infinity()));
 }
 
-// Keys [key, key + kRows) of the call.
+// Keys [key, key + kRows) of the call. Keys lie as [tile of keys][channel][keys of the tile].
 template <int kRows, Finish kFinish, bool kCausal>
 void score_tile(const ScoreCall& call, int64_t key) {
   constexpr bool kWeights = kFinish == Finish::kWeights;
-  FloatVector low[kRows], high[kRows];
+  FloatVector scores[2 * kRows];  // of each key, against the panel's lower half and its upper
   const FloatVector start_low = kWeights ? hn::Neg(load(call.offsets)) : splat(0);
   const FloatVector start_high = kWeights ? hn::Neg(load(call.offsets + kLanes)) : splat(0);
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
-    low[r] = start_low;
-    high[r] = start_high;
+    scores[2 * r] = start_low;
+    scores[2 * r + 1] = start_high;
   }
-  const int64_t stride = key_stride(call.channels);
-  const float* HWY_RESTRICT keys = reinterpret_cast<const float*>(call.keys) + key * stride;
+  const float* HWY_RESTRICT keys = reinterpret_cast<const float*>(call.keys) + key * call.channels;
   const float* HWY_RESTRICT queries = reinterpret_cast<const float*>(call.queries);
-  const float* const tile_keys = keys;
-  for (int64_t c = 0; c < call.channels; ++c, ++keys, queries += kPanel) {
-    prefetch_line(tile_keys, kRows * stride * 4 + c * 64);
+  for (int64_t c = 0; c < call.channels; ++c, keys += kRows, queries += kPanel) {
+    prefetch_line(keys, kAheadBytes);
     const FloatVector q0 = load(queries), q1 = load(queries + kLanes);
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
-      const FloatVector k = splat(keys[r * stride]);
-      low[r] = hn::MulAdd(k, q0, low[r]);
-      high[r] = hn::MulAdd(k, q1, high[r]);
+      const FloatVector k = splat(keys[r]);
+      scores[2 * r] = hn::MulAdd(k, q0, scores[2 * r]);
+      scores[2 * r + 1] = hn::MulAdd(k, q1, scores[2 * r + 1]);
     }
   }
   if constexpr (kCausal) {
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
-      low[r] = mask_future(low[r], call.first_seen, key + r, 0);
-      high[r] = mask_future(high[r], call.first_seen, key + r, kLanes);
+      scores[2 * r] = mask_future(scores[2 * r], call.first_seen, key + r, 0);
+      scores[2 * r + 1] = mask_future(scores[2 * r + 1], call.first_seen, key + r, kLanes);
     }
   }
-  FloatVector answer_low = load(call.answers), answer_high = load(call.answers + kLanes);
+  FloatVector answers[2] = {load(call.answers), load(call.answers + kLanes)};
   float* HWY_RESTRICT weights = reinterpret_cast<float*>(call.weights) + key * kPanel;
+  if constexpr (kWeights) {
 #pragma GCC unroll 16
-  for (int r = 0; r < kRows; ++r) {
-    if constexpr (kWeights) {
-      low[r] = exp2(low[r]);
-      high[r] = exp2(high[r]);
-      store(low[r], weights + r * kPanel);
-      store(high[r], weights + r * kPanel + kLanes);
-      answer_low = hn::Add(answer_low, low[r]);
-      answer_high = hn::Add(answer_high, high[r]);
-    } else {
-      answer_low = hn::Max(answer_low, low[r]);
-      answer_high = hn::Max(answer_high, high[r]);
-    }
+    for (int i = 0; i + kTogether <= 2 * kRows; i += kTogether) exp2<kTogether>(scores + i);
+    constexpr int kLeft = 2 * kRows % kTogether;
+    if constexpr (kLeft > 0) exp2<kLeft>(scores + 2 * kRows - kLeft);
   }
-  store(answer_low, call.answers);
-  store(answer_high, call.answers + kLanes);
+#pragma GCC unroll 32
+  for (int i = 0; i < 2 * kRows; ++i) {
+    if constexpr (kWeights) store(scores[i], weights + i * kLanes);
+    answers[i % 2] = kWeights ? hn::Add(answers[i % 2], scores[i]) : hn::Max(answers[i % 2], scores[i]);
+  }
+  store(answers[0], call.answers);
+  store(answers[1], call.answers + kLanes);
 }
 
 template <Finish kFinish, bool kCausal, int... kRowsLessOne>
@@ -146,7 +140,7 @@ void result_tile(const ResultCall& call, int64_t channel) {
   const float* HWY_RESTRICT values = reinterpret_cast<const float*>(call.values) + channel * call.key_count;
   const float* HWY_RESTRICT weights = reinterpret_cast<const float*>(call.weights);
   for (int64_t k = 0; k < call.key_count; ++k, values += kRows, weights += kPanel) {
-    prefetch_line(values, kValuesAheadBytes);
+    prefetch_line(values, kAheadBytes);
     const FloatVector w0 = load(weights), w1 = load(weights + kLanes);
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
@@ -194,11 +188,12 @@ HWY_INLINE void prefetch_row(const HeadRows& rows, int64_t row) {
 
 template <typename T>
 void pack_keys(const HeadRows& rows, std::byte* out) {
-  auto* to = reinterpret_cast<float*>(out);
-  for (int64_t row = 0; row < rows.count; ++row, to += key_stride(rows.channels)) {
-    prefetch_row<T>(rows, row + kPackedRowsAhead);
-    map(NoActivation(), row_of<T>(rows, row), to, rows.channels);
-  }
+  auto* const to = reinterpret_cast<float*>(out);
+  for_each_tile(rows.count, kTileRows, [&](int64_t key, int64_t count) HWY_ATTR {
+    for (int64_t row = key + count; row < key + 2 * count; ++row) prefetch_row<T>(rows, row);
+    interleave([&](int64_t row) HWY_ATTR { return row_of<T>(rows, key + row); }, count, rows.channels,
+               to + key * rows.channels);
+  });
 }
 
 // A tile's channels are part of a vector. Stores may be whole where the tile goes on behind them: what they
@@ -228,7 +223,7 @@ void write_results(const float* results, const float* factors, int64_t count, in
 }
 
 int64_t query_bytes(int64_t channels) { return whole_lines(kPanel * channels); }
-int64_t key_bytes(int64_t keys, int64_t channels) { return whole_lines(keys * key_stride(channels)); }
+int64_t key_bytes(int64_t keys, int64_t channels) { return whole_lines(keys * channels); }
 int64_t value_bytes(int64_t keys, int64_t channels) { return whole_lines(keys * channels); }
 int64_t weight_bytes(int64_t keys) { return whole_lines(keys * kPanel); }
 

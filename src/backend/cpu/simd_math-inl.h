@@ -53,31 +53,48 @@ HWY_INLINE FloatVector exp(FloatVector x) {
 
 // 2^x within 2.5e-7 of itself where that is a normal number, for attention's weights: fewer instructions than
 // exp. Exactly 0 below -150 and for -infinity, infinity above 129. Keeps NaN.
-HWY_INLINE FloatVector exp2(FloatVector x) {
+//
+// Of several at a time, step by step: one after the other, the processor's queue would be full of steps that
+// wait for the one before them.
+template <int kCount>
+HWY_INLINE void exp2(FloatVector* x) {
+  FloatVector n[kCount], r[kCount], p[kCount];
+  const auto each = [](const auto& step) HWY_ATTR {
+#pragma GCC unroll 8
+    for (int i = 0; i < kCount; ++i) step(i);
+  };
 #if HWY_TARGET <= HWY_AVX3
-  const FloatVector n = hn::Round(x);
+  each([&](int i) HWY_ATTR { n[i] = hn::Round(x[i]); });
+  each([&](int i) HWY_ATTR { r[i] = hn::Sub(x[i], n[i]); });
 #else
   // x86 keeps a NaN that is the second operand; Highway's single elements lose it.
-  const FloatVector clamped = hn::Max(splat(-127.0F), hn::Min(splat(128.0F), x));
-  x = HWY_TARGET == HWY_AVX2 ? clamped : hn::IfThenElse(hn::IsNaN(x), x, clamped);
+  each([&](int i) HWY_ATTR {
+    const FloatVector clamped = hn::Max(splat(-127.0F), hn::Min(splat(128.0F), x[i]));
+    x[i] = HWY_TARGET == HWY_AVX2 ? clamped : hn::IfThenElse(hn::IsNaN(x[i]), x[i], clamped);
+  });
   // Adding 1.5 · 2^23 rounds to a whole number; 127 more, and its lowest bits are 2^n's exponent.
-  const FloatVector shifted = hn::Add(x, splat(12582912.0F + 127));
-  const FloatVector n = hn::Sub(shifted, splat(12582912.0F + 127));
+  each([&](int i) HWY_ATTR { n[i] = hn::Add(x[i], splat(12582912.0F + 127)); });
+  each([&](int i) HWY_ATTR { r[i] = hn::Sub(n[i], splat(12582912.0F + 127)); });
+  each([&](int i) HWY_ATTR { r[i] = hn::Sub(x[i], r[i]); });
 #endif
-  const FloatVector r = hn::Sub(x, n);
   // Minimax for |r| <= 1/2, by Remez's exchange: 7.5e-8.
-  FloatVector p = splat(1.32764725e-3F);
-  p = hn::MulAdd(p, r, splat(9.67554096e-3F));
-  p = hn::MulAdd(p, r, splat(5.55071309e-2F));
-  p = hn::MulAdd(p, r, splat(0.240221202F));
-  p = hn::MulAdd(p, r, splat(0.693146944F));
-  p = hn::MulAdd(p, r, splat(1.00000012F));
+  each([&](int i) HWY_ATTR { p[i] = hn::MulAdd(splat(1.32764725e-3F), r[i], splat(9.67554096e-3F)); });
+  each([&](int i) HWY_ATTR { p[i] = hn::MulAdd(p[i], r[i], splat(5.55071309e-2F)); });
+  each([&](int i) HWY_ATTR { p[i] = hn::MulAdd(p[i], r[i], splat(0.240221202F)); });
+  each([&](int i) HWY_ATTR { p[i] = hn::MulAdd(p[i], r[i], splat(0.693146944F)); });
+  each([&](int i) HWY_ATTR { p[i] = hn::MulAdd(p[i], r[i], splat(1.00000012F)); });
+  each([&](int i) HWY_ATTR {
 #if HWY_TARGET <= HWY_AVX3
-  return FloatVector{_mm512_maskz_scalef_ps(0xffff, p.raw, n.raw)};
+    x[i] = FloatVector{_mm512_maskz_scalef_ps(0xffff, p[i].raw, n[i].raw)};
 #else
-  const hn::Rebind<int32_t, Floats> integers;
-  return hn::Mul(p, hn::BitCast(Floats(), hn::ShiftLeft<23>(hn::BitCast(integers, shifted))));
+    const hn::Rebind<int32_t, Floats> integers;
+    x[i] = hn::Mul(p[i], hn::BitCast(Floats(), hn::ShiftLeft<23>(hn::BitCast(integers, n[i]))));
 #endif
+  });
+}
+HWY_INLINE FloatVector exp2(FloatVector x) {
+  exp2<1>(&x);
+  return x;
 }
 
 // 1 / x for x of 1 or more, within 2e-7. A step of Newton's method on the processor's estimate of 12 bits or
