@@ -77,20 +77,34 @@ class ProductKernel : public Kernel {
   struct Scratch;
 
   int products() const { return shape_.gated ? 2 : 1; }
+  // A task takes all its rows past one panel after the other; else a tile past all the panels of the task.
+  bool by_panel() const { return tiles_.interleave != nullptr; }
+  int64_t most_panels() const;
   static bool is_matrix(int index);
   Scratch scratch_of(std::byte* memory) const;
   void cut_finer(Run& run) const;
   Task task_of(const Run& run, int64_t index) const;
   int64_t row_cut(int64_t rows, int64_t piece, int64_t pieces) const;
   void compute(const Run& run, const Task& task, std::byte* memory) const;
-  void expand(const Run& run, const Task& task, int64_t channel, int64_t channels, const Scratch& to) const;
+  void take_tiles(const Run& run, const Task& task, const Tile& block, const Scratch& scratch) const;
+  void take_panels(const Run& run, const Task& task, const Tile& block, const Scratch& scratch) const;
+  void pass_panel(const Task& task, const Tile& block, const OperandView& weight, int64_t column,
+                  std::span<const RowCall> ends, const Scratch& scratch) const;
+  void expand(const Run& run, const Task& task, const Tile& block, const Scratch& to) const;
   bool takes_packed(const Task& task, int64_t columns) const;
   void multiply(const Run& run, const Task& task, const Tile& tile, const Scratch& scratch) const;
   int gather_rows(const Tile& tile, const Scratch& scratch) const;
+  void gather_task(const Run& run, const Task& task, const Tile& block, const Scratch& scratch) const;
+  void begin_task_row(const Run& run, const Task& task, const Tile& tile, int64_t row,
+                      const Scratch& scratch) const;
   void multiply_panels(const Run& run, const Task& task, const Tile& tile, const Strip& strip) const;
+  void multiply_panel(const Task& task, const Tile& tile, const Strip& strip, int64_t column,
+                      const std::byte* panel) const;
   const float* begin_sums(std::span<const RowCall> ends, bool first, int64_t column, int64_t columns,
                           Sums& sums) const;
-  void prefetch(const Run& run, const Tile& tile, int64_t column, int64_t columns, const Strip& strip) const;
+  void prefetch_sums(const Tile& tile, int64_t column, const Strip& strip) const;
+  void prefetch_rows(const Run& run, const Tile& tile, int64_t column, int64_t columns,
+                     const Strip& strip) const;
   RowCall row_call(const Run& run, const Task& task, const Tile& tile, int64_t row,
                    const Scratch& scratch) const;
   RowCall gate_call(const Run& run, const Task& task, const RowCall& row) const;
@@ -100,7 +114,7 @@ class ProductKernel : public Kernel {
   int64_t block_channels_ = 0;  // of the inner dimension at a time
   PackedWeight weight_;         // the gate's, too
   int64_t panel_bytes_ = 0;     // of one panel of a whole block
-  int64_t block_panels_ = 0;    // most panels at a time, of each product
+  int64_t block_panels_ = 0;    // most panels of a task, of each product
   int64_t gate_rows_ = 0;       // rows that have sums of their gates at a time
   int64_t task_rows_ = 0;       // most rows of a task
   bool copies_rows_ = false;

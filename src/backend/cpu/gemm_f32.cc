@@ -19,6 +19,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 #include "backend/cpu/gemm_panel-inl.h"
+#include "backend/cpu/interleave-inl.h"
 #include "backend/cpu/simd_memory-inl.h"
 // clang-format on
 
@@ -72,8 +73,33 @@ struct FloatPanel {
   static HWY_INLINE TileVector::Vector load(const float* from) { return TileVector::load(from); }
 };
 
+// Where the elements of a tile's rows are. Apart, the rows are passed by panels that come from the
+// second-level cache, so that a panel's rows are asked for ahead.
+template <int kRows>
+struct RowsApart {
+  static constexpr int64_t kAhead = kRowsAhead;
+  const float* rows[kRows];
+
+  HWY_INLINE explicit RowsApart(const std::byte* const* a) {
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) rows[r] = reinterpret_cast<const float*>(a[r]);
+  }
+  HWY_INLINE float at(int row, int64_t channel) const { return rows[row][channel]; }
+};
+
+// Interleaved, they pass a panel that stays in the first-level cache.
+template <int kRows>
+struct RowsInterleaved {
+  static constexpr int64_t kAhead = 0;
+  const float* rows;
+
+  HWY_INLINE explicit RowsInterleaved(const std::byte* const* a)
+      : rows(reinterpret_cast<const float*>(a[0])) {}
+  HWY_INLINE float at(int row, int64_t channel) const { return rows[channel * kRows + row]; }
+};
+
 // The panel's vectors from `column` on; its rows are `kPanelWidth` long.
-template <int kRows, int kVectors, int64_t kPanelWidth, class Panel = FloatPanel>
+template <int kRows, int kVectors, int64_t kPanelWidth, class Panel, class Rows>
 void multiply_tile(const TileCall& call, int64_t column) {
   using V = TileVector;
   constexpr int64_t kW = V::kWidth;
@@ -86,19 +112,19 @@ void multiply_tile(const TileCall& call, int64_t column) {
   const auto* HWY_RESTRICT b = reinterpret_cast<const typename Panel::Element*>(call.panel) + column;
   const std::byte* const* a = call.a;
   for (int64_t tap = 0; tap < call.taps; ++tap, a += kMostTileRows) {
-    const float* rows[kRows];
-#pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) rows[r] = reinterpret_cast<const float*>(a[r]);
+    const Rows rows(a);
     for (int64_t c = 0; c < call.channels; ++c, b += kPanelWidth) {
       typename V::Vector panel[kVectors];
-      constexpr int64_t kElementBytes = static_cast<int64_t>(sizeof(*b));
-      constexpr int64_t kAheadBytes = kRowsAhead * kPanelWidth * kElementBytes;
-      for (int64_t at = 0; at < kVectors * kW * kElementBytes; at += 64) prefetch_line(b, kAheadBytes + at);
+      if constexpr (Rows::kAhead > 0) {
+        constexpr int64_t kElementBytes = static_cast<int64_t>(sizeof(*b));
+        constexpr int64_t kAheadBytes = Rows::kAhead * kPanelWidth * kElementBytes;
+        for (int64_t at = 0; at < kVectors * kW * kElementBytes; at += 64) prefetch_line(b, kAheadBytes + at);
+      }
 #pragma GCC unroll 2
       for (int v = 0; v < kVectors; ++v) panel[v] = Panel::load(b + v * kW);
 #pragma GCC unroll 16
       for (int r = 0; r < kRows; ++r) {
-        const auto x = V::splat(rows[r][c]);
+        const auto x = V::splat(rows.at(r, c));
 #pragma GCC unroll 2
         for (int v = 0; v < kVectors; ++v) sums[r][v] = V::multiply_add(x, panel[v], sums[r][v]);
       }
@@ -117,25 +143,28 @@ void multiply_tile(const TileCall& call, int64_t column) {
   }
 }
 
-template <int kVectors, int64_t kPanelWidth, class Panel, int... kRowsLessOne>
+template <int kVectors, int64_t kPanelWidth, class Panel, template <int> class Rows, int... kRowsLessOne>
 void multiply_rows(int rows, const TileCall& call, std::integer_sequence<int, kRowsLessOne...>) {
-  static constexpr void (*kTiles[])(
-      const TileCall&, int64_t) = {multiply_tile<kRowsLessOne + 1, kVectors, kPanelWidth, Panel>...};
+  static constexpr void (*kTiles[])(const TileCall&, int64_t) = {
+      multiply_tile<kRowsLessOne + 1, kVectors, kPanelWidth, Panel, Rows<kRowsLessOne + 1>>...};
   for (int64_t column = 0; column < kPanelWidth; column += kVectors * TileVector::kWidth) {
     kTiles[rows - 1](call, column);
   }
 }
 
-// Half as wide as a whole panel, or whole.
-template <class Panel, class Counts>
+// Half as wide as a whole panel of kWidth, or whole.
+template <int64_t kWidth, class Panel, template <int> class Rows, class Counts>
 void multiply_width(int rows, int64_t width, const TileCall& call, Counts counts) {
-  constexpr int64_t kNarrow = kWide / 2;
+  constexpr int64_t kNarrow = kWidth / 2;
   constexpr int kVectors = static_cast<int>(std::min(kNarrow, kTileWidth) / TileVector::kWidth);
-  if (width == kNarrow) return multiply_rows<kVectors, kNarrow, Panel>(rows, call, counts);
-  multiply_rows<2, kWide, Panel>(rows, call, counts);
+  if (width == kNarrow) return multiply_rows<kVectors, kNarrow, Panel, Rows>(rows, call, counts);
+  multiply_rows<2, kWidth, Panel, Rows>(rows, call, counts);
 }
 
+using RowCounts = std::make_integer_sequence<int, kTileRows>;
+
 #if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
+template <int64_t>
 constexpr auto kMultiplyPacked = nullptr;
 #else
 struct F16Panel {
@@ -147,31 +176,62 @@ struct Bf16Panel {
   static HWY_INLINE FloatVector load(const uint16_t* from) { return widened_bf16(hn::LoadU(Halves(), from)); }
 };
 
+template <int64_t kWidth>
 void multiply_packed(DType type, int rows, int64_t width, const TileCall& call) {
   constexpr auto kCounts = std::make_integer_sequence<int, kFewRows>();
-  if (type == DType::kF16) return multiply_width<F16Panel>(rows, width, call, kCounts);
-  multiply_width<Bf16Panel>(rows, width, call, kCounts);
+  if (type == DType::kF16) return multiply_width<kWidth, F16Panel, RowsApart>(rows, width, call, kCounts);
+  multiply_width<kWidth, Bf16Panel, RowsApart>(rows, width, call, kCounts);
 }
-constexpr auto kMultiplyPacked = multiply_packed;
+template <int64_t kWidth>
+constexpr auto kMultiplyPacked = multiply_packed<kWidth>;
 #endif
 
+template <int64_t kWidth>
 void multiply(int rows, int64_t width, const TileCall& call) {
-  multiply_width<FloatPanel>(rows, width, call, std::make_integer_sequence<int, kTileRows>());
+  multiply_width<kWidth, FloatPanel, RowsApart>(rows, width, call, RowCounts());
 }
 
 void expand(const PanelCall& call) { expand_panel(call, reinterpret_cast<float*>(call.panel)); }
 
 void pack(const PackCall& call) { pack_panel(call); }
 
-TileKernels tile_kernels() {
+template <int64_t kWidth>
+TileKernels kernels_of_width() {
   return {.rows = kTileRows,
-          .wide = kWide,
-          .narrow = kWide / 2,
+          .wide = kWidth,
+          .narrow = kWidth / 2,
           .pack = pack,
           .expand = expand,
-          .multiply = multiply,
-          .multiply_packed = kMultiplyPacked};
+          .multiply = multiply<kWidth>,
+          .multiply_packed = kMultiplyPacked<kWidth>};
 }
+
+TileKernels tile_kernels() { return kernels_of_width<kWide>(); }
+
+#if HWY_TARGET == HWY_AVX2
+void interleave_rows(DType type, int rows, int64_t channels, const std::byte* const* a, float* room) {
+  const auto interleave_as = [&]<typename T>(const T*) HWY_ATTR {
+    interleave([&](int64_t r) HWY_ATTR { return reinterpret_cast<const T*>(a[r]); }, rows, channels, room);
+  };
+  if (type == DType::kF32) return interleave_as(static_cast<const float*>(nullptr));
+  interleave_as(static_cast<const uint16_t*>(nullptr));
+}
+
+void multiply_interleaved(int rows, int64_t width, const TileCall& call) {
+  multiply_width<kTileWidth, FloatPanel, RowsInterleaved>(rows, width, call, RowCounts());
+}
+
+// A panel of two vectors and 384 channels takes three quarters of a first-level cache of 32 KiB. Those of
+// AVX-512 are twice as wide, and its tiles twice as high, so that they read their panels half as often.
+TileKernels panel_kernels() {
+  TileKernels kernels = kernels_of_width<kTileWidth>();
+  kernels.interleave = interleave_rows;
+  kernels.multiply_interleaved = multiply_interleaved;
+  return kernels;
+}
+#else
+TileKernels panel_kernels() { return tile_kernels(); }
+#endif
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -182,9 +242,11 @@ HWY_AFTER_NAMESPACE();
 namespace snug {
 namespace {
 HWY_EXPORT(tile_kernels);
+HWY_EXPORT(panel_kernels);
 }  // namespace
 
 TileKernels f32_tile_kernels() { return HWY_DYNAMIC_DISPATCH(tile_kernels)(); }
+TileKernels f32_panel_kernels() { return HWY_DYNAMIC_DISPATCH(panel_kernels)(); }
 
 const float* zero_sums() {
   alignas(64) static constexpr std::array<float, kMostWidth> kZeros = {};

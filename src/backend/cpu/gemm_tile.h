@@ -80,13 +80,21 @@ struct TileKernels {
   // Makes the rows of a tile such as multiply likes them, once for all panels: gemm_amx.h. Null: as they are.
   int (*space_rows)(int rows, int64_t taps, int64_t channels, const std::byte** a, std::byte* room) = nullptr;
   int64_t spaced_element_bytes = 2;  // of what it makes
+  // For tasks that take all their rows past one panel after the other: the rows of a tile, F32 or BF16, made
+  // [channel][row] of F32, and multiply for such, with a[0] leading to them; one tap. Null: there is none.
+  void (*interleave)(DType type, int rows, int64_t channels, const std::byte* const* a,
+                     float* room) = nullptr;
+  void (*multiply_interleaved)(int rows, int64_t width, const TileCall&) = nullptr;
 };
 
 // For F32 rows; the instruction set must be settled (used_isa()).
 TileKernels f32_tile_kernels();
+// The same, with panels to be passed by all rows of a task, where that is faster.
+TileKernels f32_panel_kernels();
 // For BF16 rows, sums in F32. Only where used_isa() is avx512_bf16 or better.
 TileKernels bf16_tile_kernels();
-// For BF16 rows, multiplied as F32: for all other instruction sets. Weights are not rounded to BF16.
-TileKernels widened_tile_kernels();
+// For BF16 rows, multiplied by `f32`'s kernels: for all other instruction sets. Weights are not rounded to
+// BF16.
+TileKernels widened(TileKernels f32);
 
 }  // namespace snug

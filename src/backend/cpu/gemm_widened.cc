@@ -23,11 +23,10 @@ int widen_rows(int rows, int64_t taps, int64_t channels, const std::byte** a, st
 
 }  // namespace
 
-TileKernels widened_tile_kernels() {
-  TileKernels kernels = f32_tile_kernels();
-  kernels.space_rows = widen_rows;
-  kernels.spaced_element_bytes = sizeof(float);
-  return kernels;
+TileKernels widened(TileKernels f32) {
+  f32.space_rows = widen_rows;
+  f32.spaced_element_bytes = sizeof(float);
+  return f32;
 }
 
 }  // namespace snug
