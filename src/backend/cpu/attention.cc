@@ -18,6 +18,7 @@
 #include "backend/cpu/attention_tiles.h"
 #include "backend/cpu/dense_kernel.h"
 #include "backend/cpu/isa.h"
+#include "backend/cpu/prefetch.h"
 #include "base/check.h"
 #include "base/parallel.h"
 
@@ -29,6 +30,9 @@ constexpr int64_t kMostBlockKeys = 128;
 constexpr int64_t kBlockBytes = 192 * 1024;  // keys and values, as floats
 // Panels of one task share the work of packing a block, which takes 1/30 of the time of 40 panels.
 constexpr int64_t kMostTaskPanels = 64;
+// The last of them before the next block, while which memory brings its rows: they lie apart, each in a page
+// of its own maybe.
+constexpr int64_t kPanelsBeforeBlock = 16;
 // Fewer where heads follow each other: what one head leaves of the rows' cache lines is for the next.
 constexpr int64_t kMostPanelsOfOneBlock = 8;
 constexpr int64_t kPanelsBytes = 1024 * 1024;
@@ -148,6 +152,14 @@ HeadRows rows_of(const OperandView& view, const Attention& a, int64_t image, int
           view.held.channels.size() * a.element_bytes, count, channels};
 }
 
+void prefetch_rows(const HeadRows& rows, int64_t element_bytes) {
+  for (int64_t row = 0; row < rows.count; ++row) {
+    for (int64_t at = 0; at < rows.channels * element_bytes; at += 64) {
+      prefetch_line<2>(rows.data, row * rows.row_bytes + at);
+    }
+  }
+}
+
 // Queries of one image and head, as many as task_panels hold or fewer.
 struct Task {
   int64_t image = 0, head = 0;
@@ -201,10 +213,20 @@ class TaskRun {
     tiles_.pack_values(value_rows(key, keys), room_.values);
     for (int64_t p = 0; p < panels_; ++p) {
       if (key >= seen_by(p)) continue;
+      prefetch_share(key + keys, p + kPanelsBeforeBlock - panels_);
       if (key == 0) tiles_.pack_queries(query_rows(p), a_.scale, queries(p));
       attend(p, key, keys);
       if (key + keys >= seen_by(p)) write(p);
     }
+  }
+
+  // Of the block from `key` on, one share of kPanelsBeforeBlock.
+  void prefetch_share(int64_t key, int64_t share) const {
+    const int64_t keys = std::clamp<int64_t>(a_.keys - key, 0, sizes_.block_keys);
+    if (share < 0 || keys == 0) return;
+    const Interval rows = {keys * share / kPanelsBeforeBlock, keys * (share + 1) / kPanelsBeforeBlock};
+    prefetch_rows(key_rows(key + rows.begin, rows.size()), a_.element_bytes);
+    prefetch_rows(value_rows(key + rows.begin, rows.size()), a_.element_bytes);
   }
 
   void attend(int64_t p, int64_t key, int64_t keys) {

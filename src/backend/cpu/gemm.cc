@@ -32,8 +32,8 @@ constexpr int64_t kTaskRowsGatedF32 = 384;
 constexpr int64_t kTaskRowsByPanel = 384, kTaskColumnsByPanel = 384;
 // For fewer columns gathering the rows would cost more than it saves.
 constexpr int64_t kFewestColumnsByPanel = 64;
-// Of the products of one inner index by one panel, in such: widening that, looking up a row, and gathering an
-// inner index of one.
+// Of the products of one inner index by one panel, in such: widening that (or bringing it into the
+// first-level cache), looking up a row, and gathering an inner index of one.
 constexpr double kWideningCost = 3, kRowCost = 30, kGatheringCost = 1;
 constexpr int64_t kTasksPerThread = 2, kTasksPerThreadByPanel = 8;
 // Rows this far apart share their places in a first-level cache.
@@ -152,7 +152,8 @@ void ProductKernel::cut_finer(Run& run) const {
                 most_rows = std::max(run.row_blocks, run.rows / tiles_.row_step);
   const auto inner = static_cast<double>(shape_.channels * shape_.taps * products());
   const double products = inner * static_cast<double>(run.panels * run.rows);
-  const double widening = weight_.lies_ready() ? 0 : kWideningCost * inner * static_cast<double>(run.panels);
+  const double widening =
+      weight_.lies_ready() && !by_panel() ? 0 : kWideningCost * inner * static_cast<double>(run.panels);
   const double row_cost = kRowCost * static_cast<double>(shape_.taps) +
                           (by_panel() ? kGatheringCost * static_cast<double>(shape_.channels) : 0);
   const double looking_up = row_cost * static_cast<double>(run.rows);

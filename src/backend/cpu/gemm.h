@@ -91,6 +91,8 @@ class ProductKernel : public Kernel {
   void pass_panel(const Task& task, const Tile& block, const OperandView& weight, int64_t column,
                   std::span<const RowCall> ends, const Scratch& scratch) const;
   void expand(const Run& run, const Task& task, const Tile& block, const Scratch& to) const;
+  const std::byte* panel_of(const Task& task, const Tile& block, const OperandView& weight, int64_t column,
+                            const Scratch& scratch, std::byte* room) const;
   bool takes_packed(const Task& task, int64_t columns) const;
   void multiply(const Run& run, const Task& task, const Tile& tile, const Scratch& scratch) const;
   int gather_rows(const Tile& tile, const Scratch& scratch) const;

@@ -81,10 +81,11 @@ struct TileKernels {
   int (*space_rows)(int rows, int64_t taps, int64_t channels, const std::byte** a, std::byte* room) = nullptr;
   int64_t spaced_element_bytes = 2;  // of what it makes
   // For tasks that take all their rows past one panel after the other: the rows of a tile, F32 or BF16, made
-  // [channel][row] of F32, and multiply for such, with a[0] leading to them; one tap. Null: there is none.
+  // [channel][row] of F32, and multiply for such, with a[0] leading to them, by a panel of F32 or a packed
+  // block of whole width; one tap. Null: there is none.
   void (*interleave)(DType type, int rows, int64_t channels, const std::byte* const* a,
                      float* room) = nullptr;
-  void (*multiply_interleaved)(int rows, int64_t width, const TileCall&) = nullptr;
+  void (*multiply_interleaved)(DType type, int rows, int64_t width, const TileCall&) = nullptr;
 };
 
 // For F32 rows; the instruction set must be settled (used_isa()).

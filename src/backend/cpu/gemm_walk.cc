@@ -75,12 +75,7 @@ void ProductKernel::expand(const Run& run, const Task& task, const Tile& block, 
     const OperandView& weight = run.args.inputs[product == 0 ? kProductWeight : kProductGateWeight];
     const std::byte** panel = to.panel_of + product * block_panels_;
     for (int64_t column = task.first_column; column < task.last_column; column += tiles_.wide, ++panel) {
-      const int64_t columns = std::min(tiles_.wide, task.last_column - column);
-      if (takes_packed(task, columns)) {
-        *panel = weight_.packed(weight, column, columns, block.channel);
-        continue;
-      }
-      *panel = weight_.panel(weight, column, columns, block.channel, block.channels, to.floats, room);
+      *panel = panel_of(task, block, weight, column, to, room);
       if (*panel == room) room += panel_bytes_;
     }
   }
@@ -103,9 +98,7 @@ void ProductKernel::take_panels(const Run& run, const Task& task, const Tile& bl
 // All gathered rows past the panel from `column` on. Meanwhile memory brings the next one.
 void ProductKernel::pass_panel(const Task& task, const Tile& block, const OperandView& weight, int64_t column,
                                std::span<const RowCall> ends, const Scratch& scratch) const {
-  const int64_t columns = std::min(tiles_.wide, task.last_column - column);
-  const std::byte* const panel =
-      weight_.panel(weight, column, columns, block.channel, block.channels, scratch.floats, scratch.panels);
+  const std::byte* const panel = panel_of(task, block, weight, column, scratch, scratch.panels);
   const int64_t next = column + tiles_.wide;
   const int64_t next_columns = std::clamp<int64_t>(task.last_column - next, 0, tiles_.wide);
   const std::byte* const next_panel = weight_.packed(weight, next, next_columns, block.channel);
@@ -157,9 +150,17 @@ void ProductKernel::begin_task_row(const Run& run, const Task& task, const Tile&
   if (shape_.gated) begin_row(ends[task_rows_]);
 }
 
+// The panel from `column` on, in `room` where it is not multiplied by as it lies in memory.
+const std::byte* ProductKernel::panel_of(const Task& task, const Tile& block, const OperandView& weight,
+                                         int64_t column, const Scratch& scratch, std::byte* room) const {
+  const int64_t columns = std::min(tiles_.wide, task.last_column - column);
+  if (takes_packed(task, columns)) return weight_.packed(weight, column, columns, block.channel);
+  return weight_.panel(weight, column, columns, block.channel, block.channels, scratch.floats, room);
+}
+
 bool ProductKernel::takes_packed(const Task& task, int64_t columns) const {
-  return task.last_row - task.first_row <= kFewRows && weight_.multiplies_packed() &&
-         columns == weight_.panel_width(columns);
+  const bool few_rows = task.last_row - task.first_row <= kFewRows;
+  return (few_rows || by_panel()) && weight_.multiplies_packed() && columns == weight_.panel_width(columns);
 }
 
 // One tile's rows past all of the task's panels.
@@ -230,9 +231,10 @@ void ProductKernel::multiply_panel(const Task& task, const Tile& tile, const Str
     sums.to[r] = sums.beyond[r].data();
     std::fill_n(sums.to[r], width, 0.0F);
   }
+  const bool packed = takes_packed(task, columns);
   if (strip.interleaved) {
-    tiles_.multiply_interleaved(tile.rows, width, call);
-  } else if (takes_packed(task, columns)) {
+    tiles_.multiply_interleaved(packed ? shape_.weight_type : DType::kF32, tile.rows, width, call);
+  } else if (packed) {
     tiles_.multiply_packed(shape_.weight_type, tile.rows, width, call);
   } else {
     tiles_.multiply(strip.multiplied_rows, width, call);
