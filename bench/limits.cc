@@ -33,18 +33,20 @@ double Limits::peak_flops(DType dtype) const {
   return dtype == DType::kBF16 && peak.bf16_flops > 0 ? peak.bf16_flops : peak.f32_flops;
 }
 
+F32Product::F32Product() : a_(kElements, 0.5F), b_(kElements, 0.25F), c_(kElements, 0) {}
+
+void F32Product::run() {
+  dnnl_sgemm('N', 'N', kSize, kSize, kSize, 1, a_.data(), kSize, b_.data(), kSize, 0, c_.data(), kSize);
+}
+
+double F32Product::flops() { return 2.0 * kSize * kSize * kSize; }
+
 double f32_product_rate(int repeats, Clock clock) {
-  constexpr dnnl_dim_t kSize = 4096;
-  const std::vector<float> a(kSize * kSize, 0.5F);
-  const std::vector<float> b(kSize * kSize, 0.25F);
-  std::vector<float> c(kSize * kSize, 0);
-  const Bodies product = {[&] {
-    dnnl_sgemm('N', 'N', kSize, kSize, kSize, 1, a.data(), kSize, b.data(), kSize, 0, c.data(), kSize);
-  }};
+  F32Product product;
   Sampling sampling = Sampling::exactly(repeats);
   sampling.clock = clock;
-  const auto seconds = sample_in_turn(product, sampling);
-  return 2.0 * kSize * kSize * kSize / least_of(seconds[0]);
+  const auto seconds = sample_in_turn({[&] { product.run(); }}, sampling);
+  return F32Product::flops() / least_of(seconds[0]);
 }
 
 Limits measure_limits(const LimitOptions& options) {

@@ -2,9 +2,12 @@
 // piece of work: its roofline (Williams, Waterman and Patterson, 2009).
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -35,7 +38,20 @@ struct LimitOptions {
 // With all threads of parallel_for. Takes some 5 s. Throws not_found and io_error for the file.
 Limits measure_limits(const LimitOptions& options);
 
-// FLOP/s of that product: best of `repeats`, after a warm-up.
+// That product, to be timed beside something else.
+class F32Product {
+ public:
+  F32Product();
+  void run();
+  static double flops();
+
+ private:
+  static constexpr int64_t kSize = 4096;
+  static constexpr size_t kElements = static_cast<size_t>(kSize) * kSize;
+  std::vector<float> a_, b_, c_;
+};
+
+// FLOP/s of it: best of `repeats`, after a warm-up.
 double f32_product_rate(int repeats, Clock clock = Clock::kWall);
 
 // Which limit work of so many operations (nominal: as the definition counts them) and bytes (each operand

@@ -66,6 +66,13 @@ void compare_threads(ModelCall& call, CallTimes& times, const Sampling& sampling
   times.two_threads = measurement_of(call, name, times.measured.dtype, 2, samples[1]);
 }
 
+double median_of_products(const std::vector<std::vector<double>>& samples) {
+  std::vector<double> products;
+  for (const size_t body : {0, 1, 3, 4})
+    products.insert(products.end(), samples[body].begin(), samples[body].end());
+  return median_of(std::move(products));
+}
+
 CallTimes measure_call(CallKind kind, DType dtype, const Arguments& arguments, const Limits& limits) {
   std::fprintf(stderr, "models_bench: %s, %s\n", call_info(kind).name, dtype_word(dtype).c_str());
   const bool threads = kind == CallKind::kUnetStep && thread_count() >= 2 && arguments.wants("threads");
@@ -75,8 +82,14 @@ CallTimes measure_call(CallKind kind, DType dtype, const Arguments& arguments, c
   ModelCall call(kind, dtype, threads ? 3 * repeats : repeats);
   CallTimes times;
   times.kind = kind;
-  times.measured = measurement_of(call, call_info(kind).name, dtype, thread_count(),
-                                  sample_in_turn({[&] { call.run(); }}, sampling)[0]);
+  // The product before and after each: a machine that others share is slow for a while.
+  F32Product product;
+  product.run();
+  const auto one_product = [&] { product.run(); };
+  const auto samples =
+      sample_in_turn({one_product, one_product, [&] { call.run(); }, one_product, one_product}, sampling);
+  times.measured = measurement_of(call, call_info(kind).name, dtype, thread_count(), samples[2]);
+  times.product_flops = F32Product::flops() / median_of_products(samples);
   times.operators = call.operators(limits);
   times.share_beside_products = call.share_beside_products();
   if (threads) compare_threads(call, times, sampling);
@@ -108,9 +121,6 @@ int bench(const Arguments& arguments) {
   for (const CallInfo& info : call_list()) {
     if (!arguments.wants(info.kind)) continue;
     for (const DType dtype : dtypes) {
-      // Again beside each call: the machine must not have been slower for the one than for the other.
-      times.limits.product_flops =
-          std::max(times.limits.product_flops, f32_product_rate(1, arguments.clock()));
       times.calls.push_back(measure_call(info.kind, dtype, arguments, times.limits));
     }
   }

@@ -15,6 +15,7 @@ namespace snug::bench {
 struct CallTimes {
   CallKind kind = CallKind::kUnetStep;
   Measurement measured;                   // all threads
+  double product_flops = 0;               // Limits::product_flops, but the median beside those samples
   std::vector<OperatorTime> operators;    // of the same runs
   double share_beside_products = 0;       // of their time
   std::optional<Measurement> one_thread;  // taken in turn with two_threads

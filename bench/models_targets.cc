@@ -41,7 +41,7 @@ Target of_product(const ModelTimes& times, CallKind kind, double least) {
       fmt::format("{}, f32: at least {:.2f} of the 4096³ product's rate", call_info(kind).name, least);
   const CallTimes* const call = find(times, kind, DType::kF32);
   if (call == nullptr) return unknown(std::move(name), "not measured");
-  const double share = rate_of(*call) / times.limits.product_flops;
+  const double share = rate_of(*call) / call->product_flops;
   return target(std::move(name), share >= least, fmt::format("{:.3f}", share));
 }
 
