@@ -176,40 +176,46 @@ void pack_queries(const HeadRows& rows, double scale, std::byte* out) {
                   rows.channels, scale, kPanel, reinterpret_cast<float*>(out));
 }
 
-// Rows may lie far apart, each in a page of its own: a few are asked for in advance.
-constexpr int64_t kPackedRowsAhead = 4;
-
+// Rows may lie far apart, each in a page of its own: those that come next are asked for in advance. Not into
+// the first-level cache: rows share their places there.
 template <typename T>
-HWY_INLINE void prefetch_row(const HeadRows& rows, int64_t row) {
-  const std::byte* const from = rows.data + std::min(row, rows.count - 1) * rows.row_bytes;
+HWY_INLINE void prefetch_rows(const HeadRows& rows, int64_t first, int64_t count) {
   const auto bytes = rows.channels * static_cast<int64_t>(sizeof(T));
-  for (int64_t at = 0; at < bytes; at += 64) prefetch_line(from, at);
+  for (int64_t row = first; row < std::min(first + count, rows.count); ++row) {
+    for (int64_t at = 0; at < bytes; at += 64) prefetch_line<2>(row_of<T>(rows, row), at);
+  }
 }
 
 template <typename T>
 void pack_keys(const HeadRows& rows, std::byte* out) {
   auto* const to = reinterpret_cast<float*>(out);
   for_each_tile(rows.count, kTileRows, [&](int64_t key, int64_t count) HWY_ATTR {
-    for (int64_t row = key + count; row < key + 2 * count; ++row) prefetch_row<T>(rows, row);
+    prefetch_rows<T>(rows, key + count, count);
     interleave([&](int64_t row) HWY_ATTR { return row_of<T>(rows, key + row); }, count, rows.channels,
                to + key * rows.channels);
   });
 }
+
+// So many rows at a time fill whole lines of each tile.
+constexpr int64_t kPackedRows = 4;
 
 // A tile's channels are part of a vector. Stores may be whole where the tile goes on behind them: what they
 // write there later rows overwrite.
 template <typename T>
 void pack_values(const HeadRows& rows, std::byte* out) {
   auto* const to = reinterpret_cast<float*>(out);
-  for (int64_t row = 0; row < rows.count; ++row) {
-    prefetch_row<T>(rows, row + kPackedRowsAhead);
+  for (int64_t first = 0; first < rows.count; first += kPackedRows) {
+    const int64_t end = std::min(first + kPackedRows, rows.count);
+    prefetch_rows<T>(rows, end, kPackedRows);
     for_each_tile(rows.channels, kTileRows, [&](int64_t channel, int64_t width) HWY_ATTR {
-      const T* const from = row_of<T>(rows, row) + channel;
-      float* const tile = to + channel * rows.count + row * width;
-      if (kTileRows <= kLanes && (rows.count - row) * width >= kLanes) {
-        store(width == kLanes ? load(from) : load_some(from, width), tile);
-      } else {
-        map(NoActivation(), from, tile, width);
+      float* tile = to + channel * rows.count + first * width;
+      for (int64_t row = first; row < end; ++row, tile += width) {
+        const T* const from = row_of<T>(rows, row) + channel;
+        if (kTileRows <= kLanes && (rows.count - row) * width >= kLanes) {
+          store(width == kLanes ? load(from) : load_some(from, width), tile);
+        } else {
+          map(NoActivation(), from, tile, width);
+        }
       }
     });
   }
