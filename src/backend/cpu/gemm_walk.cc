@@ -99,8 +99,8 @@ void ProductKernel::take_panels(const Run& run, const Task& task, const Tile& bl
 void ProductKernel::pass_panel(const Task& task, const Tile& block, const OperandView& weight, int64_t column,
                                std::span<const RowCall> ends, const Scratch& scratch) const {
   const std::byte* const panel = panel_of(task, block, weight, column, scratch, scratch.panels);
-  const int64_t next = column + tiles_.wide;
-  const int64_t next_columns = std::clamp<int64_t>(task.last_column - next, 0, tiles_.wide);
+  const int64_t next = std::min(column + tiles_.wide, task.last_column);
+  const int64_t next_columns = std::min(tiles_.wide, task.last_column - next);
   const std::byte* const next_panel = weight_.packed(weight, next, next_columns, block.channel);
   const int64_t next_bytes = next_columns * block.channels * element_bytes(shape_.weight_type);
   const int64_t rows = task.last_row - task.first_row;
