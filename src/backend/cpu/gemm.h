@@ -104,7 +104,8 @@ class ProductKernel : public Kernel {
                       const std::byte* panel) const;
   const float* begin_sums(std::span<const RowCall> ends, bool first, int64_t column, int64_t columns,
                           Sums& sums) const;
-  void prefetch_sums(const Tile& tile, int64_t column, const Strip& strip) const;
+  void prefetch_sums(std::span<const RowCall> ends, int64_t column) const;
+  static void take_from(const Sums& sums, std::span<const RowCall> ends, int64_t column, int64_t columns);
   void prefetch_rows(const Run& run, const Tile& tile, int64_t column, int64_t columns,
                      const Strip& strip) const;
   RowCall row_call(const Run& run, const Task& task, const Tile& tile, int64_t row,

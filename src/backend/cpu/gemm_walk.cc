@@ -98,6 +98,8 @@ void ProductKernel::take_panels(const Run& run, const Task& task, const Tile& bl
 // All gathered rows past the panel from `column` on. Meanwhile memory brings the next one.
 void ProductKernel::pass_panel(const Task& task, const Tile& block, const OperandView& weight, int64_t column,
                                std::span<const RowCall> ends, const Scratch& scratch) const {
+  const int64_t columns = std::min(tiles_.wide, task.last_column - column);
+  const int64_t width = weight_.panel_width(columns);
   const std::byte* const panel = panel_of(task, block, weight, column, scratch, scratch.panels);
   const int64_t next = std::min(column + tiles_.wide, task.last_column);
   const int64_t next_columns = std::min(tiles_.wide, task.last_column - next);
@@ -105,18 +107,26 @@ void ProductKernel::pass_panel(const Task& task, const Tile& block, const Operan
   const int64_t next_bytes = next_columns * block.channels * element_bytes(shape_.weight_type);
   const int64_t rows = task.last_row - task.first_row;
   const int64_t tile_bytes = rounded_up(pieces(next_bytes, pieces(rows, tiles_.rows)), kLineBytes);
+  const int64_t first_column = column - task.first_column;
+  const DType type = takes_packed(task, columns) ? shape_.weight_type : DType::kF32;
+  Sums sums;
+  TileCall call;
+  call.taps = 1;
+  call.channels = block.channels;
+  call.panel = panel;
+  call.sums = sums.to.data();
+  call.base = sums.base.data();
   int64_t brought = 0;
   for (int64_t row = 0; row < rows; row += tiles_.rows, brought += tile_bytes) {
-    Tile tile = block;
-    tile.rows = static_cast<int>(std::min<int64_t>(tiles_.rows, rows - row));
+    const int64_t tile_rows = std::min<int64_t>(tiles_.rows, rows - row);
+    const auto tile_ends = ends.subspan(static_cast<size_t>(row), static_cast<size_t>(tile_rows));
     const auto* const a = reinterpret_cast<const std::byte*>(scratch.gathered + row * block.channels);
-    const Strip strip{.ends = ends.subspan(static_cast<size_t>(row), static_cast<size_t>(tile.rows)),
-                      .a = &a,
-                      .multiplied_rows = tile.rows,
-                      .interleaved = true};
-    prefetch_sums(tile, column - task.first_column, strip);
+    call.a = &a;
+    call.bias = begin_sums(tile_ends, block.channel == 0, first_column, columns, sums);
+    prefetch_sums(tile_ends, first_column);
     prefetch_bytes(next_panel, brought, std::min(tile_bytes, next_bytes - brought));
-    multiply_panel(task, tile, strip, column - task.first_column, panel);
+    tiles_.multiply_interleaved(type, static_cast<int>(tile_rows), width, call);
+    if (columns < width) take_from(sums, tile_ends, first_column, columns);
   }
 }
 
@@ -207,7 +217,7 @@ void ProductKernel::multiply_panels(const Run& run, const Task& task, const Tile
                                     const Strip& strip) const {
   const int64_t columns = task.last_column - task.first_column;
   for (int64_t column = 0; column < columns; column += tiles_.wide) {
-    prefetch_sums(tile, column, strip);
+    prefetch_sums(strip.ends, column);
     prefetch_rows(run, tile, column, columns, strip);
     multiply_panel(task, tile, strip, column, strip.panels[column / tiles_.wide]);
   }
@@ -231,17 +241,18 @@ void ProductKernel::multiply_panel(const Task& task, const Tile& tile, const Str
     sums.to[r] = sums.beyond[r].data();
     std::fill_n(sums.to[r], width, 0.0F);
   }
-  const bool packed = takes_packed(task, columns);
-  if (strip.interleaved) {
-    tiles_.multiply_interleaved(packed ? shape_.weight_type : DType::kF32, tile.rows, width, call);
-  } else if (packed) {
+  if (takes_packed(task, columns)) {
     tiles_.multiply_packed(shape_.weight_type, tile.rows, width, call);
   } else {
     tiles_.multiply(strip.multiplied_rows, width, call);
   }
-  for (size_t r = 0; columns < width && r < strip.ends.size(); ++r) {
-    std::copy_n(sums.to[r], columns, strip.ends[r].sums + column);
-  }
+  if (columns < width) take_from(sums, strip.ends, column, columns);
+}
+
+// What a panel that is wider than the rest of its rows has put apart.
+void ProductKernel::take_from(const Sums& sums, std::span<const RowCall> ends, int64_t column,
+                              int64_t columns) {
+  for (size_t r = 0; r < ends.size(); ++r) std::copy_n(sums.to[r], columns, ends[r].sums + column);
 }
 
 // Where one panel's sums of each row are to go, and what they go on from; the bias that is added to it is
@@ -249,30 +260,31 @@ void ProductKernel::multiply_panel(const Task& task, const Tile& tile, const Str
 const float* ProductKernel::begin_sums(std::span<const RowCall> ends, bool first, int64_t column,
                                        int64_t columns, Sums& sums) const {
   const int64_t width = weight_.panel_width(columns);
-  const bool by_tile = first && shape_.type == DType::kF32 && columns == width;
-  for (size_t r = 0; r < ends.size(); ++r) {
-    sums.to[r] = ends[r].sums + column;
-    if (columns < width) {
+  for (size_t r = 0; r < ends.size(); ++r) sums.base[r] = sums.to[r] = ends[r].sums + column;
+  if (columns < width) {
+    for (size_t r = 0; r < ends.size(); ++r) {
       float* const apart = sums.beyond[r].data();
       std::fill(std::copy_n(sums.to[r], columns, apart), apart + width, 0.0F);
-      sums.to[r] = apart;
+      sums.base[r] = sums.to[r] = apart;
       if (first && shape_.type == DType::kF32) begin_row(panel_of_row(ends[r], column, columns, apart));
     }
-    sums.base[r] = sums.to[r];
-    if (!by_tile) continue;
+    return zero_sums();
+  }
+  if (!first || shape_.type != DType::kF32) return zero_sums();
+  for (size_t r = 0; r < ends.size(); ++r) {
     const auto* const residual = reinterpret_cast<const float*>(ends[r].residual);
     sums.base[r] = residual == nullptr ? zero_sums() : residual + column;
   }
-  return by_tile && ends[0].bias != nullptr ? ends[0].bias + column : zero_sums();
+  return ends[0].bias != nullptr ? ends[0].bias + column : zero_sums();
 }
 
 // While one panel is multiplied, memory brings what the next tile will need: its sums behind that panel, and
 // a share of its rows. (A convolution's next rows are neighbours of these, mostly there already.) The
 // addresses are guesses, wrong where a picture ends.
-void ProductKernel::prefetch_sums(const Tile& tile, int64_t column, const Strip& strip) const {
-  if (shape_.type != DType::kF32) return;
-  const int64_t ahead = strip.ends.size() < 2 ? 0 : tile.rows * (strip.ends[1].sums - strip.ends[0].sums);
-  for (const RowCall& end : strip.ends) {
+void ProductKernel::prefetch_sums(std::span<const RowCall> ends, int64_t column) const {
+  if (shape_.type != DType::kF32 || ends.size() < 2) return;
+  const int64_t ahead = static_cast<int64_t>(ends.size()) * (ends[1].sums - ends[0].sums);
+  for (const RowCall& end : ends) {
     for (int64_t at = 0; at < tiles_.wide; at += kLineBytes / 4) {
       prefetch_line(end.sums, (column + at + ahead) * 4);
     }

@@ -44,8 +44,7 @@ struct ProductKernel::Strip {
       {};                               // where they are in the input; empty where prefetch did the next
   const std::byte* const* a = nullptr;  // TileCall::a
   const std::byte* const* panels = nullptr;
-  int multiplied_rows = 0;   // what TileKernels::space_rows makes of the tile's rows
-  bool interleaved = false;  // the rows are, as TileKernels::multiply_interleaved takes them
+  int multiplied_rows = 0;  // what TileKernels::space_rows makes of the tile's rows
 };
 
 // One panel's, of each row of a tile. A panel whose width goes beyond the output's row has them apart.
