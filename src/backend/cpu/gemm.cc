@@ -78,6 +78,7 @@ ProductKernel::ProductKernel(const ProductShape& shape)
 
 int64_t ProductKernel::most_panels() const {
   const bool f32 = shape_.type == DType::kF32;
+  // Without sums in scratch, as many as there are.
   if (by_panel()) return f32 && !shape_.gated ? shape_.outputs : kTaskColumnsByPanel / tiles_.wide;
   const int64_t bytes = used_isa() >= Isa::kAvx512 && f32 ? kPanelsBytesAvx512 : kPanelsBytes;
   const int64_t gate_bytes = f32 ? gate_rows_ * tiles_.wide * 4 : 0;

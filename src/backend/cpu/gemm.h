@@ -3,8 +3,8 @@
 // Output pixel p, channel o is activation(bias[o] + residual[p][o] + Σ over taps and channels of x weight).
 // A gated one is (bias[o] + Σ x weight) activation(gate_bias[o] + Σ x gate_weight): two products of the same
 // rows, side by side, so that only their result is stored. Each kernel says where the inputs of a pixel lie,
-// tap by tap; the rest is here. Weights are packed once, in place (packed_weight.h), and widened panel by
-// panel in scratch, never as a whole.
+// tap by tap; the rest is here. Weights are packed once, in place (packed_weight.h), and multiplied as they
+// lie or widened panel by panel in scratch, never as a whole.
 //
 // Order of summation: the inner indices in blocks of channels, in a block tap by tap, one chain of
 // multiply-adds that begins at 0; bias plus residual, and to it the sums of the blocks in their order.

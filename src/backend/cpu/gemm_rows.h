@@ -1,6 +1,6 @@
 // What a product does to a row of sums before and after the products: bias, residual, activation, narrowing;
 // and to rows that lie where it cannot read them well.
-// gemm.cc calls it tile by tile, while the row is in the nearest cache.
+// gemm_walk.cc calls it, tile by tile where the row is in the nearest cache then.
 #pragma once
 
 #include <cstddef>

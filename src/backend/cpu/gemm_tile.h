@@ -1,5 +1,5 @@
 // The inner pieces of a matrix product, compiled for each instruction set: turning weights into panels, and
-// multiplying rows by a panel. gemm.cc and winograd.cc cut the work and call them; gemm_f32.cc, gemm_bf16.cc
+// multiplying rows by a panel. gemm_walk.cc and winograd.cc call them; gemm_f32.cc, gemm_bf16.cc
 // and gemm_widened.cc have them.
 //
 // A panel is `width` output channels of one block of the inner dimension: for every inner index the weights
