@@ -154,9 +154,7 @@ HeadRows rows_of(const OperandView& view, const Attention& a, int64_t image, int
 
 void prefetch_rows(const HeadRows& rows, int64_t element_bytes) {
   for (int64_t row = 0; row < rows.count; ++row) {
-    for (int64_t at = 0; at < rows.channels * element_bytes; at += 64) {
-      prefetch_line<2>(rows.data, row * rows.row_bytes + at);
-    }
+    prefetch_lines<2>(rows.data, row * rows.row_bytes, rows.channels * element_bytes);
   }
 }
 

@@ -182,7 +182,7 @@ template <typename T>
 HWY_INLINE void prefetch_rows(const HeadRows& rows, int64_t first, int64_t count) {
   const auto bytes = rows.channels * static_cast<int64_t>(sizeof(T));
   for (int64_t row = first; row < std::min(first + count, rows.count); ++row) {
-    for (int64_t at = 0; at < bytes; at += 64) prefetch_line<2>(row_of<T>(rows, row), at);
+    prefetch_lines<2>(row_of<T>(rows, row), 0, bytes);
   }
 }
 

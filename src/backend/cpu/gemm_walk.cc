@@ -26,11 +26,6 @@ const float* bias_of(const OperandView& bias, int64_t column) {
 
 constexpr int64_t kLineBytes = 64;
 
-// So many bytes into the second-level cache, from `ahead` behind `base` on.
-void prefetch_bytes(const std::byte* base, int64_t ahead, int64_t bytes) {
-  for (int64_t at = 0; at < bytes; at += kLineBytes) prefetch_line<2>(base, ahead + at);
-}
-
 // Some columns of an F32 row, with sums in another place.
 RowCall panel_of_row(RowCall row, int64_t column, int64_t columns, float* sums) {
   row.columns = columns;
@@ -124,7 +119,7 @@ void ProductKernel::pass_panel(const Task& task, const Tile& block, const Operan
     call.a = &a;
     call.bias = begin_sums(tile_ends, block.channel == 0, first_column, columns, sums);
     prefetch_sums(tile_ends, first_column);
-    prefetch_bytes(next_panel, brought, std::min(tile_bytes, next_bytes - brought));
+    prefetch_lines<2>(next_panel, brought, std::min(tile_bytes, next_bytes - brought));
     tiles_.multiply_interleaved(type, static_cast<int>(tile_rows), width, call);
     if (columns < width) take_from(sums, tile_ends, first_column, columns);
   }
@@ -142,7 +137,7 @@ void ProductKernel::gather_task(const Run& run, const Task& task, const Tile& bl
     for (int r = 0; r < tile.rows; ++r) {
       const int64_t row = tile.row + r;
       locate(x, run.image(row), run.pixel(row), tile.channel, scratch.pointers + r);
-      prefetch_bytes(scratch.pointers[r], ahead, tile.channels * run.element_bytes);
+      prefetch_lines<2>(scratch.pointers[r], ahead, tile.channels * run.element_bytes);
       if (tile.channel == 0) begin_task_row(run, task, tile, row, scratch);
     }
     tiles_.interleave(shape_.type, tile.rows, tile.channels, scratch.pointers, to);

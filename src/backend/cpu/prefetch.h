@@ -15,4 +15,10 @@ template <int kLevel = 1>
   __builtin_prefetch(reinterpret_cast<const void*>(address), 0, kLevel == 1 ? 3 : 2);
 }
 
+// All lines of so many bytes, from `ahead` behind `base` on.
+template <int kLevel = 1>
+[[gnu::always_inline]] inline void prefetch_lines(const void* base, int64_t ahead, int64_t bytes) {
+  for (int64_t at = 0; at < bytes; at += 64) prefetch_line<kLevel>(base, ahead + at);
+}
+
 }  // namespace snug
