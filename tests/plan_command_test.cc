@@ -26,6 +26,7 @@ constexpr int kOverBudget = 5, kInvalidArgument = 2;
 constexpr uint64_t kMiB = 1024 * 1024;
 
 std::string sd15() { return testing::fixtures_dir() + "/manifests/sd15"; }
+std::string clip_model() { return testing::fixtures_dir() + "/wan-tiny-t2v"; }
 
 class PlanCommand : public ::testing::Test {
  protected:
@@ -133,11 +134,13 @@ TEST_F(PlanCommand, EveryWayOutLeadsOut) {
   for (const std::vector<std::string>& request :
        {std::vector<std::string>{"plan", "--manifest", sd15(), "--memory", "350MiB"},
         {"plan", "--size", "512x512", "--batch", "2", "--memory", "45MiB"},
-        {"generate", "x", "--size", "512x512", "--memory", "45MiB"}}) {
+        {"generate", "x", "--size", "512x512", "--memory", "45MiB"},
+        {"plan", "--model", clip_model(), "--size", "256x256", "--frames", "81", "--memory", "118MiB"}}) {
     const json refused = run_json(request, kOverBudget);
     EXPECT_EQ(refused["error"]["code"], "over_budget");
     const json& ways = refused["error"]["ways_out"];
     EXPECT_GE(ways.size(), 1u) << refused;
+    const bool is_clip = std::find(request.begin(), request.end(), clip_model()) != request.end();
     for (const json& way : ways) {
       std::vector<std::string> again = request;
       again[0] = "plan";
@@ -153,7 +156,12 @@ TEST_F(PlanCommand, EveryWayOutLeadsOut) {
       const json plan = run_json(again);
       EXPECT_EQ(plan["status"], "done") << way;
       EXPECT_EQ(plan["width"], way["width"]);
+      EXPECT_EQ(plan.value("frames", json()).is_null() ? json(1) : plan["frames"], way["frames"]);
     }
+    const auto shortens = [](const json& way) {
+      return way["flag"].get<std::string>().starts_with("--frames");
+    };
+    EXPECT_EQ(std::any_of(ways.begin(), ways.end(), shortens), is_clip) << refused;
   }
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "pipeline/clip_facts.h"
 #include "pipeline/plan_curve.h"
 
 namespace snug {
@@ -20,6 +21,30 @@ constexpr int64_t kSizeStepLatents = 8;
 bool has_bf16(const Backend& backend) {
   const std::vector<DType> available = backend.precisions();
   return std::find(available.begin(), available.end(), DType::kBF16) != available.end();
+}
+
+// The request, if its plan fits.
+std::optional<Request> planned(Request candidate, const Model& model, const Backend& backend,
+                               const Rates& rates) {
+  if (!try_plan(candidate, model, backend, rates).fits) return std::nullopt;
+  return candidate;
+}
+
+// What `attempt` makes of the largest number from 1 to below `too_many` of which it makes anything.
+template <typename Attempt>
+std::optional<Request> most_that_fits(int64_t too_many, Attempt attempt) {
+  std::optional<Request> best;
+  int64_t fits = 0;
+  while (too_many - fits > 1) {
+    const int64_t middle = (fits + too_many) / 2;
+    if (auto request = attempt(middle)) {
+      fits = middle;
+      best = std::move(request);
+    } else {
+      too_many = middle;
+    }
+  }
+  return best;
 }
 
 OverBudget refusal(const Request& request, const PlanAttempt& failed, std::vector<WayOut> ways) {
@@ -64,30 +89,36 @@ std::optional<Request> largest_size(const Request& request, int64_t edge_limit, 
     smaller.height = round(request.height);
     return smaller;
   };
-  std::optional<Request> best;
-  int64_t fits = 0, too_large = (edge_limit + step - 1) / step;
-  while (too_large - fits > 1) {
-    const int64_t middle = (fits + too_large) / 2;
-    Request candidate = sized(middle * step);
-    if (try_plan(candidate, model, backend, rates).fits) {
-      fits = middle;
-      best = std::move(candidate);
-    } else {
-      too_large = middle;
-    }
-  }
-  return best;
+  return most_that_fits((edge_limit + step - 1) / step,
+                        [&](int64_t steps) { return planned(sized(steps * step), model, backend, rates); });
+}
+
+std::optional<Request> most_frames(const Request& request, const Model& model, const Backend& backend,
+                                   const Rates& rates) {
+  if (!request.is_clip || !request.latents.empty()) return std::nullopt;
+  const int64_t multiple = clip_facts(*model.description.video).frames_multiple;
+  // Counts are one more than a multiple: the first is a single frame, which nobody means by a clip.
+  return most_that_fits((request.frames - 1) / multiple, [&](int64_t multiples) {
+    Request shorter = request;
+    shorter.frames = multiples * multiple + 1;
+    return planned(std::move(shorter), model, backend, rates);
+  });
 }
 
 std::vector<WayOut> ways_out(const Request& request, const Model& model, const Backend& backend,
                              const Rates& rates, const PlanAttempt& failed) {
   std::vector<WayOut> ways;
+  const auto add = [&](std::string flag, std::string meaning, const Request& changed, uint64_t memory_bytes) {
+    ways.push_back({std::move(flag), std::move(meaning), memory_bytes, changed.width, changed.height,
+                    changed.precision, changed.frames});
+  };
+  const uint64_t asked_bytes = request.memory_bytes.value_or(0);
   try {
     const auto bytes = smallest_budget(failed, rates);
     // More than the machine has, or leaves, is no way out.
     if (bytes && memory_budget(bytes, machine_memory(), process_size()).bytes == *bytes) {
-      ways.push_back({fmt::format("--memory {}MiB", *bytes / kMiB), "the smallest budget for this request",
-                      *bytes, request.width, request.height, request.precision});
+      add(fmt::format("--memory {}MiB", *bytes / kMiB), "the smallest budget for this request", request,
+          *bytes);
     }
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kInvalidArgument) throw;
@@ -98,15 +129,17 @@ std::vector<WayOut> ways_out(const Request& request, const Model& model, const B
     Request narrower = request;
     narrower.precision = DType::kBF16;
     if (try_plan(narrower, model, backend, rates).fits) {
-      ways.push_back({"--precision bf16", "fits this budget at this size, with small differences",
-                      request.memory_bytes.value_or(0), request.width, request.height, DType::kBF16});
+      add("--precision bf16", "fits this budget at this size, with small differences", narrower, asked_bytes);
     }
   }
-  if (const auto smaller =
-          largest_size(request, std::max(request.width, request.height), model, backend, rates)) {
-    ways.push_back({fmt::format("--size {}x{}", smaller->width, smaller->height),
-                    "the largest size in this budget", request.memory_bytes.value_or(0), smaller->width,
-                    smaller->height, request.precision});
+  const int64_t edge = std::max(request.width, request.height);
+  if (const auto smaller = largest_size(request, edge, model, backend, rates)) {
+    add(fmt::format("--size {}x{}", smaller->width, smaller->height), "the largest size in this budget",
+        *smaller, asked_bytes);
+  }
+  if (const auto shorter = most_frames(request, model, backend, rates)) {
+    add(fmt::format("--frames {}", shorter->frames), "the longest clip in this budget", *shorter,
+        asked_bytes);
   }
   return ways;
 }

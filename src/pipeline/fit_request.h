@@ -38,7 +38,13 @@ FittedRun fit_request(Request request, const Model& model, const Backend& backen
 std::optional<Request> largest_size(const Request& request, int64_t edge_limit, const Model& model,
                                     const Backend& backend, const Rates& rates);
 
-// The shortest list: a larger budget at this size, a smaller size at this budget, a narrower precision.
+// The longest clip of the request's that fits its budget, shorter than asked for; nothing when none does, or
+// when latents that the request brings set its length.
+std::optional<Request> most_frames(const Request& request, const Model& model, const Backend& backend,
+                                   const Rates& rates);
+
+// The shortest list: a larger budget at this size, a narrower precision, a smaller size or
+// a shorter clip at this budget.
 // `failed`: the attempt that did not fit.
 std::vector<WayOut> ways_out(const Request& request, const Model& model, const Backend& backend,
                              const Rates& rates, const PlanAttempt& failed);

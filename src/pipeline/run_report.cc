@@ -51,7 +51,8 @@ ordered_json ways_out_json(const std::vector<WayOut>& ways) {
                     {"memory_bytes", way.memory_bytes},
                     {"width", way.width},
                     {"height", way.height},
-                    {"precision", way.precision == DType::kBF16 ? "bf16" : "f32"}});
+                    {"precision", way.precision == DType::kBF16 ? "bf16" : "f32"},
+                    {"frames", way.frames}});
   }
   return list;
 }

@@ -15,6 +15,7 @@ struct WayOut {
   uint64_t memory_bytes = 0;
   int64_t width = 0, height = 0;
   DType precision = DType::kF32;
+  int64_t frames = 1;
 };
 
 }  // namespace snug
