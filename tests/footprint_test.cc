@@ -23,9 +23,9 @@ constexpr double kSlackBytes = 16.0 * kMiB;
 class Footprint : public ::testing::Test {
  protected:
   // Runs `generate` with few steps: memory does not depend on their number.
-  void check(const std::vector<std::string>& more) {
+  void check(const std::vector<std::string>& more, const char* output = "out.png") {
     std::vector<std::string> arguments = {"generate", "--prompt", "a lake in the mountains", "--seed",  "3",
-                                          "--json",   "--output", folder_.file("out.png"),   "--steps", "2"};
+                                          "--json",   "--output", folder_.file(output),      "--steps", "2"};
     std::string what;
     for (const std::string& word : more) {
       arguments.push_back(word);
@@ -90,6 +90,15 @@ TEST_F(Footprint, IsAsPlannedWithADump) {
 TEST_F(Footprint, IsAsPlannedForAModelInFiles) {
   check({"--model", testing::fixtures_dir() + "/sd15-tiny/model", "--size", "64x64"});
   check({"--model", testing::fixtures_dir() + "/sd15-tiny/model", "--size", "512x384"});
+}
+
+TEST_F(Footprint, IsAsPlannedForClipsHoweverLong) {
+  for (const char* frames : {"9", "81"}) {
+    check({"--model", testing::fixtures_dir() + "/wan-tiny-t2v", "--size", "208x128", "--frames", frames},
+          "out.mp4");
+  }
+  check({"--model", testing::fixtures_dir() + "/wan-tiny-ti2v", "--size", "320x256", "--frames", "9"},
+        "out.mp4");
 }
 
 }  // namespace
