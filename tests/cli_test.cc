@@ -239,6 +239,27 @@ TEST_F(CommandLine, AClipIsMadeToldOfAndRepeated) {
   expect_refusal(picture, exit_code_of("invalid_argument"), {"fox.png", ".mp4"});
 }
 
+// Its picture has no strength, as a picture's start has: settings that said one were refused.
+TEST_F(CommandLine, AClipOfAPictureIsRepeated) {
+  ASSERT_EQ(run({"generate", "a fox", "--seed", "1", "--size", "128x64", "-q", "-o", "start.png"}).exit_code,
+            0);
+  const ProgramResult made =
+      run({"generate",     "a red fox", "--model",      fixtures_dir() + "/wan-tiny-i2v",
+           "--image",      "start.png", "--frames",     "5",
+           "--steps",      "2",         "--seed",       "4",
+           "--guidance",   "3",         "--guidance-2", "2",
+           "--flow-shift", "3",         "-q",           "--output",
+           "fox.mp4"});
+  ASSERT_EQ(made.exit_code, 0) << made.err;
+  const json settings = json::parse(run({"inspect", "fox.mp4", "--json"}).out)["settings"];
+  EXPECT_FALSE(settings.contains("strength")) << settings;
+  EXPECT_EQ(settings["guidance_scale_2"], 2);
+  EXPECT_EQ(settings["flow_shift"], 3);
+  const ProgramResult again = run({"generate", "--from", "fox.mp4", "-q", "--output", "again.mp4"});
+  ASSERT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_EQ(read_bytes(folder_.path() / "again.mp4"), read_bytes(folder_.path() / "fox.mp4"));
+}
+
 TEST_F(CommandLine, FormatsFollowThePathAndTheFlag) {
   EXPECT_EQ(run(generate({"--seed", "1", "-q", "-o", "a.webp"})).exit_code, 0);
   EXPECT_EQ(run(generate({"--seed", "1", "-q", "--format", "jpeg"})).out, "snug-1.jpg\n");

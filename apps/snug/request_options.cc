@@ -79,8 +79,10 @@ void RequestOptions::add_clip_options(CLI::App& app) {
   add("--frames", frames_,
       "Of a clip: 1 more than a multiple of 4; default: 81, or what the model was made for", "N");
   add("--fps", fps_, "Frames shown a second; default: 16, or what the model was made for", "N");
-  add("--guidance-2", guidance_2_, "Guidance scale of the second expert; default: that of the first",
+  add("--guidance-2", guidance_2_, "Guidance scale of the second expert; default: --guidance, or the model's",
       "SCALE");
+  add("--flow-shift", flow_shift_, "Moves the noise levels, as 3 for small clips and 5; default: the model's",
+      "X");
   add("--last-image", last_image_, "Picture that the clip ends with; needs --image", "FILE");
 }
 
@@ -245,6 +247,7 @@ void RequestOptions::override_conditioning(RequestFields& fields) const {
   override_with(frames_, fields.frames);
   override_with(fps_, fields.frames_per_second);
   override_with(guidance_2_, fields.guidance_scale_2);
+  override_with(flow_shift_, fields.flow_shift);
   if (last_image_.has_value()) fields.last_image = open_file(*last_image_);
   override_with(denoising_end_, fields.denoising_end);
   override_with(denoising_start_, fields.denoising_start);

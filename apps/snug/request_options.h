@@ -55,7 +55,7 @@ class RequestOptions {
   std::optional<int64_t> width_, height_, steps_, batch_, clip_skip_, quality_;
   ThreadOptions threads_;
   std::optional<int64_t> frames_;
-  std::optional<double> fps_, guidance_2_;
+  std::optional<double> fps_, guidance_2_, flow_shift_;
   std::optional<std::string> last_image_;
   std::optional<double> guidance_, strength_, denoising_end_, denoising_start_, score_, negative_score_;
   std::optional<uint64_t> seed_;

@@ -33,9 +33,9 @@ std::string name_of(const std::shared_ptr<const ByteSource>& source) {
 // The metadata repeats what was stated, whether or not it is the default.
 void add_clip(std::string& recipe, const Request& request, const RequestFields& fields) {
   add(recipe, "clip",
-      fmt::format("{} {:a} {:a} {} {} {}", request.frames, request.frames_per_second,
-                  request.guidance_scale_2, fields.frames.has_value(), fields.frames_per_second.has_value(),
-                  fields.guidance_scale_2.has_value()));
+      fmt::format("{} {:a} {:a} {} {}", request.frames, request.frames_per_second, request.guidance_scale_2,
+                  fields.frames.has_value(), fields.frames_per_second.has_value()));
+  add(recipe, "shift", fmt::format("{:a} {}", request.sampler.flow_shift, fields.flow_shift.has_value()));
   add(recipe, "last image named", name_of(fields.last_image));
 }
 

@@ -101,6 +101,7 @@ RecommendedSettings settings_of_family(const ModelDescription& description) {
   settings.sampler = "unipc";
   settings.steps = video.first_frame_has_time ? 50 : 40;
   settings.guidance_scale = video.first_frame_has_time ? 5.0 : video.takes_picture_beside() ? 3.5 : 4.0;
+  if (video.experts.size() > 1 && !video.takes_picture_beside()) settings.guidance_scale_2 = 3.0;
   return settings;
 }
 
@@ -110,6 +111,7 @@ RecommendedSettings read_recommended(const Checkpoint& checkpoint, const ModelDe
   const auto file = checkpoint.files->open(kSettingsFile);
   const ConfigReader reader({file->name(), read_text(*file, kSettingsLimitBytes)});
   settings.steps = reader.integer("steps", {1, 1000}, settings.steps);
+  if (reader.has("guidance_scale")) settings.guidance_scale_2.reset();
   settings.guidance_scale = reader.number("guidance_scale", {0, 100}, settings.guidance_scale);
   settings.sampler = reader.text("sampler", settings.sampler);
   return settings;

@@ -20,6 +20,7 @@ namespace snug {
 struct RecommendedSettings {
   int64_t steps = 20;
   double guidance_scale = 7.5;
+  std::optional<double> guidance_scale_2;  // of a second expert; none: that of the first
   std::string sampler = "dpmpp_2m_karras";
 };
 

@@ -39,13 +39,13 @@ std::string a1111_text(const Request& request, int64_t index) {
   settings.emplace_back("Size", fmt::format("{}x{}", request.width, request.height));
   settings.emplace_back("Model", request.model_name);
   if (request.clip_skip > 1) settings.emplace_back("Clip skip", std::to_string(request.clip_skip));
-  if (!request.image.empty())
+  if (!request.image.empty() && !request.is_clip)
     settings.emplace_back("Denoising strength", fmt::format("{:g}", request.strength));
   settings.emplace_back("Version", std::string("Snug ") + kVersion);
   return write_a1111_parameters(parameters);
 }
 
-// What SDXL takes beside the prompts: fields that are written as they were stated.
+// Fields that are written as they were stated.
 template <typename Visit>
 void for_each_stated_number(Visit visit) {
   visit("original_size", &RequestFields::original_size);
@@ -60,7 +60,7 @@ void for_each_stated_number(Visit visit) {
   visit("denoising_start", &RequestFields::denoising_start);
   visit("frames", &RequestFields::frames);
   visit("frames_per_second", &RequestFields::frames_per_second);
-  visit("guidance_scale_2", &RequestFields::guidance_scale_2);
+  visit("flow_shift", &RequestFields::flow_shift);
 }
 
 std::string snug_json(const Request& request, const RequestFields& fields, int64_t index) {
@@ -86,6 +86,7 @@ std::string snug_json(const Request& request, const RequestFields& fields, int64
   json["steps"] = request.steps;
   json["sampler"] = request.sampler_name;
   json["guidance_scale"] = request.guidance_scale;
+  if (request.guidance_scale_2 != request.guidance_scale) json["guidance_scale_2"] = request.guidance_scale_2;
   json["seed"] = picture.seed - static_cast<uint64_t>(picture.index);
   json["batch"] = picture.batch;
   if (picture.batch > 1) json["index"] = picture.index;
@@ -94,7 +95,7 @@ std::string snug_json(const Request& request, const RequestFields& fields, int64
   json["truncate_prompt"] = request.long_prompt == LongPrompt::kTruncate;
   if (request.quality.has_value()) json["quality"] = *request.quality;
   if (!request.image.empty()) {
-    if (!request.denoising_start.has_value()) json["strength"] = request.strength;
+    if (!request.denoising_start.has_value() && !request.is_clip) json["strength"] = request.strength;
     json["image"] = fields.image->name();
   }
   if (!request.last_image.empty()) json["last_image"] = fields.last_image->name();
@@ -181,6 +182,7 @@ RequestFields from_json(const std::string& text, const std::string& file) {
   fields.steps = reader.get<int64_t>("steps");
   fields.sampler = reader.get<std::string>("sampler");
   fields.guidance_scale = reader.get<double>("guidance_scale");
+  fields.guidance_scale_2 = reader.get<double>("guidance_scale_2");
   fields.seed = reader.get<uint64_t>("seed");
   fields.batch = reader.get<int64_t>("batch");
   fields.only_index = reader.get<int64_t>("index");

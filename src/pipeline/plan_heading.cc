@@ -16,6 +16,9 @@ ordered_json budget_json(const MemoryBudget& budget) {
 ordered_json plan_heading_json(const FittedRun& fitted, const Model& model) {
   const Request& request = fitted.request;
   const PlannedRun& run = fitted.run;
+  const auto& video = model.description.video;
+  const bool has_second_expert = video.has_value() && video->experts.size() > 1;
+  const bool is_flow = request.sampler.prediction_type == PredictionType::kFlow;
   return {{"status", "done"},
           {"model", request.model_name},
           {"architecture", model.description.title},
@@ -26,6 +29,8 @@ ordered_json plan_heading_json(const FittedRun& fitted, const Model& model) {
           {"frames", request.is_clip ? ordered_json(request.frames) : ordered_json()},
           {"fps", request.is_clip ? ordered_json(request.frames_per_second) : ordered_json()},
           {"guidance_scale", request.guidance_scale},
+          {"guidance_scale_2", has_second_expert ? ordered_json(request.guidance_scale_2) : ordered_json()},
+          {"flow_shift", is_flow ? ordered_json(request.sampler.flow_shift) : ordered_json()},
           {"sampler", request.sampler_name},
           {"precision", precision_name(request.precision)},
           {"precision_reason",

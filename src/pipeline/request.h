@@ -61,8 +61,10 @@ struct RequestFields {
   // Of a video model: the clip's frames, and how many are shown a second; default: the model's.
   std::optional<int64_t> frames;
   std::optional<double> frames_per_second;
-  // Of the second of two experts; default: guidance_scale.
+  // Of the second of two experts; default: guidance_scale where that is stated, else the model's.
   std::optional<double> guidance_scale_2;
+  // Of a flow model: how far its noise levels are moved towards noise; default: the model's.
+  std::optional<double> flow_shift;
   std::optional<int64_t> steps;
   std::optional<int64_t> batch;        // pictures, with seeds seed, seed + 1, ...
   std::optional<int64_t> only_index;   // write this picture of the batch alone (--from a picture of a batch)

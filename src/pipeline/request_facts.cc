@@ -58,6 +58,8 @@ std::vector<RequestFact> request_facts(const Request& request, const Model& mode
   shown("sampler", request.sampler_name);
   shown("guidance scale", fmt::format("{}", request.guidance_scale));
   if (request.is_clip) shown("second guidance scale", fmt::format("{}", request.guidance_scale_2));
+  if (request.sampler.prediction_type == PredictionType::kFlow)
+    shown("flow shift", fmt::format("{}", request.sampler.flow_shift));
   shown("clip skip", fmt::format("{}", request.clip_skip));
   shown("precision", precision_name(request.precision));
   shown("strength", fmt::format("{}", request.strength));

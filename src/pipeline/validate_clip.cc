@@ -30,6 +30,9 @@ void refuse_what_clips_lack(const RequestFields& fields, const VideoModel& video
   if (fields.strength.has_value()) {
     throw invalid("a video model takes its picture as it is", "leave --strength away");
   }
+  if (fields.clip_skip.value_or(1) != 1) {
+    throw invalid("the model's text encoder leaves no layers out", "leave --clip-skip away");
+  }
   if (!fields.pictures.empty()) throw invalid("clips are made one at a time", "make a request for each");
   if (fields.denoising_start.has_value() || fields.denoising_end.has_value()) {
     throw invalid("a video model has its own division of steps", "leave the parts of the schedule away");

@@ -13,6 +13,7 @@
 #include "base/temporary_folder.h"
 #include "media/encode_picture.h"
 #include "pipeline/open_model.h"
+#include "pipeline/parameters.h"
 #include "pipeline/validate_request.h"
 #include "tests/fixtures.h"
 
@@ -146,6 +147,51 @@ TEST(VideoRequest, APictureForAModelOfTextsAloneIsRefused) {
   fields = fields_of("ti2v");
   fields.guidance_scale_2 = 3;
   EXPECT_TRUE(says(refused([&] { valid(fields); }), "no second expert"));
+}
+
+TEST(VideoRequest, HasItsMakersTwoScalesUnlessOneIsStated) {
+  RequestFields fields = fields_of("t2v");
+  EXPECT_EQ(valid(fields).guidance_scale, 4);
+  EXPECT_EQ(valid(fields).guidance_scale_2, 3);
+  fields.guidance_scale = 6;
+  EXPECT_EQ(valid(fields).guidance_scale_2, 6) << "as diffusers' pipeline does";
+  fields.guidance_scale_2 = 2;
+  EXPECT_EQ(valid(fields).guidance_scale_2, 2);
+}
+
+TEST(VideoRequest, WhatAFlowHasNoUseForIsRefusedAndNotDropped) {
+  RequestFields fields = fields_of("t2v");
+  fields.clip_skip = 2;
+  EXPECT_TRUE(says(refused([&] { valid(fields); }), "--clip-skip"));
+  fields = fields_of("t2v");
+  fields.schedule = "karras";
+  EXPECT_TRUE(says(refused([&] { valid(fields); }), "no schedule"));
+  fields.schedule.reset();
+  fields.sampler = "heun";
+  EXPECT_TRUE(says(refused([&] { valid(fields); }), "use unipc, flow_euler"));
+}
+
+TEST(VideoRequest, SamplersHaveTheNamesThatComfyUisGraphsOfWanUse) {
+  RequestFields fields = fields_of("t2v");
+  fields.sampler = "euler";
+  EXPECT_EQ(valid(fields).sampler_name, "flow_euler");
+  fields.sampler = "uni_pc";
+  fields.schedule = "simple";
+  EXPECT_EQ(valid(fields).sampler_name, "unipc");
+}
+
+TEST(VideoRequest, StatesTheShiftOfItsNoise) {
+  RequestFields fields = fields_of("t2v");
+  const double own = valid(fields).sampler.flow_shift;
+  fields.flow_shift = own + 2;
+  EXPECT_EQ(valid(fields).sampler.flow_shift, own + 2);
+  const RequestFields again = fields_from_metadata(picture_metadata(valid(fields), fields, 0), "clip");
+  EXPECT_EQ(again.flow_shift, own + 2);
+  fields.flow_shift = 0;
+  EXPECT_TRUE(says(refused([&] { valid(fields); }), "flow shift is 0"));
+  RequestFields picture;
+  picture.flow_shift = 3;
+  EXPECT_TRUE(says(refused([&] { valid(picture); }), "not shifted"));
 }
 
 }  // namespace

@@ -54,6 +54,14 @@ int64_t checked_edge(std::string_view field, int64_t pixels, int64_t factor) {
   return pixels;
 }
 
+void set_flow_shift(double shift, bool is_flow, Request& request) {
+  constexpr double kLeastShift = 0.01;
+  constexpr double kMostShift = 100;
+  if (!is_flow) throw invalid("the model's noise levels are not shifted", "leave the flow shift away");
+  request.sampler.flow_shift = within("flow shift", shift, kLeastShift, kMostShift);
+  request.sampler.use_dynamic_shifting = false;
+}
+
 void set_sampler(const RequestFields& fields, const Model& model, Request& request) {
   const std::string wanted = fields.sampler.value_or(model.recommended.sampler);
   SamplerChoice choice = find_sampler(wanted);
@@ -68,6 +76,13 @@ void set_sampler(const RequestFields& fields, const Model& model, Request& reque
     }
     choice.schedule = found->schedule;
   }
+  const bool is_flow = model.description.prediction_type == "flow_prediction";
+  // Flow models have an Euler of their own, which other programs call by the same name.
+  if (is_flow && choice.sampler->kind == SamplerKind::kEuler) {
+    choice.sampler = find_sampler("flow_euler").sampler;
+  }
+  // A flow's own sigmas are "simple", to a thousandth: what ComfyUI's graphs of Wan name beside UniPC.
+  if (is_flow && choice.schedule == SigmaSchedule::kSimple) choice.schedule.reset();
   const ConfigText& scheduler = model.description.scheduler;
   try {
     request.sampler = scheduler.text.empty() ? stable_diffusion_config(
@@ -79,6 +94,7 @@ void set_sampler(const RequestFields& fields, const Model& model, Request& reque
     if (!scheduler.text.empty()) error.in_file(scheduler.file);
     throw;
   }
+  if (fields.flow_shift.has_value()) set_flow_shift(*fields.flow_shift, is_flow, request);
   request.sampler_name = sampler_name(choice);
   request.sampler_label = choice.sampler->a1111_label;
   const auto sampler = make_sampler(request.sampler, static_cast<int>(request.steps));
@@ -197,8 +213,9 @@ void set_pictures(const RequestFields& fields, const std::optional<Picture>& pic
     throw invalid("strength says how much of a picture is replaced, and there is none",
                   "give --image as well");
   }
-  request.strength =
-      within("strength", fields.strength.value_or(fields.image != nullptr ? 0.8 : 1.0), 0.0, 1.0);
+  // A clip shows its picture as it is, and begins with noise alone.
+  const double usual = fields.image != nullptr && !request.is_clip ? 0.8 : 1.0;
+  request.strength = within("strength", fields.strength.value_or(usual), 0.0, 1.0);
   if (!picture.has_value()) return;
   if (request.is_clip) {
     set_clip_pictures(fields, *picture, request);
@@ -350,9 +367,12 @@ Request validate_request(const RequestFields& fields, const Model& model, const 
   request.guidance_scale =
       within("guidance scale", fields.guidance_scale.value_or(model.recommended.guidance_scale), 0.0,
              kMaxGuidanceScale);
+  // As diffusers does where one scale is stated, and as the model's makers do where none is.
+  const double second = fields.guidance_scale.has_value()
+                            ? request.guidance_scale
+                            : model.recommended.guidance_scale_2.value_or(request.guidance_scale);
   request.guidance_scale_2 =
-      within("second guidance scale", fields.guidance_scale_2.value_or(request.guidance_scale), 0.0,
-             kMaxGuidanceScale);
+      within("second guidance scale", fields.guidance_scale_2.value_or(second), 0.0, kMaxGuidanceScale);
   request.clip_skip =
       within<int64_t>("clip skip", fields.clip_skip.value_or(1), 1, most_clip_skip(model.description));
   request.precision = chosen_precision(fields.precision.value_or("f32"), backend);

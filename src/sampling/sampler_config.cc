@@ -114,6 +114,11 @@ SamplerConfig stable_diffusion_config(const SamplerChoice& choice, PredictionTyp
   return config;
 }
 
+bool samples_flow(SamplerKind kind) {
+  return kind == SamplerKind::kFlowEuler || kind == SamplerKind::kUniPc ||
+         kind == SamplerKind::kDpmppMultistep || kind == SamplerKind::kDpmppSinglestep;
+}
+
 void check_sampler_config(const SamplerConfig& config) {
   check_training(config);
   check_flow(config);
@@ -133,11 +138,9 @@ void check_sampler_config(const SamplerConfig& config) {
   if (config.kind == SamplerKind::kDpmppSinglestep && config.solver_order > 2) {
     refuse("a single-step DPM++ of order 3");
   }
-  const bool flow_kind = config.kind == SamplerKind::kFlowEuler || config.kind == SamplerKind::kUniPc ||
-                         config.kind == SamplerKind::kDpmppMultistep ||
-                         config.kind == SamplerKind::kDpmppSinglestep;
-  if ((config.prediction_type == PredictionType::kFlow || is_flow(config)) && !flow_kind) {
-    refuse("flow prediction with a sampler that is not made for it");
+  if ((config.prediction_type == PredictionType::kFlow || is_flow(config)) && !samples_flow(config.kind)) {
+    throw Error(ErrorCode::kUnsupported, "the model predicts a flow, and the sampler is not made for it",
+                "use unipc, flow_euler, dpmpp_2m or dpmpp_2s");
   }
   if ((config.prediction_type == PredictionType::kFlow) != is_flow(config)) {
     refuse("flow prediction and flow sigmas only come together");

@@ -102,6 +102,9 @@ SamplerConfig stable_diffusion_config(const SamplerChoice& choice, PredictionTyp
 SamplerConfig parse_scheduler_config(std::string_view json);
 SamplerConfig parse_scheduler_config(std::string_view json, const SamplerChoice& choice);
 
+// Whether it samples models that predict a flow, as Wan's do.
+bool samples_flow(SamplerKind kind);
+
 // Throws bad_config for values that make no schedule, unsupported for valid ones Snug lacks.
 void check_sampler_config(const SamplerConfig& config);
 

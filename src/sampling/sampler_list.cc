@@ -5,6 +5,8 @@
 #include <cctype>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "base/check.h"
 #include "base/error.h"
 #include "base/nearest_name.h"
@@ -151,9 +153,12 @@ void apply_choice(const SamplerChoice& choice, SamplerConfig& config) {
     config.stochastic = choice.sampler->stochastic;
     config.heun_solver = choice.sampler->heun_solver;
   }
-  // Flow models have their own sigmas; the schedule would replace them.
-  if (choice.schedule && config.sigma_schedule != SigmaSchedule::kFlow)
-    config.sigma_schedule = *choice.schedule;
+  if (choice.schedule && config.sigma_schedule == SigmaSchedule::kFlow) {
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("{} takes a flow model's own sigmas, and no schedule", choice.sampler->name),
+                "leave the schedule away, or use flow_euler");
+  }
+  if (choice.schedule) config.sigma_schedule = *choice.schedule;
 }
 
 std::unique_ptr<Sampler> make_sampler(const SamplerConfig& config, int steps) {

@@ -16,12 +16,13 @@ export interface Failure {
 
 // What would fit in place of what was refused.
 export interface WayOut {
-  flag: string; // of the command line: "--memory 43MiB", "--size 96x96", "--precision bf16"
+  flag: string; // of the command line: "--memory 43MiB", "--size 96x96", "--precision bf16", "--frames 9"
   meaning: string;
   memory_bytes: number;
   width: number;
   height: number;
   precision: string;
+  frames: number;
 }
 
 export interface Progress {
@@ -103,6 +104,8 @@ export interface Plan {
   frames?: number | null; // of a clip, as fps
   fps?: number | null;
   guidance_scale?: number;
+  guidance_scale_2?: number | null; // of a second expert
+  flow_shift?: number | null;
   sampler?: string;
   precision?: string;
   budget?: { bytes: number; stated?: boolean };
@@ -148,6 +151,8 @@ export interface Lora {
 export interface Sampler {
   name: string;
   a1111_label: string;
+  flow: boolean; // samples models that predict a flow, as those of clips do
+  flow_alone: boolean;
 }
 
 export interface Schedule {

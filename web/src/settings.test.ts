@@ -4,7 +4,7 @@ import type { Job, Model, VideoAbilities, WayOut } from './api';
 import { emptySettings, settingsOf, shapesOf, toRequest, wayOutText, withWayOut, type Settings } from './settings';
 
 const way = (flag: string): WayOut => ({
-  flag, meaning: '', memory_bytes: 45_088_768, width: 96, height: 64, precision: 'bf16',
+  flag, meaning: '', memory_bytes: 45_088_768, width: 96, height: 64, precision: 'bf16', frames: 9,
 });
 
 const job = (request: Record<string, unknown>, seeds: string[]): Job =>
@@ -43,16 +43,16 @@ describe('toRequest', () => {
 
 describe('what a model has no use for', () => {
   const full: Settings = {
-    ...emptySettings(), quality: 'draft', steps: 9, width: 64, batch: 2, frames: 17, fps: 8, secondGuidance: 3, format: 'webm', image: 'abc',
+    ...emptySettings(), quality: 'draft', steps: 9, width: 64, batch: 2, frames: 17, fps: 8, secondGuidance: 3, flowShift: 5, schedule: 'karras', format: 'webm', image: 'abc',
     lastImage: 'def', strength: 0.5, secondPrompt: 'y', secondNegative: 'z', clipSkip: 2,
   };
 
   it('stays in the form and out of the request', () => {
     expect(toRequest(full, model({}))).toEqual({ preset: 'draft', batch: 2, image: 'abc', strength: 0.5, clip_skip: 2 });
     expect(toRequest(full, model({ architecture: 'stable_diffusion_xl' }))).toMatchObject({ prompt_2: 'y', negative_prompt_2: 'z' });
-    expect(toRequest(full, wan())).toEqual({ steps: 9, width: 64, frames: 17, fps: 8, format: 'webm' });
+    expect(toRequest(full, wan())).toEqual({ steps: 9, width: 64, frames: 17, fps: 8, format: 'webm', flow_shift: 5 });
     expect(toRequest(full, wan({ experts: 2 }))).toMatchObject({ guidance_scale_2: 3 });
-    expect(toRequest(full, wan({ takes_image: true }))).toEqual({ steps: 9, width: 64, frames: 17, fps: 8, format: 'webm', image: 'abc' });
+    expect(toRequest(full, wan({ takes_image: true }))).toEqual({ steps: 9, width: 64, frames: 17, fps: 8, format: 'webm', flow_shift: 5, image: 'abc' });
     expect(toRequest(full, wan({ takes_image: true, takes_last_image: true }))).toMatchObject({ image: 'abc', last_image: 'def' });
   });
 
@@ -89,7 +89,7 @@ describe('settingsOf', () => {
 
   it('makes the same clip again', () => {
     const request = {
-      prompt: 'x', model: 'm', frames: 17, fps: 8, format: 'webm', guidance_scale_2: 3, image: 'abc', last_image: 'def', seed: '5', loras: ['transformer_2=wan/light:0.8'],
+      prompt: 'x', model: 'm', frames: 17, fps: 8, format: 'webm', guidance_scale_2: 3, flow_shift: 3, image: 'abc', last_image: 'def', seed: '5', loras: ['transformer_2=wan/light:0.8'],
     };
     const made = job(request, ['5']);
     Object.assign(made.images[0] ?? {}, { kind: 'video', frames: 17, fps: 8 });
@@ -117,6 +117,7 @@ describe('ways out', () => {
     expect(withWayOut(before, way('--memory 43MiB'))).toEqual({ ...before, memory: '43MiB' });
     expect(withWayOut(before, way('--size 96x64'))).toEqual({ ...before, quality: 'own', width: 96, height: 64 });
     expect(withWayOut(before, way('--precision bf16'))).toEqual({ ...before, precision: 'bf16' });
+    expect(withWayOut(before, way('--frames 9'))).toEqual({ ...before, frames: 9 });
   });
 
   it('never offers less memory than is needed', () => {
@@ -126,6 +127,7 @@ describe('ways out', () => {
   it('is said in words of the page', () => {
     expect(wayOutText(way('--memory 43MiB'))).toBe('Allow 43 MiB');
     expect(wayOutText(way('--size 96x64'))).toBe('Make it 96 × 64');
+    expect(wayOutText(way('--frames 9'))).toBe('Make 9 frames');
     expect(wayOutText(way('--new-flag'))).toBe('--new-flag');
   });
 });

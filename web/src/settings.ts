@@ -23,9 +23,10 @@ export interface Settings {
   guidance: number | null;
   seed: string; // text: 64 bits
   batch: number | null; // of pictures
-  frames: number | null; // of a clip, as the four below
+  frames: number | null; // of a clip, as the five below
   fps: number | null;
   secondGuidance: number | null; // of a second expert
+  flowShift: number | null;
   format: string;
   lastImage: string; // id of an upload: the picture to end with
   secondPrompt: string; // for a second text encoder
@@ -64,6 +65,7 @@ export function emptySettings(): Settings {
     frames: null,
     fps: null,
     secondGuidance: null,
+    flowShift: null,
     format: '',
     lastImage: '',
     secondPrompt: '',
@@ -136,7 +138,10 @@ export function toRequest(settings: Settings, model?: Model): JobRequest {
 // The presets are pictures': their sizes and samplers are not those of clips.
 function putQuality(settings: Settings, uses: Uses, put: Put): void {
   if (settings.quality === 'own' || !uses.pictures) {
-    for (const name of CHOSEN_BY_QUALITY) put(name, settings[name]);
+    for (const name of CHOSEN_BY_QUALITY) {
+      // Clips have their sigmas from the flow that their model follows.
+      if (name !== 'schedule' || uses.pictures) put(name, settings[name]);
+    }
   } else if (settings.quality === 'time') {
     put('time_seconds', settings.timeSeconds);
   } else {
@@ -169,6 +174,7 @@ function putOfClips(settings: Settings, uses: Uses, put: Put): void {
   put('frames', settings.frames);
   put('fps', settings.fps);
   put('format', settings.format);
+  put('flow_shift', settings.flowShift);
   if (uses.secondExpert) put('guidance_scale_2', settings.secondGuidance);
   if (uses.lastImage && settings.image !== '') put('last_image', settings.lastImage);
 }
@@ -183,7 +189,7 @@ const texts = (value: unknown): string[] => (Array.isArray(value) ? value.filter
 export function settingsOf(job: Job, index = 0): Settings {
   const {
     prompt, negative_prompt, model, width, height, steps, sampler, schedule, guidance_scale, seed, batch, precision,
-    memory, image, strength, allow, frames, fps, guidance_scale_2, last_image, prompt_2, negative_prompt_2, clip_skip,
+    memory, image, strength, allow, frames, fps, guidance_scale_2, flow_shift, last_image, prompt_2, negative_prompt_2, clip_skip,
     loras, original_size, crops_coords_top_left, target_size, ...others
   } = job.request ?? {};
   const picture = job.images[index];
@@ -207,6 +213,7 @@ export function settingsOf(job: Job, index = 0): Settings {
     frames: number(frames),
     fps: number(fps),
     secondGuidance: number(guidance_scale_2),
+    flowShift: number(flow_shift),
     format: hasControl && format !== 'mp4' ? text(format) : '', // which is what clips are by themselves
     lastImage: text(last_image),
     secondPrompt: text(prompt_2),
@@ -235,6 +242,7 @@ export function withWayOut(settings: Settings, way: WayOut): Settings {
   if (way.flag.includes('--memory')) changed.memory = memoryText(way.memory_bytes);
   if (way.flag.includes('--size')) Object.assign(changed, { quality: 'own', width: way.width, height: way.height });
   if (way.flag.includes('--precision')) changed.precision = way.precision;
+  if (way.flag.includes('--frames')) changed.frames = way.frames;
   return changed;
 }
 
@@ -243,6 +251,7 @@ export function wayOutText(way: WayOut): string {
   if (way.flag.includes('--memory')) parts.push(`allow ${Math.ceil(way.memory_bytes / 2 ** 20)} MiB`);
   if (way.flag.includes('--size')) parts.push(`make it ${way.width} × ${way.height}`);
   if (way.flag.includes('--precision')) parts.push(`use ${way.precision}`);
+  if (way.flag.includes('--frames')) parts.push(`make ${way.frames} frames`);
   const said = parts.length === 0 ? way.flag : parts.join(', ');
   return said.charAt(0).toUpperCase() + said.slice(1);
 }

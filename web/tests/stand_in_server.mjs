@@ -159,7 +159,7 @@ const SAMPLERS = [['euler', 'Euler'], ['euler_a', 'Euler a'], ['heun', 'Heun'], 
 const ROUTES = {
   'GET models': () => ({ models: [{ name: 'tiny-landscapes', title: 'Stable Diffusion', architecture: 'stable_diffusion', embedded: true, parameters: 5039403, bytes: 10078806, native_size_px: 128, problem: null, video: null }, ...OTHER_MODELS] }),
   'GET loras': () => ({ loras: LORAS }),
-  'GET samplers': () => ({ samplers: SAMPLERS.map(([name, a1111_label]) => ({ name, a1111_label })), schedules: [{ name: 'karras', label: 'Karras' }] }),
+  'GET samplers': () => ({ samplers: SAMPLERS.map(([name, a1111_label]) => ({ name, a1111_label, flow: name === 'unipc', flow_alone: false })), schedules: [{ name: 'karras', label: 'Karras' }] }),
   'POST plan': ({ body }) => planOf(body),
   'POST jobs': ({ body, key }) => {
     if (!keys.has(key)) keys.set(key, newJob(body));

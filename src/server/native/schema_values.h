@@ -48,6 +48,7 @@ class SchemaValues {
         {"frames", {nullptr, nullptr, nullptr, 5, 6}},
         {"fps", {nullptr, nullptr, nullptr, 16, 0}},
         {"guidance_scale_2", {nullptr, nullptr, nullptr, 3}},
+        {"flow_shift", {nullptr, nullptr, nullptr, 3}},
         {"last_image", {nullptr, nullptr, nullptr, kPicture}},
         {"seed", {0, 7, "18446744073709551615"}},
         {"sampler", {"euler", "ddim", "dpmpp_2m_karras", "Euler a"}},

@@ -66,7 +66,9 @@ HttpResponse samplers() {
                     {"a1111_label", sampler.a1111_label},
                     {"diffusers_class", sampler.diffusers_class},
                     {"alias", sampler.alias.empty() ? ordered_json() : ordered_json(sampler.alias)},
-                    {"stochastic", sampler.stochastic}});
+                    {"stochastic", sampler.stochastic},
+                    {"flow", samples_flow(sampler.kind)},
+                    {"flow_alone", sampler.kind == SamplerKind::kFlowEuler}});
   }
   for (const ScheduleInfo& schedule : schedule_list()) {
     schedules.push_back({{"name", schedule.name}, {"label", schedule.label}});
