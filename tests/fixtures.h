@@ -42,12 +42,11 @@ inline nlohmann::json read_fixture_json(const std::string& relative_path) {
 }
 
 // Every tensor of a safetensors file, in its stored dtype (HostTensor::to_f32 converts).
-inline std::map<std::string, HostTensor> read_fixture(const std::string& relative_path) {
-  const std::string bytes = read_fixture_bytes(relative_path);
+inline std::map<std::string, HostTensor> tensors_of(const std::string& bytes, const std::string& file) {
   uint64_t header_bytes = 0;
-  if (bytes.size() < sizeof header_bytes) throw std::runtime_error(relative_path + " is too short");
+  if (bytes.size() < sizeof header_bytes) throw std::runtime_error(file + " is too short");
   std::memcpy(&header_bytes, bytes.data(), sizeof header_bytes);
-  if (header_bytes > bytes.size() - sizeof header_bytes) throw std::runtime_error(relative_path + " is cut");
+  if (header_bytes > bytes.size() - sizeof header_bytes) throw std::runtime_error(file + " is cut");
   const nlohmann::json header = nlohmann::json::parse(bytes.substr(sizeof header_bytes, header_bytes));
   const size_t data_start = sizeof header_bytes + header_bytes;
   std::map<std::string, HostTensor> tensors;
@@ -56,10 +55,10 @@ inline std::map<std::string, HostTensor> read_fixture(const std::string& relativ
     const auto dtype = dtype_from_name(entry.at("dtype").get<std::string>());
     const auto extents = entry.at("shape").get<std::vector<int64_t>>();
     const auto offsets = entry.at("data_offsets").get<std::vector<size_t>>();
-    if (!dtype) throw std::runtime_error(relative_path + ": unknown dtype of " + name);
+    if (!dtype) throw std::runtime_error(file + ": unknown dtype of " + name);
     HostTensor tensor(*dtype, Shape(std::span<const int64_t>(extents)));
     if (offsets.at(1) - offsets.at(0) != tensor.bytes().size() || data_start + offsets[1] > bytes.size()) {
-      throw std::runtime_error(relative_path + ": the bytes of " + name + " do not fit its shape");
+      throw std::runtime_error(file + ": the bytes of " + name + " do not fit its shape");
     }
     if (!tensor.bytes().empty()) {
       std::memcpy(tensor.bytes().data(), bytes.data() + data_start + offsets[0], tensor.bytes().size());
@@ -67,6 +66,18 @@ inline std::map<std::string, HostTensor> read_fixture(const std::string& relativ
     tensors.emplace(name, std::move(tensor));
   }
   return tensors;
+}
+
+// Of the fixtures.
+inline std::map<std::string, HostTensor> read_fixture(const std::string& relative_path) {
+  return tensors_of(read_fixture_bytes(relative_path), relative_path);
+}
+
+// Of any file, as a test makes them: by its path.
+inline std::map<std::string, HostTensor> read_tensors(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw std::runtime_error("no file " + path);
+  return tensors_of({std::istreambuf_iterator<char>(file), {}}, path);
 }
 
 // The largest absolute difference of two arrays; infinite when lengths differ or a value is not finite, so
@@ -80,6 +91,17 @@ inline double worst_difference(std::span<const float> a, std::span<const float> 
     worst = std::max(worst, difference);
   }
   return worst;
+}
+
+// The size of their difference beside that of `expected`, both Euclidean.
+inline double relative_l2(std::span<const float> actual, std::span<const float> expected) {
+  double difference = 0, size = 0;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const double d = static_cast<double>(actual[i]) - static_cast<double>(expected[i]);
+    difference += d * d;
+    size += static_cast<double>(expected[i]) * static_cast<double>(expected[i]);
+  }
+  return std::sqrt(difference / size);
 }
 
 }  // namespace snug::testing

@@ -24,6 +24,7 @@ using testing::backend_named;
 using testing::Outcome;
 using testing::read_fixture;
 using testing::read_fixture_json;
+using testing::relative_l2;
 using testing::run_stages;
 using testing::worst_difference;
 using testing::worst_level;
@@ -165,16 +166,6 @@ INSTANTIATE_TEST_SUITE_P(Reference, SdxlPipeline,
                          ::testing::Combine(::testing::Values("txt2img_sizes"),
                                             ::testing::Values("reference")),
                          case_name);
-
-double relative_l2(std::span<const float> actual, std::span<const float> expected) {
-  double difference = 0, size = 0;
-  for (size_t i = 0; i < expected.size(); ++i) {
-    const double d = static_cast<double>(actual[i]) - static_cast<double>(expected[i]);
-    difference += d * d;
-    size += static_cast<double>(expected[i]) * static_cast<double>(expected[i]);
-  }
-  return std::sqrt(difference / size);
-}
 
 TEST(SdxlInBf16, StaysAsCloseAsPyTorchDoes) {
   const std::vector<DType> available = cpu_backend().precisions();
