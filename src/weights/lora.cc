@@ -49,7 +49,7 @@ class Application {
       used_.clear();
       bool known = false;
       for (const LoraNames::Module& target : names_.find(module.name)) {
-        if (!use_.part.empty() && use_.part != target.part) continue;
+        if (use_.part.empty() ? target.when_named : use_.part != target.part) continue;
         known = true;
         apply(module, target);
       }

@@ -20,6 +20,7 @@ struct Part {
   // Before a name with '.'. "-" is no prefix.
   std::array<std::string_view, 3> dotted;
   Names (*original)(const std::vector<std::string>& modules);
+  std::string_view when_named = {};  // likewise, where the LoRA is put on this part by name
 };
 
 constexpr std::string_view kNone = "-";
@@ -33,7 +34,8 @@ constexpr std::array kParts = {
     Part{"transformer_2",
          {"lora_unet_", "lora_transformer_"},
          {"transformer_2.", "base_model.model.", kNone},
-         original_wan_modules},
+         original_wan_modules,
+         "transformer."},
     Part{"text_encoder", {"lora_te_", "lora_te1_"}, {"text_encoder."}, no_original},
     Part{"text_encoder_2", {"lora_te2_"}, {"text_encoder_2."}, no_original},
 };
@@ -72,7 +74,7 @@ void LoraNames::add(std::string_view part, const std::vector<std::string>& tenso
   const std::vector<std::string> modules = modules_of(tensors);
   const Names originals = found->original(modules);
   for (const std::string& module : modules) {
-    const Module target{std::string(part), module};
+    const Module target{.part = std::string(part), .module = module};
     const auto original = originals.find(module);
     for (const std::string_view prefix : found->flat) {
       if (prefix.empty()) continue;
@@ -82,6 +84,9 @@ void LoraNames::add(std::string_view part, const std::vector<std::string>& tenso
     for (const std::string_view prefix : found->dotted) {
       if (!prefix.empty()) add_name((prefix == kNone ? "" : std::string(prefix)) + module, target);
     }
+    if (!found->when_named.empty())
+      add_name(std::string(found->when_named) + module,
+               {.part = target.part, .module = module, .when_named = true});
     if (original == originals.end()) continue;
     add_name("diffusion_model." + original->second, target);
     add_name(original->second, target);

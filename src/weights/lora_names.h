@@ -7,7 +7,8 @@
 //                    unet., none, base_model.model.                        diffusers
 //                    diffusion_model., none                                original
 //   transformer(_2)  lora_unet_, lora_transformer_                         original or diffusers, '_' for '.'
-//                    transformer., transformer_2. (its own), none,         diffusers
+//                    transformer., transformer_2. (its own; the first's,   diffusers
+//                    too, where the second is named), none,
 //                    base_model.model.
 //                    diffusion_model., none                                original
 //   text_encoder     lora_te_, lora_te1_; text_encoder.                    transformers
@@ -27,6 +28,9 @@ class LoraNames {
  public:
   struct Module {
     std::string part, module;  // "unet", "down_blocks.0.resnets.0.conv1"
+    // Meant only where the LoRA is put on this part by name: diffusers' files of either expert say
+    // "transformer.", and its pipeline takes them for the first unless it is told.
+    bool when_named = false;
   };
 
   // Adds the part's modules. `tensors`: names of its weights.
