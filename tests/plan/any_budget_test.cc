@@ -8,6 +8,7 @@
 
 #include "base/cancellation.h"
 #include "base/parallel.h"
+#include "media/encode_picture.h"
 #include "pipeline/decode_latents.h"
 #include "pipeline/denoise.h"
 #include "pipeline/encode_text.h"
@@ -125,6 +126,20 @@ TEST(AnyBudget, TwoTextEncodersMakeTheSamePicture) {
   fields.model = testing::fixtures_dir() + "/sdxl-tiny";
   fields.width = 128;
   fields.height = 128;
+  expect_same_picture_for_every_budget(fields, 0);
+}
+
+// Half of a picture, beside which the other half is held.
+TEST(AnyBudget, RepaintingWithTwoTextEncodersMakesTheSamePicture) {
+  RequestFields fields = landscape();
+  fields.model = testing::fixtures_dir() + "/sdxl-tiny";
+  fields.width = 128;
+  fields.height = 128;
+  Picture mask{128, 128, std::vector<uint8_t>(size_t{3} * 128 * 128), {}};
+  std::fill_n(mask.rgb.begin(), mask.rgb.size() / 2, uint8_t{255});
+  const std::vector<std::byte> bytes = encode_picture(mask, PictureFormat::kPng);
+  fields.mask = view_memory("mask", bytes);
+  fields.image = open_file(testing::fixtures_dir() + "/img/rgb.png");
   expect_same_picture_for_every_budget(fields, 0);
 }
 
