@@ -101,7 +101,7 @@ void expect_equal(const std::string& name, const Outcome& actual, const Outcome&
 }
 
 struct Part {
-  const char *name, *file, *prefix;
+  const char *name, *file, *prefix;  // kohya's
 };
 constexpr std::array kParts = {
     Part{"text_encoder", "/text_encoder/model.safetensors", "lora_te1_"},
@@ -109,27 +109,34 @@ constexpr std::array kParts = {
     Part{"unet", "/unet/diffusion_pytorch_model.safetensors", "lora_unet_"},
 };
 
-// The folder's modules by diffusers' names.
-void change_part(RandomLora& lora, const std::string& model, const Part& part) {
-  change_file(lora, model + part.file,
-              [&](const std::string& tensor) { return part.prefix + flat_name(module_of(tensor)); });
+// The folder's modules by diffusers' names, as either style writes them.
+void change_part(RandomLora& lora, LoraStyle style, const std::string& model, const Part& part) {
+  change_file(lora, model + part.file, [&](const std::string& tensor) {
+    const std::string module = module_of(tensor);
+    return style == LoraStyle::kKohya ? part.prefix + flat_name(module)
+                                      : part.name + std::string(".") + module;
+  });
 }
 
-TEST(SdxlLora, OfEveryModuleIsTheMergedModel) {
+class SdxlLoraStyles : public ::testing::TestWithParam<LoraStyle> {};
+
+TEST_P(SdxlLoraStyles, OfEveryModuleIsTheMergedModel) {
   const TemporaryFolder place;
   const std::string merged = place.path("merged"), file = place.path("all.safetensors");
   testing::copy_model(folder(), merged);
-  RandomLora lora(1, LoraStyle::kKohya, kWeight);
-  for (const Part& part : kParts) change_part(lora, merged, part);
+  RandomLora lora(1, GetParam(), kWeight);
+  for (const Part& part : kParts) change_part(lora, GetParam(), merged, part);
   EXPECT_GT(lora.modules(), 250U);
   lora.write(file);
   const Outcome plain = run(request_of(folder()));
   const Outcome actual = run(with_lora(request_of(folder()), file + ":0.7"));
-  expect_equal("folder", actual, run(request_of(merged)));
+  expect_equal(GetParam() == LoraStyle::kKohya ? "kohya" : "peft", actual, run(request_of(merged)));
   const Differences d = between(actual, plain);
   for (const double difference : {d.first_text, d.second_text, d.vector, d.latents, d.image})
     EXPECT_GT(difference, kClearly);
 }
+
+INSTANTIATE_TEST_SUITE_P(All, SdxlLoraStyles, ::testing::Values(LoraStyle::kKohya, LoraStyle::kPeft));
 
 // A LoRA of the three, put on one of them at a time.
 TEST(SdxlLora, OfOnePartLeavesTheOthersBits) {
@@ -139,7 +146,7 @@ TEST(SdxlLora, OfOnePartLeavesTheOthersBits) {
     const std::string merged = place.path(part.name), file = place.path("part.safetensors");
     testing::copy_model(folder(), merged);
     RandomLora lora(2, LoraStyle::kKohya, kWeight);
-    change_part(lora, merged, part);
+    change_part(lora, LoraStyle::kKohya, merged, part);
     lora.write(file);
     const Outcome actual = run(with_lora(request_of(folder()), file + ":0.7"));
     expect_equal(part.name, actual, run(request_of(merged)));

@@ -2,6 +2,7 @@
 // of its steps (tests/sdxl_reference.h), with a tiny refiner of the published one's structure.
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 
 #include <gtest/gtest.h>
 
@@ -13,6 +14,8 @@
 #include "tests/fixtures.h"
 #include "tests/sdxl_reference.h"
 #include "tests/tiny_refiner.h"
+#include "weights/name_map.h"
+#include "weights/safetensors_write.h"
 
 namespace snug {
 namespace {
@@ -142,6 +145,36 @@ TEST_F(SdxlRefiner, DividedOnceMoreGivesTheSameBits) {
     EXPECT_EQ(twice.at("timesteps").elements(), 2) << sampler;
     EXPECT_EQ(worst_difference(twice.at("image").floats(), once.at("image").floats()), 0) << sampler;
   }
+}
+
+// As its makers publish it: OpenCLIP's encoder is the first of the conditioner's, and the UNet has the
+// original names. The text encoder and the autoencoder are in F16 there.
+TEST_F(SdxlRefiner, FromASingleFileMakesTheFoldersPicture) {
+  const std::string latents = base_latents(), file = place_.path("refiner.safetensors");
+  const std::string encoder = "conditioner.embedders.1.model.";
+  Tensors tensors;
+  for (auto& [name, tensor] : testing::read_fixture("sdxl-tiny/single_file_fp16.safetensors")) {
+    if (name.starts_with("first_stage_model.")) tensors[name] = tensor;
+    if (name.starts_with(encoder))
+      tensors["conditioner.embedders.0.model." + name.substr(encoder.size())] = tensor;
+  }
+  const Tensors unet = testing::read_tensors(refiner_ + "/unet/diffusion_pytorch_model.safetensors");
+  std::vector<std::string> modules;
+  for (const auto& [name, tensor] : unet) modules.push_back(name.substr(0, name.rfind('.')));
+  const auto originals = original_unet_modules(modules);
+  for (const auto& [name, tensor] : unet) {
+    const size_t dot = name.rfind('.');
+    tensors["model.diffusion_model." + originals.at(name.substr(0, dot)) + name.substr(dot)] = tensor;
+  }
+  std::ofstream(file, std::ios::binary) << safetensors_bytes(tensors);
+  RequestFields fields = refiner_fields(latents);
+  const Tensors of_folder = run(fields);
+  fields.model = file;
+  fields.config = fields.tokenizer = refiner_;
+  const double worst = worst_difference(run(fields).at("image").floats(), of_folder.at("image").floats());
+  constexpr double kOfHalfFloats = 5e-3;
+  std::printf("parity refiner's single file: image %.2g (tolerance %.2g)\n", worst, kOfHalfFloats);
+  EXPECT_LE(worst, kOfHalfFloats);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "base/cancellation.h"
 #include "base/parallel.h"
+#include "base/temporary_folder.h"
 #include "media/encode_picture.h"
 #include "pipeline/decode_latents.h"
 #include "pipeline/denoise.h"
@@ -20,6 +21,7 @@
 #include "plan/planner.h"
 #include "plan/proof.h"
 #include "tests/fixtures.h"
+#include "tests/tiny_refiner.h"
 
 namespace snug {
 namespace {
@@ -139,6 +141,20 @@ TEST(AnyBudget, RepaintingWithTwoTextEncodersMakesTheSamePicture) {
   std::fill_n(mask.rgb.begin(), mask.rgb.size() / 2, uint8_t{255});
   const std::vector<std::byte> bytes = encode_picture(mask, PictureFormat::kPng);
   fields.mask = view_memory("mask", bytes);
+  fields.image = open_file(testing::fixtures_dir() + "/img/rgb.png");
+  expect_same_picture_for_every_budget(fields, 0);
+}
+
+// What another model began, with the second text encoder alone.
+TEST(AnyBudget, ARefinerMakesTheSamePicture) {
+  const TemporaryFolder place;
+  testing::write_tiny_refiner(place.path("refiner"));
+  RequestFields fields = landscape();
+  fields.model = place.path("refiner");
+  fields.width = 128;
+  fields.height = 128;
+  fields.steps = 6;
+  fields.denoising_start = 0.5;
   fields.image = open_file(testing::fixtures_dir() + "/img/rgb.png");
   expect_same_picture_for_every_budget(fields, 0);
 }
