@@ -42,8 +42,11 @@ RequestFields request_of(const std::string& model, const std::string& folder) {
   fields.model = folder;
   fields.prompt = "a red fox runs through deep snow";
   fields.negative_prompt = "blurry";
-  fields.width = model == "ti2v" ? 96 : 48;
-  fields.height = model == "ti2v" ? 64 : 32;
+  // As large as the fixture's picture, where it has one.
+  const auto cases = testing::read_fixture_json("wan-tiny-" + model + "/cases/cases.json");
+  const auto& sized = cases.at(model == "t2v" ? "t2v_no_guidance" : "i2v");
+  fields.width = sized.at("width").get<int64_t>();
+  fields.height = sized.at("height").get<int64_t>();
   fields.frames = 5;
   fields.steps = 6;
   fields.guidance_scale = 4;
@@ -132,7 +135,7 @@ void make_merged(const std::string& model, const Naming& naming, const std::stri
                            const std::string module = module_of(tensor);
                            return modules.empty() || module == modules ? naming.key(module) : "";
                          });
-    EXPECT_EQ(lora.modules(), modules.empty() ? 27U : 1U);
+    EXPECT_TRUE(modules.empty() ? lora.modules() > 20 : lora.modules() == 1);
     lora.write(file);
   }
 }
@@ -195,6 +198,12 @@ TEST(ClipLoraOfPictures, IsTheMergedModelToo) {
   EXPECT_GT(worst_latents(actual, run(request(folder_of("ti2v")))), kClearly);
 }
 
+Plan plan_of(const RequestFields& fields, uint64_t arena_bytes) {
+  const auto model = open_model(fields);
+  const Request request = validate_request(fields, *model, cpu_backend());
+  return testing::planned(request, *model, arena_bytes).plan;
+}
+
 class ClipLoraBits : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
@@ -208,22 +217,17 @@ class ClipLoraBits : public ::testing::TestWithParam<const char*> {
     fields.precision = GetParam();
     return fields;
   }
-  // Of the latents after the calls of the first expert, and after all.
+  // Of the latents after each call, those of the first expert's.
   static std::span<const float> after_first(const ClipOutcome& outcome) {
-    constexpr size_t kCallsOfFirst = 4, kCalls = 6;
     const auto all = outcome.trace.latents.floats();
-    return all.first(all.size() / kCalls * kCallsOfFirst);
+    const auto calls = static_cast<size_t>(outcome.trace.latents.shape()[0]);
+    return all.first(all.size() / calls *
+                     static_cast<size_t>(plan_of(request(), UINT64_MAX).phase("step").calls));
   }
   static bool same(const ClipOutcome& a, const ClipOutcome& b) {
     return worst_latents(a, b) == 0 && worst_level(a, b) == 0;
   }
 };
-
-uint64_t streamed_bytes(const RequestFields& fields, const char* phase, uint64_t arena_bytes) {
-  const auto model = open_model(fields);
-  const Request request = validate_request(fields, *model, cpu_backend());
-  return testing::planned(request, *model, arena_bytes).plan.phase(phase).measures.streamed_bytes;
-}
 
 TEST_P(ClipLoraBits, AreTheSameInAnyBudgetAndGoWithTheLora) {
   const TemporaryFolder place;
@@ -232,9 +236,10 @@ TEST_P(ClipLoraBits, AreTheSameInAnyBudgetAndGoWithTheLora) {
   const ClipOutcome plain = run(request());
   for (const std::string part : {"", "transformer=", "transformer_2="}) {
     const RequestFields fields = with_lora(request(), part + file + ":0.6");
+    const Plan roomy = plan_of(fields, UINT64_MAX), least = plan_of(fields, 0);
     for (const char* phase : {"step", "step_2"}) {
-      EXPECT_EQ(streamed_bytes(fields, phase, UINT64_MAX), 0U) << phase;
-      EXPECT_GT(streamed_bytes(fields, phase, 0), 0U) << phase;
+      EXPECT_EQ(roomy.phase(phase).measures.streamed_bytes, 0U) << phase;
+      EXPECT_GT(least.phase(phase).measures.streamed_bytes, 0U) << phase;
     }
     const ClipOutcome resident = run(fields), streamed = run(fields, 0);
     EXPECT_LT(streamed.arena_bytes, resident.arena_bytes);

@@ -13,7 +13,6 @@ namespace snug::testing {
 namespace {
 
 constexpr int kTrainingSteps = 1000;
-constexpr int32_t kEndToken = 713;  // of the fixtures' tokenizers
 
 // One chunk for each side of the guidance.
 const std::vector<int32_t>& ids_of(const PromptChunks& chunks) {
@@ -47,7 +46,8 @@ HostTensor at_end_tokens(const HostTensor& projected, const PromptPair& pair) {
   int64_t row = 0;
   for (const PromptChunks* chunks : {&pair.negative, &pair.positive}) {
     const auto& ids = ids_of(*chunks);
-    const int64_t end = std::find(ids.begin(), ids.end(), kEndToken) - ids.begin();
+    // The end token has the largest id of all, as CLIP's own code finds it.
+    const int64_t end = std::max_element(ids.begin(), ids.end()) - ids.begin();
     std::copy_n(projected.floats().begin() + (row * length + end) * width, width,
                 rows.floats().begin() + row * width);
     ++row;

@@ -18,8 +18,17 @@ namespace fs = std::filesystem;
 
 constexpr std::array<int64_t, 4> kChannels = {8, 16, 24, 24};
 constexpr std::array<bool, 4> kHasAttention = {false, true, true, false};
-constexpr int64_t kText = 48, kNumberChannels = 8, kNumbers = 5, kTime = 32;
+constexpr int64_t kGroups = 4, kNumbers = 5, kTime = 4 * kChannels[0];
 constexpr int64_t kLayers = 2, kTransformerLayers = 2, kLevels = 4;
+
+// What the fixture's second text encoder gives, and the channels beside it.
+int64_t text_width() {
+  return read_fixture_json("sdxl-tiny/text_encoder_2/config.json").at("hidden_size").get<int64_t>();
+}
+int64_t added_width() {
+  const auto config = read_fixture_json("sdxl-tiny/unet/config.json");
+  return text_width() + kNumbers * config.at("addition_time_embed_dim").get<int64_t>();
+}
 
 std::string numbered(const std::string& name, int64_t number) { return name + "." + std::to_string(number); }
 
@@ -30,7 +39,7 @@ class UnetTensors {
     product("conv_in", {kChannels[0], 4, 3, 3});
     product("time_embedding.linear_1", {kTime, kChannels[0]});
     product("time_embedding.linear_2", {kTime, kTime});
-    product("add_embedding.linear_1", {kTime, kText + kNumbers * kNumberChannels});
+    product("add_embedding.linear_1", {kTime, added_width()});
     product("add_embedding.linear_2", {kTime, kTime});
     for (int64_t level = 0; level < kLevels; ++level) down(level);
     const int64_t inner = kChannels.back();
@@ -82,7 +91,7 @@ class UnetTensors {
     for (int64_t i = 0; i < kTransformerLayers; ++i) {
       const std::string block = numbered(module + ".transformer_blocks", i);
       for (const char* name : {".norm1", ".norm2", ".norm3"}) norm(block + name, width);
-      for (const auto& [name, context] : {std::pair{".attn1", width}, {".attn2", kText}}) {
+      for (const auto& [name, context] : {std::pair{".attn1", width}, {".attn2", text_}}) {
         matrix(block + name + ".to_q", {width, width});
         matrix(block + name + ".to_k", {width, context});
         matrix(block + name + ".to_v", {width, context});
@@ -116,6 +125,7 @@ class UnetTensors {
     if (level > 0) product(block + ".upsamplers.0.conv", {out, out, 3, 3});
   }
 
+  const int64_t text_ = text_width();
   std::mt19937 random_{23};
 };
 
@@ -126,8 +136,10 @@ nlohmann::json unet_config() {
   config["up_block_types"] = {"UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"};
   config["attention_head_dim"] = {1, 2, 3, 3};
   config["transformer_layers_per_block"] = kTransformerLayers;
-  config["cross_attention_dim"] = kText;
-  config["projection_class_embeddings_input_dim"] = kText + kNumbers * kNumberChannels;
+  config["cross_attention_dim"] = text_width();
+  config["layers_per_block"] = kLayers;
+  config["norm_num_groups"] = kGroups;
+  config["projection_class_embeddings_input_dim"] = added_width();
   return config;
 }
 
