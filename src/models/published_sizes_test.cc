@@ -2,7 +2,6 @@
 // multiply-adds as PyTorch counts, and built in milliseconds.
 #include <chrono>
 #include <cstdio>
-#include <set>
 
 #include <gtest/gtest.h>
 
@@ -10,45 +9,17 @@
 #include "models/clip_text/clip_text.h"
 #include "models/umt5/umt5.h"
 #include "models/unet/unet.h"
+#include "tests/graph_counts.h"
 #include "tests/manifest_weights.h"
 
 namespace snug {
 namespace {
 
+using testing::expect_all_used;
 using testing::manifest_config;
 using testing::manifest_weights;
 using testing::MapWeights;
-
-// Multiply-adds of a graph, by the kinds that flops.json counts. Of a gated linear only the products.
-nlohmann::json multiply_adds(const Graph& graph) {
-  int64_t conv = 0;
-  int64_t linear = 0;
-  int64_t attention = 0;
-  for (const Node& node : graph.nodes()) {
-    auto count = static_cast<int64_t>(graph.cost(node).flops) / 2;
-    const auto* attrs = std::get_if<LinearAttrs>(&node.attrs);
-    if (attrs != nullptr && attrs->gated) {
-      count = 2 * graph.value(node.output).shape.elements() * graph.value(node.inputs[1]).shape[1];
-    }
-    if (node.op == Op::kConv2d) conv += count;
-    if (node.op == Op::kLinear) linear += count;
-    if (node.op == Op::kAttention) attention += count;
-  }
-  return {{"conv", conv}, {"linear", linear}, {"attention", attention}, {"total", conv + linear + attention}};
-}
-
-// Every tensor of the manifest is used, once, and nothing else.
-void expect_all_used(const MapWeights& weights, std::initializer_list<const Graph*> graphs) {
-  std::set<std::string> used;
-  for (const Graph* graph : graphs) {
-    for (const Value& value : graph->values()) {
-      if (value.kind == ValueKind::kWeight) used.insert(value.name);
-    }
-  }
-  for (const auto& [name, info] : weights.tensors)
-    EXPECT_TRUE(used.count(name) == 1) << name << " is not used";
-  EXPECT_EQ(used.size(), weights.tensors.size());
-}
+using testing::multiply_adds;
 
 nlohmann::json counts_of(const char* model) {
   return testing::read_fixture_json("manifests/flops.json").at(model);
