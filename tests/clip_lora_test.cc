@@ -26,7 +26,7 @@ using testing::flat_name;
 using testing::LoraStyle;
 using testing::module_of;
 using testing::RandomLora;
-using testing::relative_l2;
+using testing::relative_distance;
 using testing::worst_difference;
 
 constexpr double kWeight = 0.6;
@@ -263,8 +263,8 @@ TEST_P(ClipLoraBits, OfOneExpertAreThoseOfItsMergedWeights) {
     make_merged("t2v", kDiffusers, "", {expert}, merged, file);
     const ClipOutcome actual = run(with_lora(request(), expert + "=" + file + ":0.6"));
     const ClipOutcome expected = run(request(merged));
-    const double difference = relative_l2(actual.latents.floats(), expected.latents.floats());
-    const double of_lora = relative_l2(actual.latents.floats(), plain.latents.floats());
+    const double difference = relative_distance(actual.latents.floats(), expected.latents.floats());
+    const double of_lora = relative_distance(actual.latents.floats(), plain.latents.floats());
     std::printf("parity wan t2v lora on %s in %s: latents %.2g (tolerance %.2g); without it %.2g\n",
                 expert.c_str(), GetParam(), difference, tolerance, of_lora);
     EXPECT_LE(difference, tolerance);

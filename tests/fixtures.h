@@ -93,15 +93,17 @@ inline double worst_difference(std::span<const float> a, std::span<const float> 
   return worst;
 }
 
-// The size of their difference beside that of `expected`, both Euclidean.
-inline double relative_l2(std::span<const float> actual, std::span<const float> expected) {
-  double difference = 0, size = 0;
+// The length of the difference, as a share of the expected values' length (relative L2); infinite as above.
+inline double relative_distance(std::span<const float> actual, std::span<const float> expected) {
+  if (actual.size() != expected.size()) return std::numeric_limits<double>::infinity();
+  double square = 0, size = 0;
   for (size_t i = 0; i < expected.size(); ++i) {
-    const double d = static_cast<double>(actual[i]) - static_cast<double>(expected[i]);
-    difference += d * d;
+    const double difference = static_cast<double>(actual[i]) - static_cast<double>(expected[i]);
+    square += difference * difference;
     size += static_cast<double>(expected[i]) * static_cast<double>(expected[i]);
   }
-  return std::sqrt(difference / size);
+  const double distance = std::sqrt(square / size);
+  return std::isfinite(distance) ? distance : std::numeric_limits<double>::infinity();
 }
 
 }  // namespace snug::testing

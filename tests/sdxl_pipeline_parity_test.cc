@@ -24,7 +24,7 @@ using testing::backend_named;
 using testing::Outcome;
 using testing::read_fixture;
 using testing::read_fixture_json;
-using testing::relative_l2;
+using testing::relative_distance;
 using testing::run_stages;
 using testing::worst_difference;
 using testing::worst_level;
@@ -183,7 +183,7 @@ TEST(SdxlInBf16, StaysAsCloseAsPyTorchDoes) {
   const Outcome outcome = run_stages(request, *model, cpu_backend(), noise);
   HostTensor image = testing::encoder_image(tensors.at("image"));
   for (float& value : image.floats()) value = (value + 1) / 2;
-  const double error = relative_l2(outcome.images.floats(), image.floats());
+  const double error = testing::relative_distance(outcome.images.floats(), image.floats());
   std::printf("parity txt2img bf16: image %.2g (tolerance %.2g)\n", error, kImageInBf16);
   EXPECT_LE(error, kImageInBf16);
 }

@@ -85,15 +85,6 @@ void expect_close(const std::string& what, const HostTensor& actual, const std::
   EXPECT_LE(worst, kF32Tolerance) << what;
 }
 
-double relative_distance(std::span<const float> actual, const std::vector<float>& expected) {
-  double square = 0, size = 0;
-  for (size_t i = 0; i < expected.size(); ++i) {
-    square += (actual[i] - expected[i]) * static_cast<double>(actual[i] - expected[i]);
-    size += expected[i] * static_cast<double>(expected[i]);
-  }
-  return std::sqrt(square / size);
-}
-
 class Umt5Parity : public ::testing::TestWithParam<const char*> {
  protected:
   const Backend& backend() const {
@@ -196,7 +187,8 @@ TEST_P(Umt5Parity, EmbeddingsInBf16) {
     const int64_t tokens = length_of(golden, n);
     const Graph graph = set_precision(run_passes(graph_for(tokens)), DType::kBF16);
     const Tensors out = interpret(graph, backend(), inputs_of(golden, n, tokens), weights());
-    const double distance = relative_distance(out.at("conditioning").floats(), row_of(embeds, n, tokens));
+    const double distance =
+        testing::relative_distance(out.at("conditioning").floats(), row_of(embeds, n, tokens));
     std::printf("parity umt5 bf16 %d on %s: %.2g (tolerance %.2g)\n", static_cast<int>(n), GetParam(),
                 distance, kBf16Tolerance);
     EXPECT_LE(distance, kBf16Tolerance);

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <array>
 #include <map>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -263,6 +265,37 @@ TEST(Precision, CastsStandAtTheBordersAndTheTimestepStaysF32) {
       EXPECT_EQ(graph.value(node.inputs[1]).dtype, DType::kF32);  // means and deviations are not rounded
     }
   }
+}
+
+// A frame that is given has one time for the whole request: its rows are as exact as those of the step's
+// time.
+TEST(Precision, ATimeThatTheRequestHasStaysF32UntilItMeetsOtherValues) {
+  Graph graph;
+  GraphBuilder b(graph);
+  const WeightScope w(block_weights());
+  const ValueId x = b.input("latents", DType::kF32, Shape{1, 7, 6}, Variability::kLatents);
+  const ValueId sizes = b.input("sizes", DType::kF32, Shape{1, 6}, Variability::kRequest);
+  const ValueId given = b.input("first_timestep", DType::kF32, Shape{1}, Variability::kRequest);
+  const ValueId time =
+      b.linear(b.activation(b.timestep_embedding(given, {.channels = 16}), Activation::kSilu), w.sub("time"),
+               {.out_channels = 8});
+  const std::array<ValueId, 2> parts = {b.linear(time, w.sub("out"), {.out_channels = 8}), sizes};
+  b.output(b.concat(parts, 1), "beside");
+  b.output(b.linear(x, w.sub("to_k"), {.out_channels = 8, .bias = false}), "y");
+  const Graph narrow = set_precision(graph, DType::kBF16);
+  EXPECT_EQ(find_fault(narrow), "");
+  std::vector<DType> products;
+  for (const Node& node : narrow.nodes()) {
+    const DType dtype = narrow.value(node.output).dtype;
+    if (node.op == Op::kTimestepEmbedding || node.op == Op::kActivation) {
+      EXPECT_EQ(dtype, DType::kF32);
+    }
+    if (node.op == Op::kLinear) products.push_back(dtype);
+    if (node.op == Op::kConcat) {
+      EXPECT_EQ(dtype, DType::kBF16);
+    }
+  }
+  EXPECT_EQ(products, (std::vector<DType>{DType::kF32, DType::kF32, DType::kBF16}));
 }
 
 TEST(Print, TextAndGraphvizShowEveryNode) {

@@ -20,6 +20,26 @@ bool is_time_row(const Node& node, size_t input) {
   return (node.op == Op::kModulate && input >= 1) || (node.op == Op::kGatedAdd && input >= 2);
 }
 
+// Values that follow from times alone, of whatever kind: the step's, or one that the whole request has (a
+// given frame's). They are small and feed every block: their rounding would cost more than it saves.
+std::vector<bool> values_of_times(const Graph& graph) {
+  const std::vector<Variability> variability = graph.variabilities();
+  std::vector<bool> of_times(graph.values().size(), false);
+  for (const Node& node : graph.nodes()) {
+    bool any = false, all = true;
+    for (const ValueId id : node.inputs) {
+      if (id == kNoValue || graph.value(id).kind == ValueKind::kWeight) continue;
+      const bool of_time = of_times[static_cast<size_t>(id)];
+      any = any || of_time;
+      all = all && of_time;
+    }
+    const auto output = static_cast<size_t>(node.output);
+    of_times[output] =
+        node.op == Op::kTimestepEmbedding || (any && all) || variability[output] == Variability::kTimestep;
+  }
+  return of_times;
+}
+
 // Means and deviations stay F32, whatever they were taken of.
 bool is_statistics(const Graph& graph, ValueId id) {
   const NodeId producer = graph.value(id).producer;
@@ -45,12 +65,10 @@ Graph set_precision(const Graph& graph, DType dtype) {
     }
     return found->second;
   };
-  const std::vector<Variability> variability = graph.variabilities();
+  const std::vector<bool> of_times = values_of_times(graph);
   for (const Node& node : graph.nodes()) {
-    // What depends on the timestep alone is small and feeds every block: its rounding would cost more than it
-    // saves.
-    const bool of_timestep = variability[static_cast<size_t>(node.output)] == Variability::kTimestep;
-    const DType wanted = of_timestep || stays_f32(graph, node) ? DType::kF32 : dtype;
+    const bool keeps_f32 = of_times[static_cast<size_t>(node.output)] || stays_f32(graph, node);
+    const DType wanted = keeps_f32 ? DType::kF32 : dtype;
     std::vector<ValueId> inputs;
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       const ValueId id = node.inputs[i];
