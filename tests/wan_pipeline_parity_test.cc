@@ -10,87 +10,74 @@
 #include "base/error.h"
 #include "base/temporary_folder.h"
 #include "pipeline/open_model.h"
+#include "pipeline/start_clip.h"
 #include "pipeline/validate_request.h"
-#include "tests/fixtures.h"
+#include "tests/clip_case.h"
 #include "tests/run_clip.h"
 
 namespace snug {
 namespace {
 
+using testing::ClipCase;
 using testing::ClipOutcome;
+using testing::fields_of;
+using testing::folder_of;
+using testing::NoNoise;
 using testing::planned;
 using testing::read_fixture;
-using testing::read_fixture_json;
+using testing::relative_distance;
 using testing::run_clip;
 using testing::worst_difference;
 using Tensors = std::map<std::string, HostTensor>;
 
-constexpr double kTextTolerance = 1e-4, kLatentsTolerance = 2e-4, kFrameTolerance = 1;
+constexpr double kTextTolerance = 1e-4, kLatentsTolerance = 2e-4, kFrameTolerance = 1,
+                 kConditionTolerance = 1e-4;
+constexpr double kLatentsInBf16 = 0.04, kVideoInBf16 = 0.02;  // relative L2
 
-struct ClipCase {
-  const char* model;  // wan-tiny-MODEL
-  const char* name;
+class WanPipeline : public ::testing::TestWithParam<ClipCase> {
+ protected:
+  // With the fixture's start latents.
+  Request request() const {
+    Request request = validate_request(fields_, *model_, cpu_backend());
+    request.latents = golden_.at("latents_in");
+    return request;
+  }
+  // Of the latents after each step.
+  double worst_step(const ClipOutcome& outcome,
+                    double (*distance)(std::span<const float>, std::span<const float>)) const {
+    const int64_t steps = outcome.trace.latents.shape()[0];
+    const auto one = static_cast<size_t>(outcome.trace.latents.elements() / steps);
+    double worst = 0;
+    for (int64_t i = 0; i < steps; ++i) {
+      const auto latents = outcome.trace.latents.floats().subspan(static_cast<size_t>(i) * one, one);
+      worst = std::max(worst, distance(latents, golden_.at("latents." + std::to_string(i)).floats()));
+    }
+    return worst;
+  }
+
+  ClipCase case_ = GetParam();
+  std::string label_ = std::string(case_.model) + "/" + case_.name;
+  Tensors golden_ =
+      read_fixture(std::string("wan-tiny-") + case_.model + "/cases/" + case_.name + ".safetensors");
+  RequestFields fields_ = fields_of(case_);
+  std::shared_ptr<const Model> model_ = open_model(fields_);
 };
-
-std::string folder_of(const ClipCase& c) { return testing::fixtures_dir() + "/wan-tiny-" + c.model; }
-
-RequestFields fields_of(const ClipCase& c) {
-  const auto json = read_fixture_json(std::string("wan-tiny-") + c.model + "/cases/cases.json").at(c.name);
-  RequestFields fields;
-  fields.model = folder_of(c);
-  fields.prompt = json.at("prompt");
-  if (json.contains("negative_prompt"))
-    fields.negative_prompt = json.at("negative_prompt").get<std::string>();
-  fields.width = json.at("width").get<int64_t>();
-  fields.height = json.at("height").get<int64_t>();
-  fields.frames = json.at("num_frames").get<int64_t>();
-  fields.steps = json.at("num_inference_steps").get<int64_t>();
-  fields.guidance_scale = json.at("guidance_scale").get<double>();
-  if (json.contains("guidance_scale_2")) fields.guidance_scale_2 = json.at("guidance_scale_2").get<double>();
-  fields.seed = 1;
-  if (std::string_view(c.name).starts_with("i2v"))
-    fields.image = open_file(fields.model + "/cases/image.png");
-  if (std::string_view(c.name) == "i2v_first_last")
-    fields.last_image = open_file(fields.model + "/cases/last_image.png");
-  return fields;
-}
-
-class NoNoise final : public NoiseSource {
- public:
-  void draw(std::span<float> /*out*/) override { ADD_FAILURE() << "noise is drawn, and latents are given"; }
-};
-
-class WanPipeline : public ::testing::TestWithParam<ClipCase> {};
 
 TEST_P(WanPipeline, GivesDiffusersLatentsAndFrames) {
-  const ClipCase c = GetParam();
-  const std::string label = std::string(c.model) + "/" + c.name;
-  const Tensors tensors =
-      read_fixture(std::string("wan-tiny-") + c.model + "/cases/" + c.name + ".safetensors");
-  const RequestFields fields = fields_of(c);
-  const auto model = open_model(fields);
-  Request request = validate_request(fields, *model, cpu_backend());
-  request.latents = tensors.at("latents_in");
+  const Request wanted = request();
   NoNoise noise;
-  const ClipOutcome outcome = run_clip(request, *model, noise);
+  const ClipOutcome outcome = run_clip(wanted, *model_, noise);
 
   const auto values = outcome.conditioning.front().values.floats();
-  const size_t size = tensors.at("prompt_embeds").floats().size();
-  double text = worst_difference(values.last(size), tensors.at("prompt_embeds").floats());
-  if (request.guided())
+  const size_t size = golden_.at("prompt_embeds").floats().size();
+  double text = worst_difference(values.last(size), golden_.at("prompt_embeds").floats());
+  if (wanted.guided())
     text =
-        std::max(text, worst_difference(values.first(size), tensors.at("negative_prompt_embeds").floats()));
-  double latents = 0;
-  const int64_t steps = outcome.trace.latents.shape()[0];
-  const auto one = static_cast<size_t>(outcome.trace.latents.elements() / steps);
-  for (int64_t i = 0; i < steps; ++i) {
-    latents = std::max(
-        latents, worst_difference(outcome.trace.latents.floats().subspan(static_cast<size_t>(i) * one, one),
-                                  tensors.at("latents." + std::to_string(i)).floats()));
-    EXPECT_EQ(outcome.trace.timesteps.floats()[static_cast<size_t>(i)],
-              tensors.at("timesteps").to_f32().floats()[static_cast<size_t>(i)]);
-  }
-  const HostTensor& levels = tensors.at("video_u8");  // [F,H,W,3]
+        std::max(text, worst_difference(values.first(size), golden_.at("negative_prompt_embeds").floats()));
+  const double latents = worst_step(outcome, worst_difference);
+  EXPECT_TRUE(
+      std::ranges::equal(outcome.trace.timesteps.floats(), golden_.at("timesteps").to_f32().floats()));
+  const HostTensor& levels = golden_.at("video_u8");  // [F,H,W,3]
   ASSERT_EQ(static_cast<int64_t>(outcome.frames.size()), levels.shape()[0]);
   double level = 0;
   const auto frame_size = static_cast<size_t>(levels.elements() / levels.shape()[0]);
@@ -102,10 +89,43 @@ TEST_P(WanPipeline, GivesDiffusersLatentsAndFrames) {
     }
   }
   std::printf("parity wan %s: text %.2g (tolerance %.2g), latents %.2g (%.2g), levels %.0f (%.0f)\n",
-              label.c_str(), text, kTextTolerance, latents, kLatentsTolerance, level, kFrameTolerance);
+              label_.c_str(), text, kTextTolerance, latents, kLatentsTolerance, level, kFrameTolerance);
   EXPECT_LE(text, kTextTolerance);
   EXPECT_LE(latents, kLatentsTolerance);
   EXPECT_LE(level, kFrameTolerance);
+}
+
+TEST_P(WanPipeline, StaysAsCloseInBf16AsPyTorchDoes) {
+  fields_.precision = "bf16";
+  NoNoise noise;
+  const ClipOutcome outcome = run_clip(request(), *model_, noise);
+  const double latents = worst_step(outcome, relative_distance);
+  std::vector<float> video;
+  for (const Picture& frame : outcome.frames) {
+    for (const uint8_t level : frame.rgb) video.push_back(static_cast<float>(level) / 255);
+  }
+  const double frames = relative_distance(video, golden_.at("video").floats());
+  std::printf("parity wan %s bf16: latents %.2g (tolerance %.2g), video %.2g (%.2g)\n", label_.c_str(),
+              latents, kLatentsInBf16, frames, kVideoInBf16);
+  EXPECT_LE(latents, kLatentsInBf16);
+  EXPECT_LE(frames, kVideoInBf16);
+  EXPECT_GT(latents, kLatentsTolerance) << "as exact as f32";
+}
+
+// What the transformer is given beside the latents, or as their first frame, of the pictures.
+TEST_P(WanPipeline, MakesDiffusersConditionOfThePictures) {
+  if (fields_.image == nullptr) GTEST_SKIP() << "a clip of its text alone";
+  const Request wanted = request();
+  const PlannedRun run = planned(wanted, *model_, UINT64_MAX);
+  const Cancellation never;
+  const auto executor = load_weights(run, *model_, never, nullptr);
+  NoNoise noise;
+  const StartLatents start = start_clip(run, wanted, *model_, noise, *executor);
+  const std::span<const float> condition =
+      start.first_frame.empty() ? std::span<const float>(start.beside) : start.first_frame.floats();
+  const double worst = worst_difference(condition, golden_.at("condition").floats());
+  std::printf("parity wan %s condition: %.2g (tolerance %.2g)\n", label_.c_str(), worst, kConditionTolerance);
+  EXPECT_LE(worst, kConditionTolerance);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, WanPipeline,
