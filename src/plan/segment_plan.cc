@@ -46,7 +46,7 @@ class Walk {
     } else {
       const Interval images = whole.images;
       for (int64_t image = images.begin; image < images.end; ++image) {
-        for (State& state : states_) state.base = state.done = 0;
+        for (State& state : states_) state = {};
         for (int band = 0; band < plan_.way.bands; ++band) {
           begin_turn(static_cast<int>(image - images.begin) * plan_.way.bands + band);
           run_band(image, band);
