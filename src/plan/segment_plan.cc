@@ -5,14 +5,11 @@
 
 #include "base/check.h"
 #include "plan/cost_model.h"
+#include "plan/reachable_rows.h"
 #include "plan/segment_course.h"
 
 namespace snug {
 namespace {
-
-Region need_of(const NodeFacts& node, size_t input, const Region& part) {
-  return input_region(node.spec.op, node.spec.attrs, node.spec.operands, node.spec.output, input, part);
-}
 
 // The walk of one segment; holds the plan under construction.
 class Walk {
@@ -66,6 +63,7 @@ class Walk {
   struct State {
     int64_t base = 0, done = 0;  // pixels [base, done) of a rolling buffer; done of a whole value
     int64_t wanted = 0;
+    int64_t advance = 0;  // of the last band, where the segment goes forward
   };
 
   const NodeFacts& node(int position) const { return facts_.nodes[static_cast<size_t>(position)]; }
@@ -194,10 +192,30 @@ class Walk {
   }
 
   void run_band(int64_t image, int band) {
+    if (segment_.forward) return run_forward(image, band);
     for (int i = segment_.last; i >= segment_.first; --i) want(i, image, band);
     for (int i = segment_.first; i <= segment_.last; ++i) {
       const State& state = states_[local(i)];
       if (state.wanted > state.done) run_rows(i, image, state.wanted);
+    }
+  }
+
+  // Nodes that read nothing of the segment go on by a band, all others as far as they can behind them.
+  void run_forward(int64_t image, int band) {
+    for (int i = segment_.first; i <= segment_.last; ++i) {
+      const NodeFacts& at = node(i);
+      State& state = states_[local(i)];
+      made_rows_.clear();
+      for_each_local_input(i, [&](size_t input, int made_at) {
+        made_rows_.push_back({input, states_[local(made_at)].done});
+      });
+      const int64_t pixels = at.whole.pixels.size(), step = at.pixel_step;
+      const int64_t of_band = pixels * (band + 1) / plan_.way.bands;
+      const int64_t reached = made_rows_.empty()
+                                  ? std::min(pixels, (of_band + step - 1) / step * step)
+                                  : reachable_pixel(at, image, state.done, state.advance, made_rows_);
+      state.advance = reached - state.done;
+      if (state.advance > 0) run_rows(i, image, reached);
     }
   }
 
@@ -327,6 +345,7 @@ class Walk {
   std::vector<BriefStep> course_;
   int turn_ = 0;
   std::vector<State> states_;
+  std::vector<MadeRows> made_rows_;  // of a node's inputs
   // By node of the segment: what it reads that was made here, and which of the plan's values from before.
   std::vector<std::vector<LocalInput>> local_inputs_;
   std::vector<std::vector<size_t>> outside_reads_;

@@ -63,11 +63,16 @@ constexpr int kFinestBands = 4;
 // Of the segment that makes a streamed output.
 void set_bands_by_frame(const PhaseFacts& facts, std::vector<Segment>& segments) {
   for (Segment& segment : segments) {
-    const ValueId output = facts.nodes[static_cast<size_t>(segment.last)].output;
-    const Shape& shape = facts.graph->value(output).shape;
-    if (!facts.value_of(output).is_streamed || segment.by_heads || shape.rank() != 5) continue;
-    const int64_t bands_of_frame = std::clamp<int64_t>(shape[3] / kFewestRows, 1, kBandsOfFrame);
-    segment.least_bands = static_cast<int>(std::min<int64_t>(segment.most_bands, bands_of_frame * shape[2]));
+    const auto output_of = [&](int position) { return facts.nodes[static_cast<size_t>(position)].output; };
+    const ValueId output = output_of(segment.last);
+    if (!facts.value_of(output).is_streamed || segment.by_heads) continue;
+    const Shape& first = facts.graph->value(output_of(segment.first)).shape;
+    const Shape& last = facts.graph->value(output).shape;
+    if (last.rank() != 5) continue;
+    segment.forward = first.rank() == 5 && first[2] * first[3] * first[4] > last[2] * last[3] * last[4];
+    const Shape& longer = segment.forward ? first : last;
+    const int64_t bands_of_frame = std::clamp<int64_t>(longer[3] / kFewestRows, 1, kBandsOfFrame);
+    segment.least_bands = static_cast<int>(std::min<int64_t>(segment.most_bands, bands_of_frame * longer[2]));
     segment.most_bands = std::min(segment.most_bands, kFinestBands * segment.least_bands);
   }
 }
@@ -135,8 +140,11 @@ std::vector<Segment> find_segments(const PhaseFacts& facts) {
 }
 
 std::string signature_of(const PhaseFacts& facts, const Segment& segment) {
-  std::string signature =
-      fmt::format("{}{}:{}", segment.by_heads ? 'h' : 'p', segment.least_bands, segment.most_bands);
+  std::string signature = fmt::format("{}{}:{}",
+                                      segment.by_heads  ? 'h'
+                                      : segment.forward ? 'f'
+                                                        : 'p',
+                                      segment.least_bands, segment.most_bands);
   std::vector<ValueId> outside;  // values from before, as they are first read
   for (int i = segment.first; i <= segment.last; ++i) {
     const NodeFacts& node = facts.nodes[static_cast<size_t>(i)];

@@ -21,6 +21,10 @@ struct Segment {
   // The fewest: at least as many as a clip that is taken part by part has frames, so that no frame waits for
   // a later one and the memory for them does not grow with their number.
   int least_bands = 1;
+  // A band goes as far as its share of the first node, and every later one as far as what is there of its
+  // inputs lets it. Otherwise its share of the last one, and the earlier ones as far as that needs. So the
+  // longer value is the one of which a band has a few rows: an encoder makes one frame of many.
+  bool forward = false;
   // Bands are groups of heads: the products of queries, keys and values, then the attention that reads them.
   bool by_heads = false;
   int64_t group_channels = 0;  // of a group of heads; the last may have fewer
