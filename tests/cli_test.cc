@@ -8,46 +8,26 @@
 
 #include <gtest/gtest.h>
 
-#include "base/error.h"
+#include "tests/command_line.h"
 #include "tests/fixtures.h"
-#include "tests/program.h"
 
 namespace snug {
 namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+using testing::exit_code_of;
+using testing::expect_refusal;
 using testing::fixtures_dir;
 using testing::ProgramOptions;
 using testing::ProgramResult;
-using testing::run_program;
-using testing::ScratchFolder;
-
-std::string read_bytes(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
+using testing::read_bytes;
+using CommandLine = testing::CommandLineTest;
 
 std::vector<std::string> generate(const std::vector<std::string>& more) {
   std::vector<std::string> arguments = {"generate", "a house by the sea", "--size", "32x32", "--steps", "2"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return arguments;
-}
-
-// One line on standard error that holds each of `texts`, nothing on standard output, this exit code.
-void expect_refusal(const ProgramResult& result, int exit_code, const std::vector<std::string>& texts) {
-  EXPECT_EQ(result.exit_code, exit_code) << result.err;
-  EXPECT_EQ(result.out, "");
-  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
-  EXPECT_TRUE(result.err.starts_with("snug: error: ")) << result.err;
-  for (const std::string& text : texts) EXPECT_NE(result.err.find(text), std::string::npos) << result.err;
-}
-
-int exit_code_of(const std::string& word) {
-  for (const ErrorInfo& info : error_table()) {
-    if (info.word == word) return info.exit_code;
-  }
-  return -1;
 }
 
 // The fault of this one is swapped dimensions; where they are equal nothing can tell.
@@ -57,15 +37,6 @@ bool is_invisible(const std::string& path) {
   const Shape shape = vae.at("decoder.conv_in.weight").shape();
   return shape[0] == shape[1];
 }
-
-class CommandLine : public ::testing::Test {
- protected:
-  ProgramResult run(const std::vector<std::string>& arguments, ProgramOptions options = {}) const {
-    options.folder = folder_.path();
-    return run_program(arguments, options);
-  }
-  ScratchFolder folder_{::testing::UnitTest::GetInstance()->current_test_info()->name()};
-};
 
 TEST_F(CommandLine, VersionIsAnsweredAtOnce) {
   double best = 1;
