@@ -192,7 +192,7 @@ void JobRun::preview(const HostTensor& latents) {
 // A run that is to stop leaves where it is.
 bool JobRun::checkpoint_due() {
   if (!pace_.due() && !stop_.requested()) return false;
-  since_due_ = Stopwatch();
+  since_due_.emplace();
   return true;
 }
 
@@ -214,8 +214,10 @@ void JobRun::keep(const RunCheckpoint& checkpoint) {
   if (stop_.requested()) cut_off();
 }
 
+// Also told of what was kept before this run, which cost it nothing.
 void JobRun::decode_kept() {
-  pace_.taken(since_due_.seconds());
+  if (since_due_.has_value()) pace_.taken(since_due_->seconds());
+  since_due_.reset();
   if (stop_.requested()) cut_off();
 }
 

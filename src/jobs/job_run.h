@@ -73,7 +73,7 @@ class JobRun {
   Stopwatch since_frame_;          // was told
   std::vector<std::byte> poster_;  // of a clip; empty: not yet, or it could not be made
   CheckpointPace pace_;
-  Stopwatch since_due_;     // of a checkpoint that is being taken
+  std::optional<Stopwatch> since_due_;  // of a checkpoint that is being taken
   std::mutex mutex_;        // of ready_.batch, whose `left` flags change while it runs, and of the next
   bool generating_ = true;  // what is kept is this run's
 };
