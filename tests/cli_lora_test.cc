@@ -170,14 +170,14 @@ TEST_F(LoraCommand, WhatDoesNotFitIsRefusedByItsName) {
   refused("kohya:1000", "invalid_argument", {"kohya", "1000"});
   refused("../lora/kohya", "path_refused", {"../lora/kohya"});
   refused(fixtures_dir() + "/wan-tiny-t2v/lora/lightx2v.safetensors", "unsupported_architecture",
-          {"lightx2v.safetensors"});
+          {"lightx2v.safetensors", "LoRA 'lightx2v'"});
   const std::string module = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q.";
   const auto factors = [&](int64_t down_rank, int64_t in, int64_t up_rank) {
     return TensorsByName{{module + "lora_A.weight", HostTensor(DType::kF32, {down_rank, in})},
                          {module + "lora_B.weight", HostTensor(DType::kF32, {24, up_rank})}};
   };
   refused(write("ranks.safetensors", factors(4, 24, 5)), "shape_mismatch",
-          {"ranks.safetensors", module, "4 down", "5 up"});
+          {"ranks.safetensors", "LoRA 'ranks'", module, "4 down", "5 up"});
   refused(write("wide.safetensors", factors(4, 25, 4)), "shape_mismatch", {"wide.safetensors", module});
   EXPECT_EQ(folder_.count(), 2U) << "no picture";
 }

@@ -80,6 +80,34 @@ PromptTexts texts_of(const Fields& fields) {
           fields.negative_prompt_2.value_or(negative)};
 }
 
+// Who asks the service is told of no files, so what is wrong with one of several LoRAs says which.
+Error naming(const std::string& lora, const Error& error) {
+  Error named(error.code(), fmt::format("LoRA '{}': {}", lora, error.problem()), error.fix());
+  named.in_stage(error.stage()).in_file(error.file()).in_tensor(error.tensor());
+  return named;
+}
+
+LoraUse read_lora(const NamedLora& lora, const RequestFields& fields) {
+  const std::string path = lora_path(lora, fields);
+  const std::string name = fs::path(lora.name).stem().string();
+  try {
+    return {name, lora.weight, lora.part, std::make_shared<const LoraFile>(read_lora_file(open_file(path)))};
+  } catch (const Error& error) {
+    throw naming(name, error);
+  }
+}
+
+std::vector<LoraOutcome> apply_named(const std::vector<LoraUse>& uses, WeightsByPart& parts) {
+  try {
+    return apply_loras(uses, parts);
+  } catch (const Error& error) {
+    for (const LoraUse& use : uses) {
+      if (use.file->source->name() == error.file()) throw naming(use.name, error);
+    }
+    throw;
+  }
+}
+
 std::string sentence_on_unused(const LoraOutcome& outcome) {
   std::string keys;
   for (size_t i = 0; i < std::min(kMostKeysNamed, outcome.unused.size()); ++i) {
@@ -132,11 +160,7 @@ std::string lora_path(const NamedLora& lora, const RequestFields& fields) {
 
 std::vector<LoraOutcome> put_loras_on(ModelDescription& model, const RequestFields& fields) {
   std::vector<LoraUse> uses;
-  for (const NamedLora& lora : named_loras(fields)) {
-    auto file = std::make_shared<const LoraFile>(read_lora_file(open_file(lora_path(lora, fields))));
-    const std::string name = fs::path(lora.name).stem().string();
-    uses.push_back({name, lora.weight, lora.part, std::move(file)});
-  }
+  for (const NamedLora& lora : named_loras(fields)) uses.push_back(read_lora(lora, fields));
   WeightsByPart parts;
   if (model.video) {
     for (size_t i = 0; i < model.video->experts.size(); ++i) parts[expert_part(i)] = model.video->experts[i];
@@ -144,7 +168,7 @@ std::vector<LoraOutcome> put_loras_on(ModelDescription& model, const RequestFiel
     parts = {{"unet", model.unet_weights}};
   }
   for (const TextEncoder& encoder : model.text_encoders) parts[encoder.part] = encoder.weights;
-  std::vector<LoraOutcome> outcomes = apply_loras(uses, parts);
+  std::vector<LoraOutcome> outcomes = apply_named(uses, parts);
   if (model.video) {
     for (size_t i = 0; i < model.video->experts.size(); ++i)
       model.video->experts[i] = parts.at(expert_part(i));

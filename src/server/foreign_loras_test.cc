@@ -127,6 +127,17 @@ TEST_F(ForeignLoras, OfA1111sPromptsGiveThePictureOfTheList) {
   EXPECT_NE(unknown.body.find("'kohya'"), std::string::npos) << unknown.body;
 }
 
+// Clients are told of no files.
+TEST_F(ForeignLoras, ThatDoNotFitAreRefusedByTheirName) {
+  for (const auto& [model, name] : {std::pair{"tiny-landscapes", "kohya"}, {"sd15-tiny", "expect"}}) {
+    const RawResponse refused =
+        ask("POST", "/api/v1/plan", {{"prompt", "a castle"}, {"model", model}, {"loras", {name}}});
+    EXPECT_EQ(refused.status, 422) << refused.body;
+    const std::string message = json::parse(refused.body)["error"]["message"];
+    EXPECT_TRUE(message.starts_with("LoRA '" + std::string(name) + "': ")) << message;
+  }
+}
+
 TEST_F(ForeignLoras, OfComfyuisNodesGiveThePictureOfTheList) {
   const json loader = {{"class_type", "LoraLoader"},
                        {"inputs",
