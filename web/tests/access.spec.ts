@@ -21,6 +21,27 @@ for (const colorScheme of ['light', 'dark'] as const) {
   });
 }
 
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`axe finds nothing serious while the plan is made anew, ${colorScheme}`, async ({ page }) => {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    await openPage(page);
+    let answer = (): void => undefined;
+    const answered = new Promise<void>((resolve) => (answer = resolve));
+    await page.route('**/api/v1/plan', async (route) => {
+      await answered;
+      await route.continue();
+    });
+    await page.getByLabel('Steps', { exact: true }).fill('33');
+    const panel = page.getByRole('region', { name: 'Plan' });
+    await expect(panel).toHaveAttribute('aria-busy', 'true');
+    // Dimmed by now, however late that begins.
+    await expect.poll(() => panel.locator('rect').first().evaluate((rect) => Number(getComputedStyle(rect).opacity))).toBeLessThan(0.6);
+    await expectAccessible(page);
+    answer();
+    await expect(panel).toHaveAttribute('aria-busy', 'false');
+  });
+}
+
 test('axe finds nothing serious while a job runs and others wait', async ({ page }) => {
   await openPage(page);
   for (let i = 0; i < 2; ++i) await generate(page, ownPrompt(), 900);
