@@ -2,6 +2,8 @@
 //   SNUG_PAGE_COMMAND  starts the server, as in "build/release/snug serve ..."; without it the stand-in of
 //                      stand_in_server.mjs answers, and the tests tagged @server are left out
 //   SNUG_PAGE_URL      where it then answers
+//   SNUG_PAGE_HAS_ALL  set: it has the models and LoRAs that tests need, as ./dev test --browser gives them to it;
+//                      a test that misses one fails, where it is left out otherwise
 //   SNUG_CHROMIUM      the browser; default: the system's
 import { existsSync } from 'node:fs';
 

@@ -1,24 +1,26 @@
-// Clips: asked for, watched as they are made, played, found again. On a server that has no video model nothing runs.
+// Clips: asked for, watched as they are made, played, found again.
 import path from 'node:path';
 
 import { expect, test, type Page } from '@playwright/test';
 
-import { expectAccessible, expectDone, expectNoSidewaysScroll, generate, openPage, ownPrompt } from './page';
+import {
+  expectAccessible, expectDone, expectNoSidewaysScroll, found, generate, listedModels, lorasIn, openPage, ownPrompt, type ListedModel,
+} from './page';
 
 test.setTimeout(90_000);
 
-interface Listed {
-  name: string;
-  video: { takes_image: boolean; takes_last_image: boolean; experts: number } | null;
+type Video = NonNullable<ListedModel['video']>;
+const ofText = (video: Video): boolean => !video.takes_image;
+
+// The name of the first listed video model that `fits`.
+async function videoModel(page: Page, fits: (video: Video) => boolean): Promise<string> {
+  return found((await listedModels(page)).find(({ video }) => video && fits(video)), 'such video model').name;
 }
 
-// The first listed video model that `fits`; the test is left out where there is none.
-async function openWithModel(page: Page, fits: (video: NonNullable<Listed['video']>) => boolean = (video) => !video.takes_image): Promise<void> {
-  const { models } = (await (await page.request.get('./api/v1/models')).json()) as { models: Listed[] };
-  const model = models.find(({ video }) => video && fits(video));
-  test.skip(model === undefined, 'no such video model');
+async function openWithModel(page: Page, fits = ofText): Promise<void> {
+  const model = await videoModel(page, fits);
   await openPage(page);
-  await page.getByLabel('Model', { exact: true }).selectOption(model?.name ?? '');
+  await page.getByLabel('Model', { exact: true }).selectOption(model);
   await expect(page.getByLabel('Frames', { exact: true })).toBeVisible();
 }
 
@@ -65,7 +67,7 @@ test('what only pictures have is away, and comes back with a picture’s model',
 test('the plan says where the experts change', async ({ page }) => {
   await openWithModel(page, (video) => video.experts === 2 && !video.takes_image);
   await expect(page.getByLabel('2nd expert’s', { exact: true })).toBeVisible();
-  await expect(page.getByTestId('experts')).toHaveText(/^Two experts: the first until step \d+ \(.* [KMG]iB, .*s\), then the second/);
+  await expect(page.getByTestId('experts')).toHaveText(/^Two experts: the first until step \d+ \([\d.]+ [KMG]iB, \d[^)]*\), then the second \([\d.]+ [KMG]iB, \d[^)]*\)\.$/);
   await expect(page.getByRole('img', { name: /^Predicted memory/ })).toHaveAttribute('aria-label', /denoise, second expert/);
 });
 
@@ -172,14 +174,12 @@ test('with a token the clip is fetched when it is to play', async ({ page }) => 
       ? route.continue()
       : route.fulfill({ status: 401, json: { error: { code: 'unauthorized', message: 'this server needs a token' } } }),
   );
-  const { models } = (await (await page.request.get('./api/v1/models')).json()) as { models: Listed[] };
-  const model = models.find(({ video }) => video && !video.takes_image);
-  test.skip(model === undefined, 'no video model');
+  const model = await videoModel(page, ofText);
   await page.goto('./');
   await page.getByLabel('Token', { exact: true }).fill('right');
   await page.keyboard.press('Enter');
   await expect(page.getByTestId('plan-seconds')).toBeVisible();
-  await page.getByLabel('Model', { exact: true }).selectOption(model?.name ?? '');
+  await page.getByLabel('Model', { exact: true }).selectOption(model);
   await makeClip(page, ownPrompt());
   const clip = page.getByTestId('result').getByTestId('clip');
   await expect(clip.getByRole('img')).toHaveAttribute('src', /^blob:/);
@@ -197,11 +197,10 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await openWithModel(page);
     await makeClip(page, ownPrompt());
     await page.getByText('LoRAs, memory, precision').click();
-    const loras = page.getByLabel('LoRA to add', { exact: true });
-    if (await loras.isVisible()) {
-      await loras.selectOption({ index: 1 });
-      await page.getByRole('button', { name: 'Add', exact: true }).click();
-    }
+    const lora = found((await lorasIn(page, 'wan'))[0], 'LoRA in the folder wan');
+    await page.getByLabel('LoRA to add', { exact: true }).selectOption(lora);
+    await page.getByRole('button', { name: 'Add', exact: true }).click();
+    await expect(page.getByLabel(`Experts that ${lora} is put on`, { exact: true })).toBeVisible();
     await expectAccessible(page);
     await expectNoSidewaysScroll(page);
     await page.getByRole('button', { name: /^Details of/ }).click();

@@ -1,12 +1,36 @@
 // What the tests do with the page, in the user's words.
 import AxeBuilder from '@axe-core/playwright';
-import { expect, type Page } from '@playwright/test';
+import { expect, test, type Page } from '@playwright/test';
 
 let count = 0;
 
 // A prompt that no other test, and no earlier run on the same server, has.
 export function ownPrompt(words = 'a lighthouse'): string {
   return `${words} number${Date.now().toString(36)}x${++count}`;
+}
+
+// What the server has of what a test needs. Some servers lack it; the one that has to have all fails then.
+export function found<T>(thing: T | undefined, what: string): T {
+  if (process.env.SNUG_PAGE_HAS_ALL !== undefined) expect(thing, what).toBeDefined();
+  test.skip(thing === undefined, `the server has no ${what}`);
+  return thing as T;
+}
+
+export interface ListedModel {
+  name: string;
+  architecture: string | null;
+  video: { takes_image: boolean; takes_last_image: boolean; experts: number } | null;
+}
+
+export async function listedModels(page: Page): Promise<ListedModel[]> {
+  const { models } = (await (await page.request.get('./api/v1/models')).json()) as { models: ListedModel[] };
+  return models;
+}
+
+// Names of the LoRAs in one of the server's folders of them: those of a family of models.
+export async function lorasIn(page: Page, folder: string): Promise<string[]> {
+  const { loras } = (await (await page.request.get('./api/v1/loras')).json()) as { loras: { name: string }[] };
+  return loras.map(({ name }) => name).filter((name) => name.startsWith(`${folder}/`));
 }
 
 export async function openPage(page: Page): Promise<void> {

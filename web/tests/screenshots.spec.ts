@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import { expect, test } from '@playwright/test';
 
-import { cancelJobs, expectDone, generate, openPage, startJob } from './page';
+import { cancelJobs, expectDone, found, generate, listedModels, openPage, startJob } from './page';
 
 const folder = process.env.SNUG_PAGE_SCREENSHOTS ?? '';
 
@@ -50,13 +50,11 @@ test.describe('screenshots', () => {
     test(`a clip, ${colorScheme}`, async ({ page, isMobile }) => {
       await page.setViewportSize(isMobile ? { width: 390, height: 844 } : { width: 1280, height: 800 });
       await page.emulateMedia({ colorScheme });
-      const { models } = (await (await page.request.get('./api/v1/models')).json()) as { models: { name: string; video: { takes_image: boolean } | null }[] };
-      const model = models.find(({ video }) => video && !video.takes_image);
-      test.skip(model === undefined, 'no video model');
+      const model = found((await listedModels(page)).find(({ video }) => video && !video.takes_image), 'video model');
       const shoot = (name: string): Promise<Buffer> =>
         page.screenshot({ path: path.join(folder, `${name}-${isMobile ? 'phone' : 'desktop'}-${colorScheme}.png`), fullPage: true });
       await openPage(page);
-      await page.getByLabel('Model', { exact: true }).selectOption(model?.name ?? '');
+      await page.getByLabel('Model', { exact: true }).selectOption(model.name);
       await page.getByLabel('Width', { exact: true }).fill('96');
       await page.getByLabel('Height', { exact: true }).fill('64');
       for (const prompt of PROMPTS.slice(0, 2)) await generate(page, prompt, 20);

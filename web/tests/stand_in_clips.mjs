@@ -1,4 +1,4 @@
-// The video models of stand_in_server.mjs, and their clips: true ones of the tiny fixtures, whatever was asked for.
+// The models of stand_in_server.mjs beside the embedded one, and their clips: true ones of the tiny fixtures, whatever was asked for.
 import { readFileSync } from 'node:fs';
 
 const here = (path) => new URL(path, import.meta.url);
@@ -18,10 +18,15 @@ export const OTHER_MODELS = [
   { name: 'wan-tiny-t2v', title: 'Wan 2.2, text to video', ...WAN, video: video({}) },
   { name: 'wan-tiny-i2v', title: 'Wan 2.2, image to video', ...WAN, video: video({ takes_image: true, takes_last_image: true }) },
   { name: 'wan-tiny-ti2v', title: 'Wan 2.2, text and image to video', ...WAN, video: video({ frames: 121, fps: 24, size_multiple: 32, takes_image: true, experts: 1 }) },
+  { ...WAN, name: 'sd15-tiny', title: 'Stable Diffusion', architecture: 'stable_diffusion', native_size_px: 512, video: null },
   { ...WAN, name: 'sdxl-tiny', title: 'Stable Diffusion XL', architecture: 'stable_diffusion_xl', native_size_px: 1024, video: null },
 ];
 
-export const LORAS = [{ name: 'light/high_noise', bytes: 61_000 }, { name: 'light/low_noise', bytes: 61_000 }, { name: 'watercolour', bytes: 228_455_424 }];
+// In folders that are named after what takes them, as the tests' server has them.
+export const LORAS = [
+  { name: 'sd15/ink', bytes: 61_000 }, { name: 'sd15/watercolour', bytes: 228_455_424 },
+  { name: 'wan/high_noise', bytes: 61_000 }, { name: 'wan/low_noise', bytes: 61_000 },
+];
 
 export const videoOf = (request) => OTHER_MODELS.find((model) => model.name === request.model)?.video ?? null;
 
