@@ -27,7 +27,8 @@ async function expectDrawn(chart: Locator): Promise<void> {
     const data = canvas.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
     return data.some((value) => value !== 0);
   };
-  await expect.poll(() => chart.locator('canvas').evaluate(paints)).toBe(true);
+  // A new server writes its first samples after half a minute.
+  await expect.poll(() => chart.locator('canvas').evaluate(paints), { timeout: 45_000 }).toBe(true);
 }
 
 // The server's answer with `change` made to it.

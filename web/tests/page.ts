@@ -1,4 +1,6 @@
 // What the tests do with the page, in the user's words.
+import { randomUUID } from 'node:crypto';
+
 import AxeBuilder from '@axe-core/playwright';
 import { expect, test, type Page } from '@playwright/test';
 
@@ -46,7 +48,7 @@ export async function generate(page: Page, prompt: string, steps?: number): Prom
 
 // Behind the page's back, and without waiting for it.
 export async function startJob(page: Page, prompt: string, steps: number): Promise<void> {
-  const response = await page.request.post('./api/v1/jobs', { data: { prompt, steps }, headers: { 'Idempotency-Key': ownPrompt('job') } });
+  const response = await page.request.post('./api/v1/jobs', { data: { prompt, steps }, headers: { 'Idempotency-Key': randomUUID() } });
   expect(response.ok()).toBe(true);
 }
 
