@@ -82,6 +82,7 @@ TEST(PictureRecipe, ChangingAnyOneFieldThatChangesThePictureChangesIt) {
   const std::set<std::string> others = {"frames",
                                         "fps",
                                         "guidance_scale_2",
+                                        "flow_shift",
                                         "last_image",
                                         "loras",
                                         "prompt_2",
@@ -135,7 +136,8 @@ TEST(PictureRecipe, WhatChangesAClipChangesIt) {
   std::set<std::string> seen = {clip_recipe("t2v", {})};
   for (const ordered_json& changed : {ordered_json{{"frames", 5}},
                                       {{"fps", 15.5}},
-                                      {{"guidance_scale_2", 3}},
+                                      {{"guidance_scale_2", 2.5}},
+                                      {{"flow_shift", 3.5}},
                                       {{"format", "webm"}},
                                       {{"format", "webp"}},
                                       {{"quality", 50}},
