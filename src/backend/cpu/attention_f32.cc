@@ -1,7 +1,8 @@
 // Attention's tiles with products in F32: a few keys against a panel of queries, or a few channels of values
 // against a panel of weights, all sums in registers. BF16 rows are widened while they are packed.
 //
-// Scores never lie in memory: a tile that has summed them up makes them weights before it stores them.
+// Scores lie in the first-level cache before they become weights, all of a block together. Where a tile made
+// its own, the products of the next waited for the end of long chains: with AVX2 a call took 1 to 3 % more.
 #include <algorithm>
 #include <limits>
 #include <utility>
@@ -47,11 +48,11 @@ constexpr int64_t kAheadBytes = 2048;
 
 using TileCounts = std::make_integer_sequence<int, kTileRows>;
 
-// Vectors of scores that become weights together, as the registers hold.
-constexpr int kTogether = HWY_TARGET <= HWY_AVX3 ? 2 : 4;
+// Vectors of scores that become weights together, as the registers hold: two of each half of the panel.
+constexpr int kTogether = 4;
 
-// What becomes of a tile's scores.
-enum class Finish : uint8_t { kWeights, kMaxima };
+// What becomes of a tile's scores: they are stored less the offsets, or make the queries' maxima.
+enum class Finish : uint8_t { kScores, kMaxima };
 
 // Lanes that may not see the key get -infinity.
 HWY_INLINE FloatVector mask_future(FloatVector score, int64_t first_seen, int64_t key, int64_t lane) {
@@ -62,10 +63,10 @@ HWY_INLINE FloatVector mask_future(FloatVector score, int64_t first_seen, int64_
 // Keys [key, key + kRows) of the call. Keys lie as [tile of keys][channel][keys of the tile].
 template <int kRows, Finish kFinish, bool kCausal>
 void score_tile(const ScoreCall& call, int64_t key) {
-  constexpr bool kWeights = kFinish == Finish::kWeights;
+  constexpr bool kScores = kFinish == Finish::kScores;
   FloatVector scores[2 * kRows];  // of each key, against the panel's lower half and its upper
-  const FloatVector start_low = kWeights ? hn::Neg(load(call.offsets)) : splat(0);
-  const FloatVector start_high = kWeights ? hn::Neg(load(call.offsets + kLanes)) : splat(0);
+  const FloatVector start_low = kScores ? hn::Neg(load(call.offsets)) : splat(0);
+  const FloatVector start_high = kScores ? hn::Neg(load(call.offsets + kLanes)) : splat(0);
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
     scores[2 * r] = start_low;
@@ -90,29 +91,23 @@ void score_tile(const ScoreCall& call, int64_t key) {
       scores[2 * r + 1] = mask_future(scores[2 * r + 1], call.first_seen, key + r, kLanes);
     }
   }
-  FloatVector answers[2] = {load(call.answers), load(call.answers + kLanes)};
-  float* HWY_RESTRICT weights = reinterpret_cast<float*>(call.weights) + key * kPanel;
-  if constexpr (kWeights) {
-#pragma GCC unroll 16
-    for (int i = 0; i + kTogether <= 2 * kRows; i += kTogether) exp2<kTogether>(scores + i);
-    constexpr int kLeft = 2 * kRows % kTogether;
-    if constexpr (kLeft > 0) exp2<kLeft>(scores + 2 * kRows - kLeft);
-  }
+  if constexpr (kScores) {
+    float* HWY_RESTRICT out = reinterpret_cast<float*>(call.weights) + key * kPanel;
 #pragma GCC unroll 32
-  for (int i = 0; i < 2 * kRows; ++i) {
-    if constexpr (kWeights) store(scores[i], weights + i * kLanes);
-    answers[i % 2] = kWeights ? hn::Add(answers[i % 2], scores[i]) : hn::Max(answers[i % 2], scores[i]);
+    for (int i = 0; i < 2 * kRows; ++i) store(scores[i], out + i * kLanes);
+  } else {
+    FloatVector highest[2] = {load(call.answers), load(call.answers + kLanes)};
+#pragma GCC unroll 32
+    for (int i = 0; i < 2 * kRows; ++i) highest[i % 2] = hn::Max(highest[i % 2], scores[i]);
+    store(highest[0], call.answers);
+    store(highest[1], call.answers + kLanes);
   }
-  store(answers[0], call.answers);
-  store(answers[1], call.answers + kLanes);
 }
 
 template <Finish kFinish, bool kCausal, int... kRowsLessOne>
 void score_tiles(const ScoreCall& call, std::integer_sequence<int, kRowsLessOne...>) {
   static constexpr void (*kTiles[])(const ScoreCall&,
                                     int64_t) = {score_tile<kRowsLessOne + 1, kFinish, kCausal>...};
-  const float nothing = kFinish == Finish::kWeights ? 0 : -std::numeric_limits<float>::infinity();
-  std::fill_n(call.answers, kPanel, nothing);
   for_each_tile(call.key_count, kTileRows, [&](int64_t key, int64_t rows) { kTiles[rows - 1](call, key); });
 }
 
@@ -124,8 +119,36 @@ void score(const ScoreCall& call) {
   score_tiles<kFinish, false>(call, TileCounts());
 }
 
-void weigh(const ScoreCall& call) { score<Finish::kWeights>(call); }
-void find_maxima(const ScoreCall& call) { score<Finish::kMaxima>(call); }
+// `kKeys` keys' scores, from `weights` on.
+template <int kKeys>
+HWY_INLINE void make_weights(float* HWY_RESTRICT weights, FloatVector* sums) {
+  FloatVector w[2 * kKeys];
+#pragma GCC unroll 4
+  for (int i = 0; i < 2 * kKeys; ++i) w[i] = load(weights + i * kLanes);
+  exp2<2 * kKeys>(w);
+#pragma GCC unroll 4
+  for (int i = 0; i < 2 * kKeys; ++i) {
+    store(w[i], weights + i * kLanes);
+    sums[i % 2] = hn::Add(sums[i % 2], w[i]);
+  }
+}
+
+void weigh(const ScoreCall& call) {
+  score<Finish::kScores>(call);
+  constexpr int kKeys = kTogether / 2;
+  float* HWY_RESTRICT weights = reinterpret_cast<float*>(call.weights);
+  FloatVector sums[2] = {splat(0), splat(0)};
+  int64_t key = 0;
+  for (; key + kKeys <= call.key_count; key += kKeys) make_weights<kKeys>(weights + key * kPanel, sums);
+  for (; key < call.key_count; ++key) make_weights<1>(weights + key * kPanel, sums);
+  store(sums[0], call.answers);
+  store(sums[1], call.answers + kLanes);
+}
+
+void find_maxima(const ScoreCall& call) {
+  std::fill_n(call.answers, kPanel, -std::numeric_limits<float>::infinity());
+  score<Finish::kMaxima>(call);
+}
 
 // Values lie as [tile of channels][key][channels of the tile].
 template <int kRows>
