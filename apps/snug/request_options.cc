@@ -81,8 +81,8 @@ void RequestOptions::add_clip_options(CLI::App& app) {
   add("--fps", fps_, "Frames shown a second; default: 16, or what the model was made for", "N");
   add("--guidance-2", guidance_2_, "Guidance scale of the second expert; default: --guidance, or the model's",
       "SCALE");
-  add("--flow-shift", flow_shift_, "Moves the noise levels, as 3 for small clips and 5; default: the model's",
-      "X");
+  add("--flow-shift", flow_shift_,
+      "Moves noise levels: 3 for small clips, 5 for large ones; default: the model's", "X");
   add("--last-image", last_image_, "Picture that the clip ends with; needs --image", "FILE");
 }
 

@@ -2,7 +2,7 @@
 // against a panel of weights, all sums in registers. BF16 rows are widened while they are packed.
 //
 // Scores lie in the first-level cache before they become weights, all of a block together. Where a tile made
-// its own, the products of the next waited for the end of long chains: with AVX2 a call took 1 to 3 % more.
+// its own, the products of the next would wait in the processor's queue for the end of long chains.
 #include <algorithm>
 #include <limits>
 #include <utility>
